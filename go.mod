@@ -1,0 +1,3 @@
+module github.com/kith-care/kith
+
+go 1.26
