@@ -21,16 +21,17 @@ type childEntry struct {
 // declared is a type as its rows say, before inherited elements are put in front.
 type declared struct {
 	typ *Type
-	own []Element
+	own []int32 // places in typeReader.rows
 }
 
 func readTypes() *typeTable {
-
 	r := typeReader{
-		rules: readConstraints(),
-		table: &typeTable{byName: make(map[string]*Type, 1024)},
-
-		order: make([]declared, 0, 1024),
+		table:    &typeTable{byName: make(map[string]*Type, 1024)},
+		rows:     make([]Element, 0, count(typesTable, '\n')),
+		order:    make([]declared, 0, 1024),
+		rules:    readConstraints(),
+		refs:     map[string][]TypeRef{},
+		bindings: map[string]*Binding{},
 	}
 	r.readRows()
 	r.inherit()
@@ -39,10 +40,13 @@ func readTypes() *typeTable {
 }
 
 type typeReader struct {
-	rules map[string]Constraint
 	table *typeTable
-
+	rows  []Element
 	order []declared
+
+	rules    map[string]Constraint
+	refs     map[string][]TypeRef // by their text, since most repeat
+	bindings map[string]*Binding
 }
 
 func (r *typeReader) readRows() {
@@ -100,7 +104,7 @@ func (r *typeReader) element(line string) {
 	if refs := cut(&line, '\t'); refs != "" && refs[0] == '#' {
 		e.Content = refs[1:]
 	} else {
-		e.Types = typeRefs(refs)
+		e.Types = r.typeRefs(refs)
 	}
 	for _, flag := range cut(&line, '\t') {
 		switch flag {
@@ -114,10 +118,11 @@ func (r *typeReader) element(line string) {
 			e.XHTML = true
 		}
 	}
-	e.Binding = bindingOf(cut(&line, '\t'))
+	e.Binding = r.binding(cut(&line, '\t'))
 	e.Constraints = r.constraints(line)
 	owner := r.owner(e.Path[:dot])
-	owner.own = append(owner.own, e)
+	owner.own = append(owner.own, int32(len(r.rows)))
+	r.rows = append(r.rows, e)
 }
 
 // owner finds the type a row belongs to: the last one begun, or the structure its path names, which becomes a type with
@@ -143,8 +148,8 @@ func (r *typeReader) structureBase(path string) string {
 		if r.order[i].typ.Name != above {
 			continue
 		}
-		for j := range r.order[i].own {
-			if e := &r.order[i].own[j]; e.Path == path {
+		for _, row := range r.order[i].own {
+			if e := &r.rows[row]; e.Path == path {
 				return e.Types[0].Code
 			}
 		}
@@ -154,7 +159,7 @@ func (r *typeReader) structureBase(path string) string {
 
 // inherit gives every type the elements of its bases followed by its own.
 func (r *typeReader) inherit() {
-	own := make([][]Element, len(r.order)+1)
+	own := make([][]int32, len(r.order)+1)
 	for _, d := range r.order {
 		own[d.typ.number] = d.own
 		if d.typ.Base != "" {
@@ -173,7 +178,9 @@ func (r *typeReader) inherit() {
 		if t.base != nil {
 			gather(t.base)
 		}
-		all = append(all, own[t.number]...)
+		for _, row := range own[t.number] {
+			all = append(all, r.rows[row])
+		}
 	}
 	for _, d := range r.order {
 		from := len(all)
@@ -292,7 +299,11 @@ func cardinality(s string) (lowest, highest int) {
 }
 
 // typeRefs reads "string Quantity!SimpleQuantity Reference(Patient,Group)".
-func typeRefs(s string) []TypeRef {
+func (r *typeReader) typeRefs(s string) []TypeRef {
+	if refs, ok := r.refs[s]; ok {
+		return refs
+	}
+	key := s
 	refs := make([]TypeRef, 0, count(s, ' ')+1)
 	for s != "" {
 		text := cut(&s, ' ')
@@ -304,13 +315,20 @@ func typeRefs(s string) []TypeRef {
 		ref.Code, ref.Profile, _ = strings.Cut(text, "!")
 		refs = append(refs, ref)
 	}
+	r.refs[key] = refs
 	return refs
 }
 
-// bindingOf reads "required http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1".
-func bindingOf(s string) *Binding {
+// binding reads "required http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1".
+func (r *typeReader) binding(s string) *Binding {
 	if s == "" {
 		return nil
 	}
-	return &Binding{Strength: cut(&s, ' '), ValueSet: cut(&s, ' '), Max: s}
+	b := r.bindings[s]
+	if b == nil {
+		b = new(Binding)
+		r.bindings[s] = b
+		b.Strength, b.ValueSet, b.Max = cut(&s, ' '), cut(&s, ' '), s
+	}
+	return b
 }
