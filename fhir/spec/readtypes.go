@@ -195,6 +195,7 @@ func (r *typeReader) indexChildren() {
 	for _, d := range r.order {
 		for i := range d.typ.Elements {
 			e := &d.typ.Elements[i]
+			e.Order = i
 			if !e.Choice {
 				typ := r.childType(e)
 				r.put(d.typ, e.Name, typ, e)

@@ -28,6 +28,7 @@ type Type struct {
 type Element struct {
 	Name        string // in JSON, without [x]: "value" of Observation.value[x]
 	Path        string // where it is defined, without [x]: "Observation.value", "DomainResource.text"
+	Order       int    // its place in Type.Elements
 	Min, Max    int    // Max is -1 where any number may stand
 	Choice      bool   // value[x]: the type's name follows Name
 	Types       []TypeRef
