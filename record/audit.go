@@ -1,0 +1,165 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/store"
+)
+
+// auditor writes one entry a request. Entries that arrive together are written together; each is in the ledger before
+// its request is answered, and durable within syncEvery.
+type auditor struct {
+	ledger *store.Ledger
+	now    func() time.Time
+	queue  chan auditJob
+	done   sync.WaitGroup
+	quit   chan struct{}
+}
+
+type auditJob struct {
+	entry []byte
+	reply chan error
+}
+
+const syncEvery = 100 * time.Millisecond
+
+func newAuditor(l *store.Ledger, now func() time.Time) *auditor {
+	a := &auditor{ledger: l, now: now, queue: make(chan auditJob, 256), quit: make(chan struct{})}
+	a.done.Add(1)
+	go a.run()
+	return a
+}
+
+func (a *auditor) run() {
+	defer a.done.Done()
+	tick := time.NewTicker(syncEvery)
+	defer tick.Stop()
+	dirty := false
+	var failing error
+	for {
+		select {
+		case j := <-a.queue:
+			jobs := []auditJob{j}
+			for len(jobs) < 256 {
+				select {
+				case j := <-a.queue:
+					jobs = append(jobs, j)
+					continue
+				default:
+				}
+				break
+			}
+			err := failing
+			if err == nil {
+				entries := make([][]byte, len(jobs))
+				for i := range jobs {
+					entries[i] = jobs[i].entry
+				}
+				err = a.ledger.Append(context.Background(), entries)
+				dirty = true
+			}
+			for _, j := range jobs {
+				j.reply <- err
+			}
+		case <-tick.C:
+			if dirty || failing != nil {
+				// Nothing is answered while the ledger cannot be made durable.
+				failing = a.ledger.Sync(context.Background())
+				dirty = false
+			}
+		case <-a.quit:
+			if dirty {
+				_ = a.ledger.Sync(context.Background()) // closing: the entries survive the process either way
+			}
+			return
+		}
+	}
+}
+
+func (a *auditor) close() error {
+	close(a.quit)
+	a.done.Wait()
+	return a.ledger.Close()
+}
+
+func (a *auditor) write(ctx context.Context, entry []byte) error {
+	reply := make(chan error, 1)
+	select {
+	case a.queue <- auditJob{entry, reply}:
+	case <-a.quit:
+		return fhir.Errorf(fhir.Busy, "the record is being closed")
+	case <-ctx.Done():
+		return fhir.Errorf(fhir.Busy, "the request was given up: %w", ctx.Err())
+	}
+	select {
+	case err := <-reply:
+		if err != nil {
+			return fhir.Errorf(fhir.Busy, "the audit entry could not be written, so nothing was disclosed: %w", err)
+		}
+		return nil
+	case <-a.quit:
+		return fhir.Errorf(fhir.Busy, "the record is being closed")
+	}
+}
+
+// disclosed writes that versions were shown to somebody.
+func (a *auditor) disclosed(ctx context.Context, who access.Actor, action access.Action, what string, versions ...*store.Version) error {
+	return a.write(ctx, a.entry(who, action, what, "", versions))
+}
+
+// refused writes that somebody asked and was refused, and answers the refusal.
+func (a *auditor) refused(ctx context.Context, who access.Actor, action access.Action, what string, err error) error {
+	return errors.Join(err, a.write(ctx, a.entry(who, action, what, err.Error(), nil)))
+}
+
+// entry is one line of JSON: when, who, in which role and why, what was asked, whose records were shown (by number),
+// and the refusal if there was one.
+func (a *auditor) entry(who access.Actor, action access.Action, what, refusal string, versions []*store.Version) []byte {
+	b := make([]byte, 0, 160+len(what))
+	b = append(b, `{"at":`...)
+	b = strconv.AppendInt(b, a.now().UnixMicro(), 10)
+	b = appendMember(b, "who", who.ID)
+	b = appendMember(b, "name", who.Name)
+	b = appendMember(b, "role", who.Role)
+	b = appendMember(b, "why", who.Purpose)
+	b = appendMember(b, "from", who.From)
+	b = appendMember(b, "action", string(action))
+	b = appendMember(b, "what", what)
+	b = appendMember(b, "refused", refusal)
+	if len(versions) > 0 {
+		patients := make([]int64, 0, 4)
+		for _, v := range versions {
+			if v.Patient != 0 && (len(patients) == 0 || patients[len(patients)-1] != v.Patient) {
+				patients = append(patients, v.Patient)
+			}
+		}
+		slices.Sort(patients)
+		patients = slices.Compact(patients)
+		b = append(b, `,"patients":[`...)
+		for i, n := range patients {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, n, 10)
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+func appendMember(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, `,"`...)
+	b = append(b, name...)
+	b = append(b, `":`...)
+	return fhir.AppendString(b, value)
+}

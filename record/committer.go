@@ -1,0 +1,345 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/store"
+)
+
+// committer writes the commits that are waiting as one transaction, so that one wait for the disk serves them all.
+type committer struct {
+	d     *Door
+	queue chan *pending
+	quit  chan struct{}
+	done  sync.WaitGroup
+
+	mu      sync.Mutex
+	waiters map[chan struct{}]bool // closed at the next change
+}
+
+type pending struct {
+	c     *commit
+	reply chan answer
+}
+
+type answer struct {
+	results []Result
+	err     error
+}
+
+// batchOps bounds the operations that one transaction takes from the queue.
+const batchOps = 4000
+
+func newCommitter(d *Door) *committer {
+	k := &committer{d: d, queue: make(chan *pending, 1024), quit: make(chan struct{}), waiters: map[chan struct{}]bool{}}
+	k.done.Add(1)
+	go k.run()
+	return k
+}
+
+func (k *committer) stop() {
+	close(k.quit)
+	k.done.Wait()
+}
+
+func (k *committer) submit(ctx context.Context, c *commit) ([]Result, error) {
+	p := &pending{c, make(chan answer, 1)}
+	select {
+	case k.queue <- p:
+	case <-k.quit:
+		return nil, fhir.Errorf(fhir.Busy, "the record is being closed")
+	case <-ctx.Done():
+		return nil, fhir.Errorf(fhir.Busy, "the request was given up: %w", ctx.Err())
+	}
+	// From here on the commit may happen, so its answer is waited for.
+	select {
+	case a := <-p.reply:
+		return a.results, a.err
+	case <-k.quit:
+		select {
+		case a := <-p.reply:
+			return a.results, a.err
+		default:
+			return nil, fhir.Errorf(fhir.Busy, "the record is being closed")
+		}
+	}
+}
+
+func (k *committer) run() {
+	defer k.done.Done()
+	for {
+		select {
+		case <-k.quit:
+			return
+		case p := <-k.queue:
+			batch := []*pending{p}
+			for n := len(p.c.steps); n < batchOps; {
+				select {
+				case p := <-k.queue:
+					batch = append(batch, p)
+					n += len(p.c.steps)
+					continue
+				default:
+				}
+				break
+			}
+			k.write(batch)
+		}
+	}
+}
+
+// write commits a batch. Where the database refuses the whole of it, each request is tried alone: one that cannot be
+// stored must not take the others with it.
+func (k *committer) write(batch []*pending) {
+	ctx := context.Background()
+	answers := make([]answer, len(batch))
+	err := k.d.store.Write(ctx, func(w *store.Writer) error {
+		var entries [][]byte
+		for i, p := range batch {
+			results, written, err := k.apply(ctx, w, p.c)
+			if _, fatal := errors.AsType[*storeError](err); fatal {
+				return err
+			}
+			answers[i] = answer{results, err}
+			entries = append(entries, k.d.audit.commitEntry(p.c, written, err))
+		}
+		return k.d.audit.writeAll(ctx, entries)
+	})
+	if err != nil && len(batch) > 1 && fhir.KindOf(err) != fhir.Busy {
+		for _, p := range batch {
+			k.write([]*pending{p})
+		}
+		return
+	}
+	for i, p := range batch {
+		if err != nil {
+			answers[i] = answer{nil, err}
+		}
+		p.reply <- answers[i]
+	}
+	if err == nil {
+		k.announce()
+	}
+}
+
+// storeError is a failure of the database, not of a request.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+func fatal(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &storeError{err}
+}
+
+// apply checks everything a commit takes for granted, then writes it: nothing is written where a check fails.
+func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Result, []*store.Version, error) {
+	for _, l := range c.lookups {
+		if err := k.again(ctx, w, l); err != nil {
+			return nil, nil, err
+		}
+	}
+	heads, err := w.Heads(ctx, c.refs())
+	if err != nil {
+		return nil, nil, fatal(err)
+	}
+	for i := range c.steps {
+		if err := k.check(ctx, c, &c.steps[i], heads); err != nil {
+			if errors.Is(err, errMoved) {
+				return nil, nil, err
+			}
+			return nil, nil, &OpError{i, err}
+		}
+	}
+	results := make([]Result, len(c.steps))
+	var written []*store.Version
+	for i := range c.steps {
+		r, vs, err := k.put(ctx, w, &c.steps[i], heads)
+		if err != nil {
+			return nil, nil, fatal(err)
+		}
+		results[i] = r
+		written = append(written, vs...)
+	}
+	return results, written, nil
+}
+
+// again asks a lookup once more inside the transaction.
+func (k *committer) again(ctx context.Context, w *store.Writer, l lookup) error {
+	q, err := k.d.conditional(ctx, l.query)
+	if err != nil {
+		return err
+	}
+	found, err := w.Search(ctx, q.Plan())
+	if err != nil {
+		return fatal(err)
+	}
+	if len(found.Rows) != len(l.refs) {
+		return errMoved
+	}
+	for i, v := range found.Rows {
+		if l.refs[i] != (store.Ref{Type: v.Type, ID: v.ID}) {
+			return errMoved
+		}
+	}
+	return nil
+}
+
+func (c *commit) refs() []store.Ref {
+	refs := make([]store.Ref, 0, len(c.steps))
+	for i := range c.steps {
+		s := &c.steps[i]
+		if !s.fresh && s.ref.ID != "" {
+			refs = append(refs, s.ref)
+		}
+		refs = append(refs, s.several...)
+	}
+	return refs
+}
+
+// check holds a step against what is current.
+func (k *committer) check(ctx context.Context, c *commit, s *step, heads map[store.Ref]*store.Version) error {
+	head := heads[s.ref]
+	there := head != nil && head.Op < store.Delete
+	if want, ok := c.versions[s.ref]; ok && (!there || head.Version != want) {
+		return errMoved
+	}
+	op := s.op
+	switch {
+	case op.IfMatch != 0 && !there:
+		return fhir.Errorf(fhir.Precondition, "%s is not there, so its version cannot be %d", s.ref, op.IfMatch)
+	case op.IfMatch != 0 && head.Version != op.IfMatch:
+		return fhir.Errorf(fhir.Precondition, "%s was changed by someone else while you were editing: it has version %d, not %d", s.ref, head.Version, op.IfMatch)
+	case op.IfNone && there:
+		return fhir.Errorf(fhir.Precondition, "%s is there already", s.ref)
+	case op.Method == Create && there && s.matched == nil && op.ID != "":
+		return fhir.Errorf(fhir.Conflict, "%s is there already", s.ref)
+	}
+	action := access.Update
+	switch op.Method {
+	case Create:
+		action = access.Create
+	case Delete:
+		action = access.Delete
+	}
+	return k.d.permitWrite(ctx, c.who, action, s, head)
+}
+
+// permitWrite asks the policy about the record that a step changes, and about the one it puts the resource into.
+func (d *Door) permitWrite(ctx context.Context, who access.Actor, action access.Action, s *step, head *store.Version) error {
+	if _, open := d.policy.(access.Everyone); open {
+		return nil
+	}
+	if head != nil {
+		if err := d.permit(ctx, who, action, head); err != nil {
+			return err
+		}
+	}
+	q := access.Request{Actor: who, Action: action, Type: s.ref.Type.String()}
+	patients := []string{""}
+	if s.prepared != nil && len(s.prepared.Index.Patients) > 0 {
+		patients = s.prepared.Index.Patients
+	}
+	for _, q.Patient = range patients {
+		if decision := d.policy.Decide(q); !decision.Permit {
+			return fhir.Errorf(fhir.Forbidden, "%s", decision.Reason)
+		}
+	}
+	return nil
+}
+
+func (k *committer) put(ctx context.Context, w *store.Writer, s *step, heads map[store.Ref]*store.Version) (Result, []*store.Version, error) {
+	head := heads[s.ref]
+	switch {
+	case s.matched != nil:
+		return Result{Outcome: Matched, Stored: *stored(head)}, nil, nil
+	case s.op.Method == Delete:
+		return k.delete(ctx, w, s, heads)
+	}
+	op, outcome := store.Create, Created
+	if head != nil && head.Op < store.Delete {
+		op, outcome = store.Update, Updated
+	}
+	v, err := w.Put(ctx, s.prepared, head, op)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	r := Result{Outcome: outcome, Stored: *stored(v)}
+	r.Body = s.prepared.Body(v.Version, v.Updated)
+	return r, []*store.Version{v}, nil
+}
+
+func (k *committer) delete(ctx context.Context, w *store.Writer, s *step, heads map[store.Ref]*store.Version) (Result, []*store.Version, error) {
+	refs := s.several
+	if refs == nil && s.ref.ID != "" {
+		refs = []store.Ref{s.ref}
+	}
+	r := Result{Outcome: Unchanged, Stored: Stored{Type: s.op.Type, ID: s.ref.ID}}
+	var written []*store.Version
+	for _, ref := range refs {
+		head := heads[ref]
+		if head == nil || head.Op >= store.Delete {
+			continue
+		}
+		v, err := w.Delete(ctx, head)
+		if err != nil {
+			return r, nil, err
+		}
+		r = Result{Outcome: Deleted, Stored: *stored(v)}
+		written = append(written, v)
+	}
+	return r, written, nil
+}
+
+// commitEntry is the audit entry of a commit: what was changed, or why it was refused.
+func (a *auditor) commitEntry(c *commit, written []*store.Version, err error) []byte {
+	what, action, refusal := "", access.Update, ""
+	for i, v := range written {
+		if i == 8 {
+			what += ", …"
+			break
+		}
+		if i > 0 {
+			what += ", "
+		}
+		what += v.Ref()
+	}
+	if len(written) > 0 {
+		switch written[0].Op {
+		case store.Create:
+			action = access.Create
+		case store.Delete:
+			action = access.Delete
+		}
+	}
+	if err != nil {
+		refusal = err.Error()
+	}
+	return a.entry(c.who, action, what, refusal, written)
+}
+
+// writeAll writes entries before the commit they belong to: a change that is stored is never without its entry.
+func (a *auditor) writeAll(ctx context.Context, entries [][]byte) error {
+	for _, e := range entries[:len(entries)-1] {
+		reply := make(chan error, 1)
+		a.queue <- auditJob{e, reply}
+	}
+	return a.write(ctx, entries[len(entries)-1])
+}
+
+// announce wakes whoever follows the feed in this process.
+func (k *committer) announce() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for ch := range k.waiters {
+		close(ch)
+		delete(k.waiters, ch)
+	}
+}

@@ -1,0 +1,200 @@
+// Package record is the one door to the record. Whatever wants to read or change a person's data comes through a Door:
+// a decision is made (package access), the change is validated, indexed and stored in one transaction, and an audit
+// entry is written before the answer leaves.
+//
+// Get reads one resource, Find searches in FHIR's own query language, Commit changes any number of resources at once,
+// and Changes follows what happened. Requests that arrive together are committed together, each as a whole or not at
+// all. The rest of the program never sees the store.
+package record
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/spec"
+	"github.com/kith-care/kith/search"
+	"github.com/kith-care/kith/store"
+	"github.com/kith-care/kith/store/postgres"
+	"github.com/kith-care/kith/store/sqlite"
+)
+
+// Options are how a record is opened. The zero value opens nothing: DB must be set.
+type Options struct {
+	DB     string        // sqlite:PATH, sqlite::memory: or a postgres:// URL
+	Base   string        // our own base URL, without a last slash: references under it are ours
+	Policy access.Policy // nil permits nobody
+	Now    func() time.Time
+}
+
+// Door is an open record.
+type Door struct {
+	store     *store.Store
+	policy    access.Policy
+	base      string
+	now       func() time.Time
+	catalogue atomic.Pointer[search.Catalogue]
+	audit     *auditor
+	commits   *committer
+}
+
+// Open opens the record that o names, creating or migrating its database.
+func Open(ctx context.Context, o Options) (*Door, error) {
+	d := &Door{policy: o.Policy, base: strings.TrimSuffix(o.Base, "/"), now: o.Now}
+	if d.policy == nil {
+		d.policy = access.Nobody{}
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	chain := make([]byte, 8)
+	rand.Read(chain)
+	ledger, err := d.open(ctx, o.DB, hex.EncodeToString(chain))
+	if err != nil {
+		return nil, err
+	}
+	d.store.Now = d.now
+	d.audit = newAuditor(ledger, d.now)
+	d.commits = newCommitter(d)
+	if err := d.loadCatalogue(ctx); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Door) open(ctx context.Context, db, chain string) (ledger *store.Ledger, err error) {
+	if path, ok := strings.CutPrefix(db, "sqlite:"); ok && path != "" {
+		if d.store, err = sqlite.Open(ctx, path); err == nil {
+			ledger, err = sqlite.OpenLedger(ctx, path, chain)
+		}
+	} else if strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://") {
+		if d.store, err = postgres.Open(ctx, db); err == nil {
+			ledger, err = postgres.OpenLedger(ctx, db, chain)
+		}
+	} else {
+		return nil, fhir.Errorf(fhir.Invalid, "the database %q is neither sqlite:PATH nor a postgres:// URL", db)
+	}
+	return ledger, err
+}
+
+// Close answers what has been asked and closes the record.
+func (d *Door) Close() error {
+	d.commits.stop()
+	err := d.audit.close()
+	if e := d.store.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// Healthy reports whether the record can answer.
+func (d *Door) Healthy(ctx context.Context) error { return d.store.Healthy(ctx) }
+
+// Stored is one version of a resource as it is in the record.
+type Stored struct {
+	Type, ID string
+	Version  int64
+	Seq      int64 // its number in the change feed
+	Updated  time.Time
+	Deleted  bool
+	Created  bool   // the first version
+	Body     []byte // JSON with id and meta; nil where Deleted
+
+	keys []byte
+	kind spec.TypeID
+}
+
+func stored(v *store.Version) *Stored {
+	return &Stored{Type: v.Type.String(), ID: v.ID, Version: v.Version, Seq: v.Rid, Updated: v.Time(), Deleted: v.Op >= store.Delete, Created: v.Op == store.Create, Body: v.Body, keys: v.Keys, kind: v.Type}
+}
+
+// Resource parses the body.
+func (s *Stored) Resource() (*fhir.Resource, error) { return fhir.Parse(s.Body) }
+
+// Ref is Type/id.
+func (s *Stored) Ref() string { return s.Type + "/" + s.ID }
+
+func refOf(typ, id string) (store.Ref, error) {
+	t, ok := spec.Resource(typ)
+	if !ok {
+		return store.Ref{}, fhir.Errorf(fhir.NotFound, "there is no resource type %s in FHIR R4", typ)
+	}
+	if !fhir.ValidID(id) {
+		return store.Ref{}, fhir.Errorf(fhir.Invalid, "%q cannot be the id of a resource: it takes 1 to 64 letters, digits, - and .", id)
+	}
+	return store.Ref{Type: t, ID: id}, nil
+}
+
+// Get reads the current version of a resource. NotFound where there never was one, Gone where it was deleted.
+func (d *Door) Get(ctx context.Context, who access.Actor, typ, id string) (*Stored, error) {
+	ref, err := refOf(typ, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.store.Get(ctx, ref)
+	return d.read(ctx, who, typ+"/"+id, v, err)
+}
+
+// GetVersion reads one version of a resource.
+func (d *Door) GetVersion(ctx context.Context, who access.Actor, typ, id string, version int64) (*Stored, error) {
+	ref, err := refOf(typ, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.store.GetVersion(ctx, ref, version)
+	return d.read(ctx, who, typ+"/"+id, v, err)
+}
+
+func (d *Door) read(ctx context.Context, who access.Actor, what string, v *store.Version, err error) (*Stored, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := d.permit(ctx, who, access.Read, v); err != nil {
+		return nil, d.audit.refused(ctx, who, access.Read, what, err)
+	}
+	if err := d.audit.disclosed(ctx, who, access.Read, what, v); err != nil {
+		return nil, err
+	}
+	if v.Op >= store.Delete {
+		return stored(v), fhir.Errorf(fhir.Gone, "%s was deleted on %s", v.Ref(), v.Time().Format(time.RFC3339))
+	}
+	return stored(v), nil
+}
+
+// permit asks the policy about one version.
+func (d *Door) permit(ctx context.Context, who access.Actor, action access.Action, v *store.Version) error {
+	if _, open := d.policy.(access.Everyone); open {
+		return nil
+	}
+	q := access.Request{Actor: who, Action: action, Type: v.Type.String()}
+	if v.Patient != 0 {
+		id, err := d.store.Patient(ctx, v.Patient)
+		if err != nil {
+			return err
+		}
+		q.Patient = id
+	}
+	if decision := d.policy.Decide(q); !decision.Permit {
+		return fhir.Errorf(fhir.Forbidden, "%s", decision.Reason)
+	}
+	return nil
+}
+
+// NewID makes a logical id: 20 characters, time first so that ids made together stand together in the indexes, then 60
+// bits of chance so that none can be guessed.
+func (d *Door) NewID() string {
+	var b [13]byte
+	rand.Read(b[:])
+	var t [8]byte
+	binary.BigEndian.PutUint64(t[:], uint64(d.now().UnixMilli())<<16)
+	copy(b[:5], t[1:6]) // 40 bits of milliseconds count to 2004 and round again; order matters only among neighbours
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))[:20]
+}

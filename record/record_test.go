@@ -1,0 +1,164 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+)
+
+var tester = access.Actor{ID: "Practitioner/tester", Role: "test"}
+
+func res(t testing.TB, s string) *fhir.Resource {
+	t.Helper()
+	r, err := fhir.Parse([]byte(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func put(t testing.TB, d *Door, s string) *Stored {
+	t.Helper()
+	r := res(t, s)
+	results, err := d.Commit(t.Context(), tester, []Op{{Method: Update, Type: r.Type(), ID: r.ID(), Resource: r}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &results[0].Stored
+}
+
+func ids(t testing.TB, d *Door, query string) string {
+	t.Helper()
+	p, err := d.Find(t.Context(), tester, query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	var out []string
+	for _, m := range p.Matches {
+		out = append(out, m.ID)
+	}
+	for _, m := range p.Included {
+		out = append(out, "+"+m.ID)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestWriteReadFind(t *testing.T) {
+	d := Test(t)
+	put(t, d, `{"resourceType":"Patient","id":"p1","name":[{"family":"Okafor","given":["Ada"]}],"gender":"female","birthDate":"1950-02-03","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}`)
+	put(t, d, `{"resourceType":"Patient","id":"p2","name":[{"family":"Oké","given":["Ben"]}],"gender":"male","birthDate":"1960"}`)
+	for i := range 5 {
+		put(t, d, fmt.Sprintf(`{"resourceType":"Observation","id":"o%d","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"subject":{"reference":"Patient/p1"},"effectiveDateTime":"2020-01-0%d","valueQuantity":{"value":1%d0,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`, i, 9-i, i))
+	}
+	for query, want := range map[string]string{
+		"Patient?name=oka":                   "p1",
+		"Patient?family=ok":                  "p1 p2",
+		"Patient?family:exact=Oké":           "p2",
+		"Patient?gender=male":                "p2",
+		"Patient?birthdate=1960":             "p2",
+		"Patient?birthdate=ge1950&birthdate=lt1960": "p1",
+		"Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9990000018": "p1",
+		"Patient?identifier=9990000018":                                   "p1",
+		"Patient?identifier=x|9990000018":                                 "",
+		"Observation?patient=p1&code=http://loinc.org|8480-6":             "o0 o1 o2 o3 o4",
+		"Observation?patient=p1&code=8480-6&_sort=-date&_count=2":         "o0 o1",
+		"Observation?subject=Patient/p1&_sort=date":                       "o4 o3 o2 o1 o0",
+		"Observation?code=8480-6&value-quantity=gt125":                    "o3 o4",
+		"Observation?code=8480-6&value-quantity=gt16.25|http://unitsofmeasure.org|kPa": "o3 o4",
+		"Observation?patient=p2":                                          "",
+		"Observation?subject:Patient.identifier=9990000018&_count=2":      "o0 o1",
+		"Patient?_has:Observation:patient:code=8480-6":                    "p1",
+		"Observation?_id=o1,o3&_include=Observation:subject":              "o1 o3 +p1",
+		"Patient?_id=p1&_revinclude=Observation:subject":                  "p1 +o0 +o1 +o2 +o3 +o4",
+		"Patient?gender:not=male":                                         "p1",
+		"Patient?identifier:missing=true":                                 "p2",
+		"Patient?_filter=gender eq male or family eq \"Okafor\"":          "p1 p2",
+	} {
+		if got := ids(t, d, strings.ReplaceAll(strings.ReplaceAll(query, " ", "%20"), `"`, "%22")); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	p, err := d.Find(t.Context(), tester, "Observation?_summary=count")
+	if err != nil || p.Total != 5 {
+		t.Errorf("total %v, %v", p, err)
+	}
+}
+
+func TestPagesAreAMoment(t *testing.T) {
+	d := Test(t)
+	for i := range 7 {
+		put(t, d, fmt.Sprintf(`{"resourceType":"Basic","id":"b%d","code":{"text":"x"}}`, i))
+	}
+	for _, sort := range []string{"", "&_sort=-_lastUpdated", "&_sort=_id", "&_sort=-_id"} {
+		var seen []string
+		next := "Basic?_count=3" + sort
+		for next != "" {
+			p, err := d.Find(t.Context(), tester, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range p.Matches {
+				seen = append(seen, m.ID)
+			}
+			next = p.Next
+			put(t, d, `{"resourceType":"Basic","id":"b6","code":{"text":"changed"}}`)
+			put(t, d, fmt.Sprintf(`{"resourceType":"Observation","id":"n%d","status":"final","code":{"text":"x"}}`, len(seen)))
+		}
+		if len(seen) != 7 {
+			t.Errorf("%s: pages showed %v", sort, seen)
+		}
+	}
+}
+
+func TestConditionalCreateIsExact(t *testing.T) {
+	d := Test(t)
+	var wg sync.WaitGroup
+	created := make(chan string, 100)
+	for range 100 {
+		wg.Go(func() {
+			r := res(t, `{"resourceType":"Patient","identifier":[{"system":"s","value":"1"}]}`)
+			results, err := d.Commit(t.Context(), tester, []Op{{Method: Create, Type: "Patient", Resource: r, IfNoneExist: "identifier=s|1"}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if results[0].Outcome == Created {
+				created <- results[0].ID
+			}
+		})
+	}
+	wg.Wait()
+	if len(created) != 1 {
+		t.Errorf("%d were created, want 1", len(created))
+	}
+}
+
+func TestTransactionIsAllOrNothing(t *testing.T) {
+	d := Test(t)
+	_, err := d.Commit(t.Context(), tester, []Op{
+		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
+		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","subject":{"reference":"urn:uuid:2"}}`)},
+	})
+	var at *OpError
+	if !errors.As(err, &at) || at.Index != 1 {
+		t.Fatalf("%v, want an error of entry 1", err)
+	}
+	if got := ids(t, d, "Patient"); got != "" {
+		t.Errorf("a failed transaction left %s", got)
+	}
+	results, err := d.Commit(t.Context(), tester, []Op{
+		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
+		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","subject":{"reference":"urn:uuid:1"}}`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(t, d, "Observation?patient="+results[0].ID); got != results[1].ID {
+		t.Errorf("the reference leads to %q, want %q", got, results[1].ID)
+	}
+}

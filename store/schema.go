@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/fhir"
+)
+
+// Dialect is the words in which the two databases differ.
+type Dialect struct {
+	Name      string
+	Blob      string // type of a byte string
+	Bytewise  string // how text is made to compare byte by byte
+	Clustered string // put after a table whose rows live in its primary key
+	// Any writes a test that column is one of the values of a list argument; Ints and Strings make that argument.
+	Any     func(column string) string
+	Ints    func([]int64) any
+	Strings func([]string) any
+	Lock    string // put after the select that takes the feed
+}
+
+// Table is a table that many rows are inserted into at once.
+type Table struct {
+	Name    string
+	Columns []string
+	Types   []string // int, text or blob, per column
+	Unique  bool     // a row that is there already is left alone
+}
+
+// Insert statements of the tables that a write fills.
+var (
+	resTable = &Table{Name: "res", Columns: []string{"rid", "idh", "type", "id", "version", "op", "patient", "until", "updated", "keys", "dict", "splice", "body"},
+		Types: []string{"int", "int", "int", "text", "int", "int", "int", "int", "int", "blob", "int", "int", "blob"}}
+	hashTable   = &Table{Name: "hash", Columns: []string{"h", "rid"}, Types: []string{"int", "int"}, Unique: true}
+	clinTable   = &Table{Name: "clin", Columns: []string{"patient", "h", "date", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
+	wordTable   = &Table{Name: "word", Columns: []string{"param", "text", "rid"}, Types: []string{"int", "text", "int"}, Unique: true}
+	spanTable   = &Table{Name: "span", Columns: []string{"param", "lo", "hi", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
+	alsoTable   = &Table{Name: "also", Columns: []string{"patient", "type", "rid"}, Types: []string{"int", "int", "int"}, Unique: true}
+	extraTable  = &Table{Name: "extra", Columns: []string{"param", "rid", "keys"}, Types: []string{"int", "int", "blob"}, Unique: true}
+	tallyTable  = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
+	homeTable   = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
+	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
+)
+
+// migrations bring the database from one schema version to the next. They only ever grow, and each must leave the
+// tables usable by the version before it: expand, back-fill, contract.
+var migrations = []string{
+	1: `
+CREATE TABLE feed (one INTEGER PRIMARY KEY, seq {int} NOT NULL, updated {int} NOT NULL);
+INSERT INTO feed VALUES (1, 0, 0);
+CREATE TABLE res (rid {int} PRIMARY KEY, idh {int} NOT NULL, type {int} NOT NULL, id TEXT NOT NULL, version {int} NOT NULL, op {int} NOT NULL,
+  patient {int} NOT NULL, until {int} NOT NULL, updated {int} NOT NULL, keys {blob}, dict {int} NOT NULL, splice {int} NOT NULL, body {blob});
+CREATE INDEX res_id ON res (idh, rid);
+CREATE INDEX res_type ON res (type, rid);
+CREATE INDEX res_patient ON res (patient, type, rid) WHERE patient > 0;
+CREATE TABLE hash (h {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (h, rid)){clustered};
+CREATE TABLE clin (patient {int} NOT NULL, h {int} NOT NULL, date {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (patient, h, date, rid)){clustered};
+CREATE TABLE word (param {int} NOT NULL, text TEXT {bytewise} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (param, text, rid)){clustered};
+CREATE TABLE span (param {int} NOT NULL, lo {int} NOT NULL, hi {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (param, lo, hi, rid)){clustered};
+CREATE TABLE also (patient {int} NOT NULL, type {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (patient, type, rid)){clustered};
+CREATE TABLE extra (param {int} NOT NULL, rid {int} NOT NULL, keys {blob} NOT NULL, PRIMARY KEY (param, rid)){clustered};
+CREATE TABLE tally (h {int} NOT NULL, rid {int} NOT NULL, n {int} NOT NULL, PRIMARY KEY (h, rid)){clustered};
+CREATE TABLE home (patient {int} PRIMARY KEY, id TEXT {bytewise} NOT NULL UNIQUE);
+CREATE TABLE person (person {int} NOT NULL, patient {int} NOT NULL, from_seq {int} NOT NULL, until_seq {int} NOT NULL, PRIMARY KEY (patient, from_seq));
+CREATE INDEX person_person ON person (person);
+CREATE TABLE closed (rid {int} PRIMARY KEY, at {int} NOT NULL);
+CREATE TABLE box (room TEXT NOT NULL, kind TEXT NOT NULL, key TEXT {bytewise} NOT NULL, value {blob} NOT NULL, PRIMARY KEY (room, kind, key));
+CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence {int} NOT NULL, expires {int} NOT NULL);
+CREATE TABLE place (follower TEXT PRIMARY KEY, seq {int} NOT NULL, fence {int} NOT NULL);
+CREATE TABLE job (id {int} PRIMARY KEY, queue TEXT NOT NULL, name TEXT NOT NULL, body {blob} NOT NULL, due {int} NOT NULL, tries {int} NOT NULL, holder TEXT NOT NULL, expires {int} NOT NULL, failed TEXT NOT NULL);
+CREATE INDEX job_due ON job (queue, due);
+CREATE UNIQUE INDEX job_name ON job (queue, name);
+CREATE TABLE erased (rid {int} PRIMARY KEY, ref TEXT NOT NULL, at {int} NOT NULL, why TEXT NOT NULL);
+`,
+}
+
+// Schema is the schema version that this program writes.
+var Schema = len(migrations) - 1
+
+func (s *Store) migrate(ctx context.Context) error {
+	err := s.db.Write(ctx, func(tx Tx) error {
+		if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS kith (schema INTEGER NOT NULL)"); err != nil {
+			return err
+		}
+		have := 0
+		if _, err := one(ctx, tx, "SELECT max(schema) FROM (SELECT schema FROM kith UNION ALL SELECT 0) AS s", nil, &have); err != nil {
+			return err
+		}
+		if have > Schema {
+			return fhir.Errorf(fhir.Unsupported, "the database has schema %d and this program knows %d: it was written by a newer Kith", have, Schema)
+		}
+		for v := have + 1; v <= Schema; v++ {
+			if err := s.run(ctx, tx, migrations[v]); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "INSERT INTO kith VALUES ("+strconv.Itoa(v)+")"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s.db.Faulty(err)
+}
+
+func (s *Store) run(ctx context.Context, tx Tx, script string) error {
+	script = strings.NewReplacer("{int}", "BIGINT", "{blob}", s.d.Blob, "{bytewise}", s.d.Bytewise, "{clustered}", s.d.Clustered).Replace(script)
+	if s.d.Name == "sqlite" {
+		script = strings.ReplaceAll(script, "BIGINT", "INTEGER")
+	}
+	for stmt := range strings.SplitSeq(script, ";\n") {
+		if strings.TrimSpace(stmt) == "" {
+			continue
+		}
+		if _, err := tx.Exec(ctx, stmt); err != nil {
+			return fhir.Errorf(fhir.Broken, "the statement %q failed: %w", strings.TrimSpace(stmt), err)
+		}
+	}
+	return nil
+}
+
+// KeepClosed is how long the keys of a replaced version are kept for searches that began before.
+const KeepClosed = 24 * time.Hour
