@@ -53,6 +53,26 @@ func ParseUnit(code string) (Unit, error) {
 // Commensurable reports whether values in u and v can be compared.
 func (u Unit) Commensurable(v Unit) bool { return u.dims == v.dims }
 
+// Special reports whether the unit is not proportional to its amount (temperatures on a scale, logarithms, slopes): its
+// values compare and convert, but are not added or multiplied.
+func (u Unit) Special() bool {
+	if u.scaled {
+		return true
+	}
+	for _, p := range u.dims.other {
+		if p.id > firstSpecial {
+			return true
+		}
+	}
+	return false
+}
+
+// Plain reports whether the unit is a bare number such as 1, % or {score}.
+func (u Unit) Plain() bool { return u.dims == (dims{}) }
+
+// Factor is the exact size of the unit in base units.
+func (u Unit) Factor() *big.Rat { return u.factor.rat() }
+
 // Base is the exact value in base units.
 func (u Unit) Base(value Decimal) *big.Rat {
 	r := new(big.Rat).Mul(value.Rat(), u.factor.rat())

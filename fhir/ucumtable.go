@@ -13,10 +13,13 @@ var arbitraryUnits = [...]string{
 	"[iU]", "[arb'U]", "[USP'U]", "[GPL'U]", "[MPL'U]", "[APL'U]", "[beth'U]", "[anti'Xa'U]", "[todd'U]", "[dye'U]",
 	"[smgy'U]", "[bdsk'U]", "[ka'U]", "[knk'U]", "[mclg'U]", "[tb'U]", "[CCID_50]", "[TCID_50]", "[EID_50]", "[PFU]",
 	"[FFU]", "[CFU]", "[BAU]", "[AU]", "[Amb'a'1'U]", "[PNU]", "[Lf]", "[D'ag'U]", "[FEU]", "[ELU]", "[EU]", "[hnsf'U]",
-	"[hp_X]", "[hp_C]", "[hp_M]", "[hp_Q]", "[kp_X]", "[kp_C]", "[kp_M]", "[kp_Q]", "[hp'_X]", "[hp'_C]", "[hp'_M]", "[hp'_Q]",
-	"[pH]", "Np", "B", "B[SPL]", "B[V]", "B[mV]", "B[uV]", "B[10.nV]", "B[W]", "B[kW]", "bit_s",
-	"[p'diop]", "%[slope]", "[MET]", "[S]", "[m/s2/Hz^0.5]",
+	"[hp_X]", "[hp_C]", "[hp_M]", "[hp_Q]", "[kp_X]", "[kp_C]", "[kp_M]", "[kp_Q]", "[MET]", "[S]",
+	"[hp'_X]", "[hp'_C]", "[hp'_M]", "[hp'_Q]", "[pH]", "Np", "B", "B[SPL]", "B[V]", "B[mV]", "B[uV]", "B[10.nV]", "B[W]", "B[kW]",
+	"bit_s", "[p'diop]", "%[slope]", "[m/s2/Hz^0.5]",
 }
+
+// firstSpecial is how many of them, from the front, may be added up.
+const firstSpecial = 42
 
 const metricArbitrary = " [iU] [CFU] [PFU] [FFU] [CCID_50] [TCID_50] [EID_50] [hp_X] [hp_C] [hp_M] [hp_Q] [kp_X] [kp_C] [kp_M] [kp_Q] [BAU] [EU] Np B B[SPL] B[V] B[mV] B[uV] B[10.nV] B[W] B[kW] "
 
