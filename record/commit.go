@@ -324,7 +324,7 @@ func (d *Door) rewrite(ctx context.Context, c *commit, res *fhir.Resource, local
 			switch {
 			case strings.HasPrefix(s, "urn:uuid:") || strings.HasPrefix(s, "urn:oid:"):
 				if local != nil {
-					failed = fhir.Errorf(fhir.Unprocessable, "the reference %s is to no entry of this transaction", s).At(pathOf(res, v))
+					failed = fhir.Errorf(fhir.Unprocessable, "the reference %s is to no entry of this transaction", s).At(v.Path())
 				}
 			case strings.Contains(s, "?"):
 				if to, err := d.conditionalReference(ctx, c, s); err != nil {
@@ -355,32 +355,4 @@ func (d *Door) conditionalReference(ctx context.Context, c *commit, s string) (s
 		return "", fhir.Errorf(fhir.Precondition, "the conditional reference %s matches %d resources, and must match one", s, len(refs))
 	}
 	return refs[0].String(), nil
-}
-
-// pathOf is where a value stands in a resource, as FHIRPath.
-func pathOf(res *fhir.Resource, target fhir.Value) string {
-	at := target.Offset()
-	path := res.Type()
-	v := res.Root()
-	for !v.Same(target) {
-		index := -1
-		if v.Kind() == fhir.Array {
-			index = 0
-		}
-		child := v.First()
-		for child.Exists() && child.Offset()+len(child.Raw()) <= at {
-			child = child.Next()
-			index++
-		}
-		if !child.Exists() {
-			return path
-		}
-		if v.Kind() == fhir.Array {
-			path += fmt.Sprintf("[%d]", index)
-		} else {
-			path += "." + child.Name()
-		}
-		v = child
-	}
-	return path
 }
