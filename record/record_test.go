@@ -9,6 +9,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/store/storetest"
 )
 
 var tester = access.Actor{ID: "Practitioner/tester", Role: "test"}
@@ -48,8 +49,10 @@ func ids(t testing.TB, d *Door, query string) string {
 	return strings.Join(out, " ")
 }
 
-func TestWriteReadFind(t *testing.T) {
-	d := Test(t)
+func TestWriteReadFind(t *testing.T) { storetest.Each(t, writeReadFind) }
+
+func writeReadFind(t *testing.T, db string) {
+	d := TestOn(t, db)
 	put(t, d, `{"resourceType":"Patient","id":"p1","name":[{"family":"Okafor","given":["Ada"]}],"gender":"female","birthDate":"1950-02-03","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}`)
 	put(t, d, `{"resourceType":"Patient","id":"p2","name":[{"family":"Oké","given":["Ben"]}],"gender":"male","birthDate":"1960"}`)
 	for i := range 5 {
@@ -89,8 +92,10 @@ func TestWriteReadFind(t *testing.T) {
 	}
 }
 
-func TestPagesAreAMoment(t *testing.T) {
-	d := Test(t)
+func TestPagesAreAMoment(t *testing.T) { storetest.Each(t, pagesAreAMoment) }
+
+func pagesAreAMoment(t *testing.T, db string) {
+	d := TestOn(t, db)
 	for i := range 7 {
 		put(t, d, fmt.Sprintf(`{"resourceType":"Basic","id":"b%d","code":{"text":"x"}}`, i))
 	}
@@ -115,8 +120,10 @@ func TestPagesAreAMoment(t *testing.T) {
 	}
 }
 
-func TestConditionalCreateIsExact(t *testing.T) {
-	d := Test(t)
+func TestConditionalCreateIsExact(t *testing.T) { storetest.Each(t, conditionalCreateIsExact) }
+
+func conditionalCreateIsExact(t *testing.T, db string) {
+	d := TestOn(t, db)
 	var wg sync.WaitGroup
 	created := make(chan string, 100)
 	for range 100 {
@@ -138,8 +145,10 @@ func TestConditionalCreateIsExact(t *testing.T) {
 	}
 }
 
-func TestTransactionIsAllOrNothing(t *testing.T) {
-	d := Test(t)
+func TestTransactionIsAllOrNothing(t *testing.T) { storetest.Each(t, transactionIsAllOrNothing) }
+
+func transactionIsAllOrNothing(t *testing.T, db string) {
+	d := TestOn(t, db)
 	_, err := d.Commit(t.Context(), tester, []Op{
 		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
 		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","subject":{"reference":"urn:uuid:2"}}`)},
