@@ -55,6 +55,11 @@ func (d *Door) find(ctx context.Context, who access.Actor, query string, lenient
 	if err != nil {
 		return nil, err
 	}
+	return d.answer(ctx, who, q, typ, query)
+}
+
+// answer runs a parsed query, decides about what it found, and writes what was shown.
+func (d *Door) answer(ctx context.Context, who access.Actor, q *search.Query, typ, query string) (*Page, error) {
 	switch {
 	case q.Count == search.CountUnset:
 		q.Count = DefaultCount

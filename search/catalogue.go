@@ -148,3 +148,6 @@ func compile(expr string) (*expression, error) {
 
 // String names a parameter as a person would: "Observation?code".
 func (p *Param) String() string { return fmt.Sprintf("%s?%s", p.Of, p.Code) }
+
+// Served reports whether the parameter can be searched by: it has an expression that compiles.
+func (p *Param) Served() bool { return p.expr != nil && (p.Type != "special" || p.Code == "near") }

@@ -1,0 +1,225 @@
+package record
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/spec"
+	"github.com/kith-care/kith/search"
+	"github.com/kith-care/kith/store"
+)
+
+// Log asks for changes of one resource (Type and ID), of a type, or of everything.
+type Log struct {
+	Type, ID string
+	After    int64     // reading forwards: changes after this one
+	Before   int64     // reading backwards: changes before this one, 0 for the newest
+	Since    time.Time // not older
+	At       time.Time // what was current then, and what was written since then up to Since
+	Back     bool      // newest first
+	Limit    int
+}
+
+// Changes are versions in the order in which they were committed, or newest first. There are no gaps: a change that was
+// erased stands there without id and body.
+func (d *Door) Changes(ctx context.Context, who access.Actor, l Log) ([]Stored, error) {
+	log := store.Log{After: l.After, Before: l.Before, Back: l.Back, Limit: l.Limit}
+	what := "_history"
+	if l.Type != "" {
+		t, ok := spec.Resource(l.Type)
+		if !ok {
+			return nil, fhir.Errorf(fhir.NotFound, "there is no resource type %s in FHIR R4", l.Type)
+		}
+		log.Type, log.ID = t, l.ID
+		what = strings.Trim(l.Type+"/"+l.ID, "/") + "/_history"
+	}
+	if !l.Since.IsZero() {
+		log.Since = l.Since.UnixMicro()
+	}
+	versions, err := d.store.Changes(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	if l.ID != "" && len(versions) == 0 && l.Before == 0 && l.After == 0 {
+		if _, err := d.store.Get(ctx, store.Ref{Type: log.Type, ID: l.ID}); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]Stored, len(versions))
+	for i, v := range versions {
+		if err := d.permit(ctx, who, access.Read, v); err != nil {
+			return nil, d.audit.refused(ctx, who, access.Read, what, err)
+		}
+		out[i] = *stored(v)
+	}
+	return out, d.audit.disclosed(ctx, who, access.Read, what, versions...)
+}
+
+// Seq is the number of the last change.
+func (d *Door) Seq(ctx context.Context) (int64, error) { return d.store.Seq(ctx) }
+
+// Count is the number of current resources of a type, from the counters: no person's data is read.
+func (d *Door) Count(ctx context.Context, typ string) (int64, error) {
+	t, ok := spec.Resource(typ)
+	if !ok {
+		return 0, fhir.Errorf(fhir.NotFound, "there is no resource type %s in FHIR R4", typ)
+	}
+	return d.store.Count(ctx, t)
+}
+
+// Everything are the resources of a patient's compartment in pages, and with the last page the organisations,
+// practitioners and other shared resources that they refer to. https://hl7.org/fhir/R4/patient-operation-everything.html
+type Everything struct {
+	Types []string // "" for all
+	Since time.Time
+	Count int
+	Page  string
+}
+
+// Everything reads all there is about a patient.
+func (d *Door) Everything(ctx context.Context, who access.Actor, patient string, e Everything) (*Page, error) {
+	what := "Patient/" + patient + "/$everything"
+	self, err := d.store.Get(ctx, store.Ref{Type: patientType, ID: patient})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.permit(ctx, who, access.Read, self); err != nil {
+		return nil, d.audit.refused(ctx, who, access.Read, what, err)
+	}
+	if self.Op >= store.Delete {
+		return nil, fhir.Errorf(fhir.Gone, "Patient/%s was deleted", patient)
+	}
+	var types []spec.TypeID
+	for _, name := range e.Types {
+		t, ok := spec.Resource(name)
+		if !ok {
+			return nil, fhir.Errorf(fhir.Invalid, "_type: there is no resource type %q in FHIR R4", name)
+		}
+		types = append(types, t)
+	}
+	seq, after := int64(0), int64(0)
+	if e.Page != "" {
+		p, err := search.ParsePage(e.Page)
+		if err != nil {
+			return nil, err
+		}
+		if err := d.fresh(ctx, p.Seq); err != nil {
+			return nil, err
+		}
+		seq, after = p.Seq, p.Rid
+	}
+	count := e.Count
+	if count <= 0 || count > MaxCount {
+		count = MaxCount
+	}
+	rows, seq, err := d.store.Compartment(ctx, patient, types, seq, after, count+1)
+	if err != nil {
+		return nil, err
+	}
+	page := &Page{Total: Unknown}
+	if len(rows) > count {
+		rows = rows[:count]
+		page.Next = (&search.Page{Seq: seq, Rid: rows[count-1].Rid}).String()
+	} else {
+		shared, err := d.shared(ctx, patient, rows, seq, after > 0, types)
+		if err != nil {
+			return nil, err
+		}
+		if after == 0 {
+			page.Total = int64(len(rows) + len(shared))
+		}
+		rows = append(rows, shared...)
+	}
+	shown := rows[:0:0]
+	for _, v := range rows {
+		if !e.Since.IsZero() && v.Updated < e.Since.UnixMicro() {
+			continue
+		}
+		shown = append(shown, v)
+		page.Matches = append(page.Matches, *stored(v))
+	}
+	if !e.Since.IsZero() {
+		page.Total = Unknown
+	}
+	return page, d.audit.disclosed(ctx, who, access.Read, what, shown...)
+}
+
+var patientType, _ = spec.Resource("Patient")
+
+// sharedTypes are what a record refers to without its being about one person.
+var sharedTypes = map[string]bool{"Organization": true, "Practitioner": true, "PractitionerRole": true, "Location": true, "HealthcareService": true, "Medication": true, "Device": true, "Endpoint": true, "Substance": true, "Questionnaire": true, "PlanDefinition": true, "ActivityDefinition": true}
+
+// shared are the shared resources that the rows refer to; where there were earlier pages, also what those referred to.
+func (d *Door) shared(ctx context.Context, patient string, rows []*store.Version, seq int64, earlier bool, types []spec.TypeID) ([]*store.Version, error) {
+	if earlier {
+		var err error
+		if rows, _, err = d.store.Compartment(ctx, patient, types, seq, 0, 1<<30); err != nil {
+			return nil, err
+		}
+	}
+	seen := map[store.Ref]bool{}
+	var want []store.Ref
+	for _, v := range rows {
+		search.Refs(v.Type, v.Keys, nil, 0, func(t spec.TypeID, id string) {
+			if ref := (store.Ref{Type: t, ID: id}); sharedTypes[t.String()] && !seen[ref] {
+				seen[ref] = true
+				if len(types) == 0 || contains(types, t) {
+					want = append(want, ref)
+				}
+			}
+		})
+	}
+	if len(want) == 0 {
+		return nil, nil
+	}
+	return d.store.Many(ctx, want, seq)
+}
+
+func contains(types []spec.TypeID, t spec.TypeID) bool {
+	for _, have := range types {
+		if have == t {
+			return true
+		}
+	}
+	return false
+}
+
+// FindIn searches one compartment: the resources of a type that are in the compartment of, say, Patient/1.
+func (d *Door) FindIn(ctx context.Context, who access.Actor, compartment, query string, lenient bool) (*Page, error) {
+	name, id, _ := strings.Cut(compartment, "/")
+	def := spec.Compartment(name)
+	if def == nil || !fhir.ValidID(id) {
+		return nil, fhir.Errorf(fhir.NotFound, "there is no compartment %s", compartment)
+	}
+	typ, params, _ := strings.Cut(query, "?")
+	codes := def.Params(typ)
+	if len(codes) == 0 {
+		return nil, fhir.Errorf(fhir.NotFound, "%s is not in the compartment of a %s", typ, name)
+	}
+	q, err := d.parser(lenient).Parse(typ, params)
+	if err != nil {
+		return nil, err
+	}
+	in := search.Cond{Op: search.Or, Source: compartment}
+	for _, code := range codes {
+		if p := d.catalogue.Load().Param(q.Types[0], code); p != nil {
+			in.Kids = append(in.Kids, search.NewSet(p, map[string]bool{compartment: true}, compartment))
+		}
+	}
+	if typ == name {
+		in.Kids = append(in.Kids, search.NewSet(nil, map[string]bool{compartment: true}, compartment))
+	}
+	q.Where = append(q.Where, in)
+	page, err := d.answer(ctx, who, q, typ, compartment+"/"+query)
+	if err != nil {
+		return nil, err
+	}
+	page.Self = compartment + "/" + page.Self
+	if page.Next != "" {
+		page.Next = compartment + "/" + page.Next
+	}
+	return page, nil
+}

@@ -1,0 +1,236 @@
+package rest
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/fhirxml"
+	"github.com/kith-care/kith/record"
+)
+
+func (q *request) read(typ, id string) error {
+	s, err := q.Door.Get(q.r.Context(), q.who, typ, id)
+	if err != nil {
+		if s != nil {
+			q.validators(s) // the deletion has a version too
+		}
+		return err
+	}
+	if q.notModified(s) {
+		q.validators(s)
+		q.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return q.stored(http.StatusOK, s)
+}
+
+func (q *request) vread(typ, id, vid string) error {
+	version, err := strconv.ParseInt(vid, 10, 64)
+	if err != nil {
+		return fhir.Errorf(fhir.NotFound, "%s/%s has no version %q", typ, id, vid)
+	}
+	s, err := q.Door.GetVersion(q.r.Context(), q.who, typ, id, version)
+	if err != nil {
+		return err
+	}
+	return q.stored(http.StatusOK, s)
+}
+
+// search answers a query on a type, or on the whole system where typ is "".
+func (q *request) search(typ string) error {
+	find := q.Door.Find
+	if q.lenient() {
+		find = q.Door.FindLenient
+	}
+	p, err := find(q.r.Context(), q.who, typ+"?"+q.query)
+	if err != nil {
+		return err
+	}
+	return q.searchset(p, p.Self)
+}
+
+func (q *request) lenient() bool { return q.prefers("handling=lenient") }
+
+// prefers reports whether the Prefer header asks for something. https://hl7.org/fhir/R4/http.html#ops
+func (q *request) prefers(what string) bool {
+	for _, h := range q.r.Header.Values("Prefer") {
+		for part := range strings.FieldsFuncSeq(h, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+			if part == what {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// form adds the parameters of a form to those of the URL.
+func (q *request) form() error {
+	if t := q.r.Header.Get("Content-Type"); t != "" && !strings.HasPrefix(t, "application/x-www-form-urlencoded") {
+		return &statusError{http.StatusUnsupportedMediaType, fhir.Errorf(fhir.Unsupported, "a search by POST takes application/x-www-form-urlencoded, not %s", t)}
+	}
+	body, err := q.body()
+	if err != nil {
+		return err
+	}
+	if len(body) > 0 {
+		if q.query != "" {
+			q.query += "&"
+		}
+		q.query += string(body)
+	}
+	return q.negotiate()
+}
+
+func (q *request) searchForm(typ string) error {
+	if err := q.form(); err != nil {
+		return err
+	}
+	return q.search(typ)
+}
+
+func (q *request) compartment(name, id, typ string) error {
+	if typ == "*" && name == "Patient" {
+		return q.everything(id)
+	}
+	p, err := q.Door.FindIn(q.r.Context(), q.who, name+"/"+id, typ+"?"+q.query, q.lenient())
+	if err != nil {
+		return err
+	}
+	return q.searchset(p, p.Self)
+}
+
+// history answers the versions of a resource, a type or everything, newest first.
+func (q *request) history(typ, id string) error {
+	l := record.Log{Type: typ, ID: id, Back: true, Limit: record.DefaultCount}
+	for _, p := range [...]struct {
+		name string
+		set  func(string) error
+	}{
+		{"_count", func(s string) (err error) { l.Limit, err = count(s); return err }},
+		{"_since", func(s string) (err error) { l.Since, err = instant("_since", s); return err }},
+		{"_page", func(s string) (err error) { l.Before, err = strconv.ParseInt(s, 10, 64); return err }},
+	} {
+		if s := q.param(p.name); s != "" {
+			if err := p.set(s); err != nil {
+				return fhir.Errorf(fhir.Invalid, "%s=%s is not valid: %w", p.name, s, err)
+			}
+		}
+	}
+	if at := q.param("_at"); at != "" {
+		return fhir.Errorf(fhir.Unsupported, "_at=%s: history is served by _since and _count", at)
+	}
+	want := l.Limit
+	l.Limit++
+	versions, err := q.Door.Changes(q.r.Context(), q.who, l)
+	if err != nil {
+		return err
+	}
+	path := strings.TrimPrefix(strings.Trim(typ+"/"+id, "/")+"/_history", "/")
+	next := ""
+	if len(versions) > want {
+		versions = versions[:want]
+		next = path + "?_count=" + strconv.Itoa(want) + "&_page=" + strconv.FormatInt(versions[want-1].Seq, 10)
+	}
+	w := newBundle(q.Base, "history", 4096)
+	if next == "" && l.Before == 0 {
+		w.total(int64(len(versions)))
+	}
+	w.links("self", path, "next", next)
+	for i := range versions {
+		appendHistory(w, &versions[i])
+	}
+	q.write(http.StatusOK, w.close())
+	return nil
+}
+
+func appendHistory(w *bundleWriter, s *record.Stored) {
+	if s.ID == "" {
+		return // erased
+	}
+	w.entry(s.Type, s.ID, s.Body)
+	method, status := "PUT", "200"
+	url := s.Type + "/" + s.ID
+	switch {
+	case s.Deleted:
+		method, status = "DELETE", "204"
+	case s.Created:
+		status = "201"
+	}
+	w.b = append(w.b, `,"request":{"method":"`+method+`","url":"`+url+`"},"response":{"status":"`+status+`","etag":"W/\"`...)
+	w.b = strconv.AppendInt(w.b, s.Version, 10)
+	w.b = append(w.b, `\"","lastModified":"`...)
+	w.b = s.Updated.UTC().AppendFormat(w.b, "2006-01-02T15:04:05.000000Z")
+	w.b = append(w.b, `"}}`...)
+}
+
+func count(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, fhir.Errorf(fhir.Invalid, "it takes a whole number from 1")
+	}
+	return min(n, record.MaxCount), nil
+}
+
+func instant(name, s string) (time.Time, error) {
+	d, err := fhir.ParseDateTime(strings.Replace(s, " ", "+", 1))
+	if err != nil {
+		return time.Time{}, fhir.Errorf(fhir.Invalid, "%s takes a date or instant", name)
+	}
+	return d.Low(), nil
+}
+
+// body reads the request, within the limit of size.
+func (q *request) body() ([]byte, error) {
+	limit := q.MaxBody
+	if limit == 0 {
+		limit = defaultMaxBody
+	}
+	if q.r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	var body []byte
+	var err error
+	if q.r.ContentLength > 0 {
+		body = make([]byte, q.r.ContentLength)
+		_, err = io.ReadFull(q.r.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(q.r.Body, limit+1))
+	}
+	if err != nil {
+		return nil, fhir.Errorf(fhir.Invalid, "the request ended before all of it had come")
+	}
+	if int64(len(body)) > limit {
+		return nil, tooLarge(limit)
+	}
+	return body, nil
+}
+
+func tooLarge(limit int64) error {
+	return fhir.Errorf(fhir.TooLarge, "the request is larger than %d MiB", limit>>20)
+}
+
+// resource reads and parses the request's body, JSON or XML.
+func (q *request) resource() (*fhir.Resource, error) {
+	body, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	media, _, _ := strings.Cut(q.r.Header.Get("Content-Type"), ";")
+	switch strings.TrimSpace(media) {
+	case "", "application/fhir+json", "application/json", "text/json", "application/json+fhir":
+	case "application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir":
+		if body, err = fhirxml.ToJSON(body); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, &statusError{http.StatusUnsupportedMediaType, fhir.Errorf(fhir.Unsupported, "the content type %s is not taken here: send application/fhir+json or application/fhir+xml", media)}
+	}
+	if len(body) == 0 {
+		return nil, fhir.Errorf(fhir.Invalid, "the request has no body, and a resource belongs there")
+	}
+	return fhir.Parse(body)
+}
