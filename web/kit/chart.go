@@ -31,7 +31,7 @@ type Point struct {
 const (
 	chartWidth, chartHeight         = 230, 46
 	chartLeft, chartRight           = 6, 30
-	chartTop, chartBottom   float64 = 6, 12
+	chartTop, chartBottom   float64 = 6, 15
 )
 
 // SVG draws the chart; nothing is drawn of fewer than two values.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -16,7 +17,7 @@ type fact struct {
 	updated time.Time
 }
 
-func factOf(s *Stored) (fact, error) {
+func factOf(s *record.Stored) (fact, error) {
 	r, err := s.Resource()
 	if err != nil {
 		return fact{}, err

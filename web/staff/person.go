@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
 )
@@ -104,7 +105,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 }
 
 // facts reads everything the page shows, by type. partial says what was left out.
-func (s *Site) facts(ctx context.Context, who Actor, id string) (facts map[string][]fact, partial string, err error) {
+func (s *Site) facts(ctx context.Context, who access.Actor, id string) (facts map[string][]fact, partial string, err error) {
 	facts = map[string][]fact{}
 	var cut []string
 	for _, kind := range shown {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -58,7 +59,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) {
 		view.Frame.Title = "Error: Find a person"
 	case view.Asked || view.All:
 		if after := typed.Get("after"); after != "" {
-			query = after
+			query += "&_page=" + url.QueryEscape(after)
 			view.Newer = view.address("")
 		}
 		page, err := s.Door.Find(r.Context(), s.who(r), query)
@@ -121,7 +122,7 @@ func typedDate(typed string) (string, error) {
 	return "", fhir.Errorf(fhir.Invalid, "Write the date of birth like 14-Jul-1945 or 14/7/1945, or only the year")
 }
 
-func (v *searchView) list(page *Page, now time.Time) error {
+func (v *searchView) list(page *record.Page, now time.Time) error {
 	for i := range page.Matches {
 		r, err := page.Matches[i].Resource()
 		if err != nil {
@@ -135,8 +136,12 @@ func (v *searchView) list(page *Page, now time.Time) error {
 	case page.Total > 1:
 		v.Count = thousands(page.Total) + " people"
 	}
-	if page.Next != "" {
-		v.Older = v.address(page.Next)
+	if _, params, ok := strings.Cut(page.Next, "?"); ok {
+		next, err := url.ParseQuery(params)
+		if err != nil {
+			return err
+		}
+		v.Older = v.address(next.Get("_page"))
 	}
 	return nil
 }

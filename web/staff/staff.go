@@ -15,17 +15,19 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
 )
 
 // Site serves the pages. Door must be set.
 type Site struct {
-	Door   Door
-	Who    func(*http.Request) Actor // who is looking; nil for an unnamed person on this machine
-	Now    func() time.Time          // nil for the clock
-	MadeUp func() *kit.MadeUp        // what to say where the people are made up; nil where they are real
-	Log    *slog.Logger              // nil for the default
+	Door   *record.Door
+	Who    func(*http.Request) access.Actor // who is looking; nil for an unnamed person on this machine
+	Now    func() time.Time                 // nil for the clock
+	MadeUp func() *kit.MadeUp               // what to say where the people are made up; nil where they are real
+	Log    *slog.Logger                     // nil for the default
 }
 
 // Handler serves /, /person/{id} and /static/.
@@ -65,9 +67,13 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	view := missingView{Frame: s.frame("Something went wrong"), Head: "Something went wrong", Reason: "This is our fault and has been logged. Try again, and use another source for the record until this works."}
 	status := http.StatusInternalServerError
 	switch e.Kind {
-	case fhir.NotFound, fhir.Gone:
-		s.missing(w, r, "Nobody with this address is in the record. They may have been removed, or the address may be wrong.")
+	case fhir.NotFound:
+		s.missing(w, r, "Nobody with this address is in the record.")
 		return
+	case fhir.Gone:
+		status, view = http.StatusGone, missingView{s.frame("No longer here"), "No longer here", "What stood at this address has been removed, or the list it belongs to is out of date."}
+	case fhir.Invalid, fhir.Unsupported:
+		status, view = http.StatusBadRequest, missingView{s.frame("Not understood"), "This address is not understood", "Begin again with a new search."}
 	case fhir.Forbidden:
 		status, view = http.StatusForbidden, missingView{s.frame("No access"), "You do not have access to this record", e.Msg}
 	case fhir.Busy:
@@ -88,11 +94,11 @@ func (s *Site) frame(title string) kit.Frame {
 	return f
 }
 
-func (s *Site) who(r *http.Request) Actor {
+func (s *Site) who(r *http.Request) access.Actor {
 	if s.Who != nil {
 		return s.Who(r)
 	}
-	return Actor{ID: "kith/page", Role: "staff", Purpose: "TREAT", From: r.RemoteAddr}
+	return access.Actor{ID: "kith/page", Role: "staff", Purpose: "TREAT", From: r.RemoteAddr}
 }
 
 func (s *Site) now() time.Time {
