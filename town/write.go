@@ -207,7 +207,7 @@ func (b *bundle) medicine(c *course) {
 func (l *life) measure(b *bundle, v *visit) {
 	d := roll(l.h.p.town.Seed, l.h.p.i, "measure "+v.id)
 	for _, panel := range v.panels {
-		at, by, issued := v.at.Add(5*time.Minute), v.by.ref(), ""
+		at, by, issued := v.at.Add(5*time.Minute), v.by.ref(), clock(v.at.Add(v.length))
 		if blood(panel) {
 			if !v.tests.IsZero() {
 				at = v.tests
@@ -217,22 +217,22 @@ func (l *life) measure(b *bundle, v *visit) {
 		}
 		switch panel {
 		case "bp":
-			b.pressure(l.h, v, at, by, d)
+			b.pressure(l.h, v, at, issued, by, d)
 		case "smoking":
-			b.smoking(l.h.p, v, at, by)
+			b.smoking(l.h.p, v, at, issued, by)
 		default:
 			for _, key := range panels[panel] {
-				b.measured(l.h, measureOf(key), v, at, issued, by, d)
+				b.measured(l.h, measureOf(key), blood(panel), v, at, issued, by, d)
 			}
 		}
 	}
 }
 
-func (b *bundle) measured(h *health, m *measure, v *visit, at time.Time, issued string, by reference, d dice) {
+func (b *bundle) measured(h *health, m *measure, blood bool, v *visit, at time.Time, issued string, by reference, d dice) {
 	number, x := h.value(m, at, d)
 	category := code(hl7+"observation-category", "vital-signs", "Vital Signs")
 	kind := profile("Observation-VitalSigns")
-	if issued != "" {
+	if blood {
 		category, kind = code(hl7+"observation-category", "laboratory", "Laboratory"), profile("Observation-Lab")
 	}
 	value := m.quantity(number)
@@ -271,7 +271,7 @@ func (m *measure) quantity(number string) *quantity {
 	return &quantity{Value: json.Number(number), Unit: m.unit, System: ucum, Code: m.ucum}
 }
 
-func (b *bundle) pressure(h *health, v *visit, at time.Time, by reference, d dice) {
+func (b *bundle) pressure(h *health, v *visit, at time.Time, issued string, by reference, d dice) {
 	s, dia := h.pressure(at, d)
 	mmHg := func(n int) *quantity {
 		return &quantity{Value: json.Number(strconv.Itoa(n)), Unit: "mmHg", System: ucum, Code: "mm[Hg]"}
@@ -281,20 +281,20 @@ func (b *bundle) pressure(h *health, v *visit, at time.Time, by reference, d dic
 		Category: []*concept{code(hl7+"observation-category", "vital-signs", "Vital Signs")},
 		Code: &concept{Coding: []coding{{loinc, "85354-9", "Blood pressure panel with all children optional"}, {snomed, "75367002", "Blood pressure"}},
 			Text: "Blood pressure"},
-		Subject: b.subject(), Encounter: encounter(v), Effective: clock(at), Performer: []reference{by},
+		Subject: b.subject(), Encounter: encounter(v), Effective: clock(at), Issued: issued, Performer: []reference{by},
 		Component: []component{
 			{&concept{Coding: []coding{{loinc, "8480-6", "Systolic blood pressure"}, {snomed, "72313002", "Systolic arterial pressure"}}, Text: "Systolic"}, mmHg(s)},
 			{&concept{Coding: []coding{{loinc, "8462-4", "Diastolic blood pressure"}, {snomed, "1091811000000102", "Diastolic arterial pressure"}}, Text: "Diastolic"}, mmHg(dia)},
 		}})
 }
 
-func (b *bundle) smoking(p *person, v *visit, at time.Time, by reference) {
+func (b *bundle) smoking(p *person, v *visit, at time.Time, issued string, by reference) {
 	status := [...]coding{{snomed, "266919005", "Never smoked tobacco"}, {snomed, "8517006", "Ex-smoker"}, {snomed, "77176002", "Smoker"}}[p.smoker]
 	id := b.next("o")
 	b.add("Observation", id, observationResource{ResourceType: "Observation", ID: id, Meta: profile("Observation"), Status: "final",
 		Category: []*concept{code(hl7+"observation-category", "social-history", "Social History")},
 		Code:     &concept{Coding: []coding{{loinc, "72166-2", "Tobacco smoking status"}}, Text: "Smoking"},
-		Subject:  b.subject(), Encounter: encounter(v), Effective: clock(at), Performer: []reference{by},
+		Subject:  b.subject(), Encounter: encounter(v), Effective: clock(at), Issued: issued, Performer: []reference{by},
 		Concept: &concept{Coding: []coding{status}, Text: status.Display}})
 }
 

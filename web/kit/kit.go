@@ -1,0 +1,107 @@
+// Package kit is what all pages share: the frame around them, the stylesheet, how a name, a date, an NHS number or a
+// result is written, and a small chart.
+//
+// Pages are made on the server and work without script. Nothing is fetched from anywhere else: the stylesheet is
+// compiled from nhsuk-frontend (MIT) set in Arial, without the licensed Frutiger, and without the NHS logo; a deployer
+// who may use them supplies their own. A page is one typed view and one template; a template never sees a resource.
+//
+// How things are written follows the common user interface of the NHS: 14-Jul-1945 (81y), 999 000 0018, "Not Known".
+package kit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+//go:generate sh -c "cd .. && npx --no-install sass --no-source-map --style=compressed --load-path=node_modules kit/style/kith.scss kit/static/kith.css"
+
+//go:embed static
+var static embed.FS
+
+//go:embed frame.html
+var frame string
+
+// Frame is what stands around a page.
+type Frame struct {
+	Title  string // of the window; the page's own heading stands in the page
+	MadeUp *MadeUp
+}
+
+// MadeUp says on every page that the people shown do not exist, and how far the town has been filled.
+type MadeUp struct {
+	Place       string
+	Done, Total int    // people; equal once all are there
+	Failed      string // why filling stopped, "" nearly always
+}
+
+// Filling reports whether people are still being added.
+func (m *MadeUp) Filling() bool { return m.Done < m.Total && m.Failed == "" }
+
+// Page parses a page's template into the frame.
+func Page(text string) *template.Template {
+	return template.Must(template.Must(template.New("page").Funcs(template.FuncMap{"stylesheet": stylesheet}).Parse(frame)).Parse(text))
+}
+
+// Write sends a page, whole or not at all.
+func Write(w http.ResponseWriter, status int, page *template.Template, view any) error {
+	var out bytes.Buffer
+	if err := page.Execute(&out, view); err != nil {
+		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// Secure sets what keeps a page from being framed, scripted or sniffed. No page has script or inline style, so none is
+// allowed.
+func Secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Static serves the stylesheet and the icon under /static/. Their names change with their content, so they may be kept.
+func Static() http.Handler {
+	files, _ := fs.Sub(static, "static")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, "/static/")
+		if r.URL.Path == stylesheet() {
+			name = "kith.css"
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		w.Header().Set("Content-Type", map[bool]string{true: "text/css; charset=utf-8", false: "image/svg+xml"}[strings.HasSuffix(name, ".css")])
+		w.Write(data)
+	})
+}
+
+// stylesheet is the address of the compiled stylesheet, with the sum of its content in it.
+var stylesheet = sync.OnceValue(func() string {
+	css, err := static.ReadFile("static/kith.css")
+	if err != nil {
+		panic("kit: " + err.Error())
+	}
+	sum := sha256.Sum256(css)
+	return "/static/kith-" + hex.EncodeToString(sum[:6]) + ".css"
+})

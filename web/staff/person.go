@@ -1,0 +1,199 @@
+package staff
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/web/kit"
+)
+
+//go:embed person.html
+var personHTML string
+
+var personPage = kit.Page(personHTML)
+
+// personView is a person's record on one page.
+type personView struct {
+	Frame         kit.Frame
+	Banner        banner
+	Partial       string // what is not on the page, "" when everything is
+	Problems      []row
+	Past          []row // problems that are over
+	Medicines     []row
+	Stopped       []row
+	Results       []resultGroup
+	ResultsCount  int
+	Timeline      []line
+	TimelineTotal int
+	Filters       []filter
+	Newer, Older  string
+	Showing       string // "1 to 40 of 132"
+}
+
+// banner says whose record this is, on every page about them.
+type banner struct {
+	ID, Name, Born, Age, Gender, Number string
+	Deceased, DiedAged                  string
+	Address, Telephone, Practice        string
+	Allergies                           []row
+	NoneKnown                           string // what was recorded when somebody asked and there were none
+}
+
+// row is a problem, a medicine or an allergy.
+type row struct {
+	Text, Detail, Flag, Severe string
+	Since                      string
+	Until                      string
+	Source, Recorded           string
+}
+
+type filter struct {
+	Text, Address string
+	Count         int
+	Current       bool
+}
+
+const (
+	linesAPage = 40
+	// mostRead is how many resources of a type the page reads; beyond it the page says that it is not all.
+	mostRead = 5000
+)
+
+// shown are the types of resource the page reads, each with the search parameter that leads to the patient.
+var shown = []string{"Condition", "AllergyIntolerance", "MedicationRequest", "MedicationStatement", "Observation", "Encounter", "Immunization",
+	"Procedure", "DiagnosticReport", "DocumentReference"}
+
+func (s *Site) person(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !fhir.ValidID(id) {
+		s.missing(w, r, "There is no person at this address.")
+		return
+	}
+	stored, err := s.Door.Get(r.Context(), s.who(r), "Patient", id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	patient, err := stored.Resource()
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	facts, partial, err := s.facts(r.Context(), s.who(r), id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	now := s.now()
+	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial}
+	view.Frame = s.frame(view.Banner.Name)
+	view.Problems, view.Past = problemRows(facts)
+	view.Medicines, view.Stopped = medicineRows(facts)
+	view.Results = resultGroups(facts, now)
+	for _, g := range view.Results {
+		view.ResultsCount += len(g.Rows)
+	}
+	view.timeline(linesOf(facts), r.URL)
+	s.write(w, r, http.StatusOK, personPage, view)
+}
+
+// facts reads everything the page shows, by type. partial says what was left out.
+func (s *Site) facts(ctx context.Context, who access.Actor, id string) (facts map[string][]fact, partial string, err error) {
+	facts = map[string][]fact{}
+	var cut []string
+	for _, kind := range shown {
+		query := kind + "?patient=" + url.QueryEscape(id) + "&_count=1000"
+		for query != "" {
+			page, err := s.Door.Find(ctx, who, query)
+			if err != nil {
+				return nil, "", err
+			}
+			for i := range page.Matches {
+				f, err := factOf(&page.Matches[i])
+				if err != nil {
+					return nil, "", err
+				}
+				if !f.mistaken() {
+					facts[kind] = append(facts[kind], f)
+				}
+			}
+			query = page.Next
+			if len(facts[kind]) >= mostRead && query != "" {
+				cut = append(cut, kind)
+				break
+			}
+		}
+	}
+	if cut != nil {
+		partial = "This page does not show everything: only the first " + thousands(mostRead) + " entries of each of these were read: " + strings.Join(cut, ", ") + "."
+	}
+	return facts, partial, nil
+}
+
+func bannerOf(patient *fhir.Resource, facts map[string][]fact, now time.Time) banner {
+	p := patient.Root()
+	r := rowOf(patient, now)
+	b := banner{ID: r.ID, Name: r.Name, Born: r.Born, Age: r.Age, Gender: r.Gender, Number: r.Number, Address: r.Address, Practice: r.Practice,
+		Telephone: telephone(p), Deceased: r.Deceased}
+	if b.Deceased != "" {
+		b.DiedAged, b.Age = r.Age, ""
+		if p.Get("deceasedDateTime").Text() == "" {
+			b.DiedAged = ""
+		}
+	}
+	b.Allergies, b.NoneKnown = allergyRows(facts["AllergyIntolerance"])
+	return b
+}
+
+// timeline fills in the page of lines that the address asks for, and the addresses of the others.
+func (v *personView) timeline(lines []line, at *url.URL) {
+	want := at.Query().Get("show")
+	address := func(show string, page int) string {
+		q := url.Values{}
+		if show != "" {
+			q.Set("show", show)
+		}
+		if page > 1 {
+			q.Set("page", strconv.Itoa(page))
+		}
+		if len(q) == 0 {
+			return at.Path + "#timeline"
+		}
+		return at.Path + "?" + q.Encode() + "#timeline"
+	}
+	counts := map[string]int{}
+	var wanted []line
+	for _, l := range lines {
+		counts[l.Show]++
+		if want == "" || l.Show == want {
+			wanted = append(wanted, l)
+		}
+	}
+	v.Filters = []filter{{"Everything", address("", 1), len(lines), want == ""}}
+	for _, k := range lineKinds {
+		if counts[k.show] > 0 {
+			v.Filters = append(v.Filters, filter{k.text, address(k.show, 1), counts[k.show], want == k.show})
+		}
+	}
+	page, _ := strconv.Atoi(at.Query().Get("page"))
+	page = max(page, 1)
+	from := min((page-1)*linesAPage, len(wanted))
+	to := min(from+linesAPage, len(wanted))
+	v.Timeline, v.TimelineTotal = wanted[from:to], len(wanted)
+	if page > 1 {
+		v.Newer = address(want, page-1)
+	}
+	if to < len(wanted) {
+		v.Older = address(want, page+1)
+	}
+	if len(wanted) > linesAPage && to > from {
+		v.Showing = number(from+1) + " to " + number(to) + " of " + number(len(wanted))
+	}
+}

@@ -1,0 +1,116 @@
+// Package staff is the pages for people who work in health and care. So far: find a person, and see their record.
+//
+// A page reads the record through the door as the person who is looking, in FHIR's own search language, turns what it
+// finds into one typed view (the .go) and fills one template (the .html); a golden shows what comes out. Pages are
+// dense, work without script and keep their state in the address.
+//
+// What the record does not say is shown as "Not Known", never left out; what could not be read, was left out or is old
+// is said to be so, because a page that looks complete is believed.
+package staff
+
+import (
+	_ "embed"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
+)
+
+// Site serves the pages. Door must be set.
+type Site struct {
+	Door   *record.Door
+	Who    func(*http.Request) access.Actor // who is looking; nil for an unnamed person on this machine
+	Now    func() time.Time                 // nil for the clock
+	MadeUp func() *kit.MadeUp               // what to say where the people are made up; nil where they are real
+	Log    *slog.Logger                     // nil for the default
+}
+
+// Handler serves /, /person/{id} and /static/.
+func (s *Site) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.search)
+	mux.HandleFunc("GET /person/{id}", s.person)
+	mux.Handle("GET /static/", kit.Static())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.missing(w, r, "There is no page at this address.")
+	})
+	return kit.Secure(mux)
+}
+
+//go:embed missing.html
+var missingHTML string
+
+var missingPage = kit.Page(missingHTML)
+
+// missingView is a page that cannot be shown, and why.
+type missingView struct {
+	Frame  kit.Frame
+	Head   string
+	Reason string
+}
+
+func (s *Site) missing(w http.ResponseWriter, r *http.Request, reason string) {
+	s.write(w, r, http.StatusNotFound, missingPage, missingView{s.frame("Not found"), "Not found", reason})
+}
+
+// fail shows an error in words for the reader; what only operators understand goes to the log.
+func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var e *fhir.Error
+	if !errors.As(err, &e) {
+		e = &fhir.Error{Kind: fhir.Broken}
+	}
+	view := missingView{Frame: s.frame("Something went wrong"), Head: "Something went wrong", Reason: "This is our fault and has been logged. Try again, and use another source for the record until this works."}
+	status := http.StatusInternalServerError
+	switch e.Kind {
+	case fhir.NotFound:
+		s.missing(w, r, "Nobody with this address is in the record.")
+		return
+	case fhir.Gone:
+		status, view = http.StatusGone, missingView{s.frame("No longer here"), "No longer here", "What stood at this address has been removed, or the list it belongs to is out of date."}
+	case fhir.Invalid, fhir.Unsupported:
+		status, view = http.StatusBadRequest, missingView{s.frame("Not understood"), "This address is not understood", "Begin again with a new search."}
+	case fhir.Forbidden:
+		status, view = http.StatusForbidden, missingView{s.frame("No access"), "You do not have access to this record", e.Msg}
+	case fhir.Busy:
+		status, view = http.StatusServiceUnavailable, missingView{s.frame("Not available"), "The record cannot be read at the moment", "Try again in a minute. Nothing you saw before has been lost."}
+		w.Header().Set("Retry-After", "10")
+	}
+	if status >= 500 {
+		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+	}
+	s.write(w, r, status, missingPage, view)
+}
+
+func (s *Site) frame(title string) kit.Frame {
+	f := kit.Frame{Title: title}
+	if s.MadeUp != nil {
+		f.MadeUp = s.MadeUp()
+	}
+	return f
+}
+
+func (s *Site) who(r *http.Request) access.Actor {
+	if s.Who != nil {
+		return s.Who(r)
+	}
+	return access.Actor{ID: "kith/page", Role: "staff", Purpose: "TREAT", From: r.RemoteAddr}
+}
+
+func (s *Site) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Site) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}

@@ -1,0 +1,151 @@
+package staff
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kith-care/kith/web/kit"
+)
+
+// line is one entry of the timeline: what happened on a day, who said so, when it was recorded.
+type line struct {
+	On, At, Kind, Show string
+	Text, Detail, Flag string
+	Source, Recorded   string
+	moment             int64
+	together           string // lines with the same are one: the results of one sample
+}
+
+// lineKinds are what the timeline can be narrowed to.
+var lineKinds = []struct{ show, text string }{
+	{"visits", "Visits"}, {"results", "Results"}, {"problems", "Problems"}, {"medicines", "Medicines"}, {"allergies", "Allergies"},
+	{"vaccines", "Vaccinations"}, {"procedures", "Procedures"}, {"documents", "Reports and documents"},
+}
+
+// linesOf turns all facts into lines, newest first; what has no date comes last and says so.
+func linesOf(facts map[string][]fact) []line {
+	var lines []line
+	for _, kind := range shown {
+		for _, f := range facts[kind] {
+			lines = append(lines, lineOf(f))
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int {
+		switch {
+		case a.moment != b.moment:
+			return int(max(-1, min(1, b.moment-a.moment)))
+		case a.Show != b.Show:
+			return strings.Compare(a.Show, b.Show)
+		}
+		return strings.Compare(a.together, b.together)
+	})
+	return gather(lines)
+}
+
+// gather makes one line of the results of one sample.
+func gather(lines []line) []line {
+	var out []line
+	for _, l := range lines {
+		if last := len(out) - 1; l.together != "" && last >= 0 && out[last].together == l.together {
+			out[last].Text += "; " + l.Text
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func lineOf(f fact) line {
+	l := line{Source: f.source(), Recorded: f.recorded(), On: kit.Date(f.when()), At: kit.Clock(f.when())}
+	if t, ok := kit.Moment(f.when()); ok {
+		l.moment = t.Unix()
+	} else {
+		l.moment, l.On = -1<<62, "date "+kit.NotKnown
+	}
+	switch f.kind {
+	case "Encounter":
+		l.Show, l.Kind = "visits", words(kit.Words(kit.FirstOf(f.v.Get("type"))), visitClass(f.at("class.code")), "Visit")
+		l.Text = kit.Words(kit.FirstOf(f.v.Get("reasonCode")))
+		if status := f.at("status"); status != "finished" {
+			l.Flag = strings.ToUpper(status[:min(1, len(status))]) + status[min(1, len(status)):]
+		}
+	case "Observation":
+		l.observation(f)
+	case "Condition":
+		l.Show, l.Kind, l.Text = "problems", "Problem", words(kit.Words(f.v.Get("code")), "Problem without a name")
+		if until := f.at("abatementDateTime"); until != "" {
+			l.Detail = "until " + kit.Date(until)
+		}
+		if f.has("verificationStatus", "refuted") {
+			l.Flag = "Ruled out"
+		}
+	case "MedicationRequest", "MedicationStatement":
+		l.Show, l.Kind, l.Text, l.Detail = "medicines", "Prescription", medicine(f.v), dose(f.v)
+		if f.kind == "MedicationStatement" {
+			l.Kind = "Medicine"
+		}
+		if status := f.at("status"); status == "stopped" || status == "cancelled" {
+			l.Flag = strings.ToUpper(status[:1]) + status[1:]
+		}
+	case "AllergyIntolerance":
+		l.Show, l.Kind, l.Text = "allergies", "Allergy", kit.Words(f.v.Get("code"))
+		if f.has("verificationStatus", "refuted") {
+			l.Flag = "Ruled out"
+		}
+	case "Immunization":
+		l.Show, l.Kind, l.Text = "vaccines", "Vaccination", kit.Words(f.v.Get("vaccineCode"))
+		if n := kit.FirstOf(f.v.Get("protocolApplied")).Get("doseNumberPositiveInt").Text(); n != "" {
+			l.Detail = "dose " + n
+		}
+		if f.at("status") == "not-done" {
+			l.Flag = "Not given"
+		}
+	case "Procedure":
+		l.Show, l.Kind, l.Text = "procedures", "Procedure", kit.Words(f.v.Get("code"))
+		if f.at("status") == "not-done" {
+			l.Flag = "Not done"
+		}
+	case "DiagnosticReport":
+		l.Show, l.Kind, l.Text, l.Detail = "documents", "Report", kit.Words(f.v.Get("code")), f.at("conclusion")
+	default:
+		l.Show, l.Kind, l.Text = "documents", "Document", words(f.at("description"), kit.Words(f.v.Get("type")))
+	}
+	if l.Text == "" {
+		l.Text = "reason " + kit.NotKnown
+		if l.Show != "visits" {
+			l.Text = "what it was is " + kit.NotKnown
+		}
+	}
+	return l
+}
+
+func (l *line) observation(f fact) {
+	l.Show, l.Kind = "results", "Measurement"
+	switch category(f) {
+	case "laboratory":
+		l.Kind = "Laboratory"
+	case "social-history":
+		l.Kind = "Way of life"
+	case "survey":
+		l.Kind = "Questionnaire"
+	}
+	l.Text = words(kit.Words(f.v.Get("code")), "Test without a name") + " " + valueOf(f.v)
+	if flag := flagOf(f); flag != "" {
+		l.Text += " (" + strings.ToLower(flag) + ")"
+	}
+	l.together = f.when() + l.Kind + l.Source + l.Recorded
+}
+
+func visitClass(code string) string {
+	return map[string]string{"AMB": "Appointment", "EMER": "Emergency", "IMP": "Hospital stay", "VR": "Remote consultation", "HH": "Home visit"}[code]
+}
+
+// words returns the first that says something.
+func words(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
