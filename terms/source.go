@@ -40,6 +40,7 @@ func (t *Terms) resource(ctx context.Context, canonical, resourceType string) (*
 	switch resourceType {
 	case "CodeSystem":
 		p.system = readCodeSystem(res.Root())
+		p.system.url, _ = splitCanonical(canonical)
 	case "ValueSet":
 		p.set = readValueSet(res.Root())
 	case "ConceptMap":
