@@ -40,13 +40,14 @@ type Match struct {
 // empty target for any target system. No matches and no error mean that the map has none. The error is NotFound where
 // the map is not known here.
 func (t *Terms) Translate(ctx context.Context, conceptMap, system, code, target string) ([]Match, error) {
-	return t.translate(ctx, conceptMap, system, code, target, 0)
+	return t.translate(ctx, conceptMap, system, code, target, &visit{steps: maxSteps})
 }
 
-func (t *Terms) translate(ctx context.Context, canonical, system, code, target string, depth int) ([]Match, error) {
-	if depth > maxNesting {
-		return nil, fhir.Errorf(fhir.Invalid, "the concept map %s leads back to itself", canonical)
+func (t *Terms) translate(ctx context.Context, canonical, system, code, target string, via *visit) ([]Match, error) {
+	if err := via.enter(canonical); err != nil {
+		return nil, err
 	}
+	defer via.leave()
 	m, err := t.conceptMap(ctx, canonical)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func (t *Terms) translate(ctx context.Context, canonical, system, code, target s
 		case "fixed":
 			all = append(all, Match{g.unmapped.to, "inexact"})
 		case "other-map":
-			more, err := t.translate(ctx, g.unmapped.url, system, code, target, depth+1)
+			more, err := t.translate(ctx, g.unmapped.url, system, code, target, via)
 			if err != nil {
 				return nil, err
 			}

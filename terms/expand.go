@@ -27,8 +27,8 @@ func (t *Terms) Expand(ctx context.Context, valueSet string) (*Expansion, error)
 	if v == nil {
 		return nil, fhir.Errorf(fhir.NotFound, "the value set %q is not known here", valueSet)
 	}
-	e := expander{terms: t, ctx: ctx, out: &Expansion{URL: v.url, Version: v.version}, seen: map[[2]string]bool{}, missing: map[string]bool{}}
-	if err := e.set(v, 0, nil); err != nil {
+	e := expander{terms: t, ctx: ctx, out: &Expansion{URL: v.url, Version: v.version}, seen: map[[2]string]bool{}, missing: map[string]bool{}, via: visit{steps: maxExpansionSteps}}
+	if err := e.set(valueSet, v, nil); err != nil {
 		return nil, err
 	}
 	return e.out, nil
@@ -40,38 +40,42 @@ type expander struct {
 	out     *Expansion
 	seen    map[[2]string]bool
 	missing map[string]bool
+	via     visit
 }
 
 // keep is a condition a code must meet besides being in the component at hand.
 type keep func(Concept) (truth, error)
 
 // set adds the codes of v that meet all conditions and are not excluded.
-func (e *expander) set(v *valueSet, depth int, conditions []keep) error {
-	if depth > maxNesting {
-		return fhir.Errorf(fhir.Invalid, "the value set %s includes itself", v.url)
+func (e *expander) set(canonical string, v *valueSet, conditions []keep) error {
+	if err := e.via.enter(canonical); err != nil {
+		return err
 	}
+	defer e.via.leave()
 	for i := range v.exclude {
 		c := &v.exclude[i]
 		conditions = append(conditions[:len(conditions):len(conditions)], func(one Concept) (truth, error) {
-			is, err := e.terms.inComponent(e.ctx, c, one.System, one.Code, depth)
-			switch is {
-			case yes:
-				return no, err
-			case no:
-				return yes, err
-			}
-			return unknown, err
+			return e.ask(func(via *visit) (truth, error) {
+				is, err := e.terms.inComponent(e.ctx, c, one.System, one.Code, via)
+				switch is {
+				case yes:
+					return no, err
+				case no:
+					return yes, err
+				}
+				return unknown, err
+			})
 		})
 	}
 	for i := range v.include {
-		if err := e.component(&v.include[i], depth, conditions); err != nil {
+		if err := e.component(&v.include[i], conditions); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *expander) component(c *component, depth int, conditions []keep) error {
+func (e *expander) component(c *component, conditions []keep) error {
 	sets := c.sets
 	if c.system == "" && len(sets) > 0 {
 		// the first value set is listed, the others keep or drop its codes
@@ -83,9 +87,9 @@ func (e *expander) component(c *component, depth int, conditions []keep) error {
 			e.miss(sets[0])
 			return nil
 		}
-		return e.set(v, depth+1, e.members(conditions, sets[1:], depth))
+		return e.set(sets[0], v, e.members(conditions, sets[1:]))
 	}
-	conditions = e.members(conditions, sets, depth)
+	conditions = e.members(conditions, sets)
 	if c.listed {
 		return e.listed(c, conditions)
 	}
@@ -122,13 +126,21 @@ func (e *expander) component(c *component, depth int, conditions []keep) error {
 }
 
 // members adds "is in each of these value sets" to the conditions.
-func (e *expander) members(conditions []keep, sets []string, depth int) []keep {
+func (e *expander) members(conditions []keep, sets []string) []keep {
 	for _, set := range sets {
 		conditions = append(conditions[:len(conditions):len(conditions)], func(one Concept) (truth, error) {
-			return e.terms.contains(e.ctx, set, one.System, one.Code, depth+1)
+			return e.ask(func(via *visit) (truth, error) { return e.terms.contains(e.ctx, set, one.System, one.Code, via) })
 		})
 	}
 	return conditions
+}
+
+// ask puts a question about one code: it has a way of its own, but what it costs counts for the whole expansion.
+func (e *expander) ask(question func(*visit) (truth, error)) (truth, error) {
+	via := visit{steps: e.via.steps}
+	is, err := question(&via)
+	e.via.steps = via.steps
+	return is, err
 }
 
 // listed offers the codes a component names, with the display of their system where it gives none.

@@ -3,6 +3,7 @@ package terms
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -254,6 +255,7 @@ func TestSource(t *testing.T) {
 		"http://kith.test/red":       `{"resourceType":"ValueSet","url":"http://kith.test/red","compose":{"include":[{"system":"http://kith.test/cs","filter":[{"property":"colour","op":"=","value":"red"}]}]}}`,
 		"http://kith.test/colours":   `{"resourceType":"ValueSet","url":"http://kith.test/colours","compose":{"include":[{"system":"http://kith.test/cs","filter":[{"property":"colour","op":"exists","value":"true"}]}],"exclude":[{"valueSet":["http://kith.test/red"]}]}}`,
 		"http://kith.test/both":      `{"resourceType":"ValueSet","url":"http://kith.test/both","compose":{"include":[{"valueSet":["http://kith.test/below","http://kith.test/red"]}]}}`,
+		"http://kith.test/rest":      `{"resourceType":"ValueSet","url":"http://kith.test/rest","compose":{"include":[{"valueSet":["http://kith.test/below"]}],"exclude":[{"valueSet":["http://kith.test/red","http://kith.test/below"]}]}}`,
 		"http://kith.test/below":     `{"resourceType":"ValueSet","url":"http://kith.test/below","compose":{"include":[{"system":"http://kith.test/cs","filter":[{"property":"concept","op":"is-a","value":"d"}]}]}}`,
 		"http://kith.test/regex":     `{"resourceType":"ValueSet","url":"http://kith.test/regex","compose":{"include":[{"system":"http://kith.test/cs","filter":[{"property":"code","op":"regex","value":"[bd]"}]}]}}`,
 		"http://kith.test/badregex":  `{"resourceType":"ValueSet","url":"http://kith.test/badregex","compose":{"include":[{"system":"http://kith.test/cs","filter":[{"property":"code","op":"regex","value":"["}]}]}}`,
@@ -287,7 +289,7 @@ func TestSource(t *testing.T) {
 		}
 	}
 	for set, want := range map[string]string{
-		"http://kith.test/colours": "d", "http://kith.test/both": "b", "http://kith.test/below": "b c d", "http://kith.test/regex": "b d",
+		"http://kith.test/colours": "d", "http://kith.test/both": "b", "http://kith.test/rest": "c d", "http://kith.test/below": "b c d", "http://kith.test/regex": "b d",
 	} {
 		e, err := terms.Expand(ctx, set)
 		if err != nil || codes(e.Concepts) != want || e.Missing != nil {
@@ -318,6 +320,23 @@ func TestSource(t *testing.T) {
 	got, err = terms.Translate(ctx, "http://kith.test/map", "http://kith.test/cs", "z", "")
 	if err != nil || len(got) != 1 || got[0].Concept.Code != "?" {
 		t.Errorf("z: %+v %v", got, err)
+	}
+}
+
+// Value sets that name each other many times over are refused before they cost anything.
+func TestSourceCosts(t *testing.T) {
+	source := record{}
+	for i := range 40 {
+		next := fmt.Sprintf(`{"valueSet":["http://kith.test/%d"]}`, i+1)
+		url := fmt.Sprintf("http://kith.test/%d", i)
+		source[url] = `{"resourceType":"ValueSet","url":"` + url + `","compose":{"include":[` + next + "," + next + `]}}`
+	}
+	terms := Terms{Source: source}
+	if _, _, err := terms.Contains(t.Context(), "http://kith.test/0", "s", "c"); fhir.KindOf(err) != fhir.TooCostly {
+		t.Error(err)
+	}
+	if _, err := terms.Expand(t.Context(), "http://kith.test/0"); fhir.KindOf(err) != fhir.TooCostly {
+		t.Error(err)
 	}
 }
 

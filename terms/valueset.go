@@ -64,32 +64,56 @@ func truthOf(b bool) truth {
 	return no
 }
 
-// maxNesting is how many value sets may include each other in a row; more is a circle.
-const maxNesting = 32
+// visit keeps value sets that include each other from leading in a circle or, each naming the next many times, from
+// costing more than any honest ones do.
+type visit struct {
+	open  []string // the value sets or maps being looked into
+	steps int      // how many more may be looked into
+}
+
+// How many value sets may be looked into for one question, and for a whole expansion.
+const (
+	maxSteps          = 10_000
+	maxExpansionSteps = 1_000_000
+)
+
+func (v *visit) enter(canonical string) error {
+	if slices.Contains(v.open, canonical) {
+		return fhir.Errorf(fhir.Invalid, "%s leads back to itself", canonical)
+	}
+	if v.steps--; v.steps < 0 {
+		return fhir.Errorf(fhir.TooCostly, "%s is reached after too many other value sets or maps", canonical)
+	}
+	v.open = append(v.open, canonical)
+	return nil
+}
+
+func (v *visit) leave() { v.open = v.open[:len(v.open)-1] }
 
 // Contains reports whether a code is in a value set, and whether that is known here at all: it is not where the value
 // set is missing or leans on a code system that is not known here. An empty system asks for the code in any system, as
 // elements of the type code do, whose value set implies the system.
 func (t *Terms) Contains(ctx context.Context, valueSet, system, code string) (in, known bool, err error) {
-	is, err := t.contains(ctx, valueSet, system, code, 0)
+	is, err := t.contains(ctx, valueSet, system, code, &visit{steps: maxSteps})
 	return is == yes, is != unknown, err
 }
 
-func (t *Terms) contains(ctx context.Context, canonical, system, code string, depth int) (truth, error) {
-	if depth > maxNesting {
-		return unknown, fhir.Errorf(fhir.Invalid, "the value set %s includes itself", canonical)
+func (t *Terms) contains(ctx context.Context, canonical, system, code string, via *visit) (truth, error) {
+	if err := via.enter(canonical); err != nil {
+		return unknown, err
 	}
+	defer via.leave()
 	v, err := t.set(ctx, canonical)
 	if v == nil || err != nil {
 		return unknown, err
 	}
-	return t.within(ctx, v, system, code, depth)
+	return t.within(ctx, v, system, code, via)
 }
 
-func (t *Terms) within(ctx context.Context, v *valueSet, system, code string, depth int) (truth, error) {
+func (t *Terms) within(ctx context.Context, v *valueSet, system, code string, via *visit) (truth, error) {
 	is := no
 	for i := range v.include {
-		one, err := t.inComponent(ctx, &v.include[i], system, code, depth)
+		one, err := t.inComponent(ctx, &v.include[i], system, code, via)
 		if err != nil {
 			return unknown, err
 		}
@@ -105,7 +129,7 @@ func (t *Terms) within(ctx context.Context, v *valueSet, system, code string, de
 		return no, nil
 	}
 	for i := range v.exclude {
-		one, err := t.inComponent(ctx, &v.exclude[i], system, code, depth)
+		one, err := t.inComponent(ctx, &v.exclude[i], system, code, via)
 		if err != nil {
 			return unknown, err
 		}
@@ -119,7 +143,7 @@ func (t *Terms) within(ctx context.Context, v *valueSet, system, code string, de
 	return is, nil
 }
 
-func (t *Terms) inComponent(ctx context.Context, c *component, system, code string, depth int) (truth, error) {
+func (t *Terms) inComponent(ctx context.Context, c *component, system, code string, via *visit) (truth, error) {
 	is := yes
 	if c.system != "" {
 		if system != "" && system != c.system {
@@ -131,7 +155,7 @@ func (t *Terms) inComponent(ctx context.Context, c *component, system, code stri
 		}
 	}
 	for _, set := range c.sets {
-		one, err := t.contains(ctx, set, system, code, depth+1)
+		one, err := t.contains(ctx, set, system, code, via)
 		if err != nil || one == no {
 			return one, err
 		}
