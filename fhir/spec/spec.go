@@ -18,6 +18,8 @@ import (
 	"sync"
 )
 
+//go:generate go run ./generate -root ../..
+
 var (
 	//go:embed types.tsv
 	typesTable string

@@ -2,7 +2,7 @@
 // small tables: types, constraints, search parameters and compartments.
 //
 // It fetches the npm package hl7.fhir.r4.examples (CC0-1.0), which holds every definition of R4 as one JSON file each,
-// and is run from the root of the repository by `make generate`. With -from DIR it reads an unpacked package instead.
+// and is run by `make generate`, through go generate. With -from DIR it reads an unpacked package instead.
 // The tables are sorted and diffable, and a second run changes nothing: a change in them is a change in what Kith knows.
 package main
 
@@ -21,14 +21,15 @@ const source = "hl7.fhir.r4.examples@4.0.1"
 
 func main() {
 	from := flag.String("from", "", "read the definitions from this unpacked package instead of fetching "+source)
+	root := flag.String("root", ".", "root of the repository, below which the tables are written")
 	flag.Parse()
-	if err := run(*from); err != nil {
+	if err := run(*from, *root); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(from string) error {
+func run(from, root string) error {
 	if from == "" {
 		dir, err := os.MkdirTemp("", "kith-definitions-")
 		if err != nil {
@@ -39,7 +40,10 @@ func run(from string) error {
 			return err
 		}
 	}
-	for _, write := range []func(definitions) error{writeTypes, writeParams, writeCompartments} {
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	for _, write := range []func(definitions) error{writeTypes, writeParams, writeCompartments, writeTerms} {
 		if err := write(definitions(from)); err != nil {
 			return err
 		}
