@@ -200,9 +200,11 @@ func BenchmarkSearchParameters(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			found := 0
+			count := func(Item) bool { found++; return true }
 			for b.Loop() {
+				on := At(r.Root(), "")
 				for _, e := range exprs {
-					if err := e.Each(r.Root(), nil, func(Item) bool { found++; return true }); err != nil {
+					if err := e.EachOf(on, nil, count); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -227,8 +229,9 @@ func BenchmarkPaths(b *testing.B) {
 		e := compile(b, c.source)
 		b.Run(c.source, func(b *testing.B) {
 			b.ReportAllocs()
+			on := At(c.on.Root(), "")
 			for b.Loop() {
-				if err := e.Each(c.on.Root(), nil, func(Item) bool { return true }); err != nil {
+				if err := e.EachOf(on, nil, func(Item) bool { return true }); err != nil {
 					b.Fatal(err)
 				}
 			}
