@@ -44,7 +44,6 @@ func flags(verdict func(yes, no int) bool) func(*call, *scope, Collection) (Coll
 		for _, it := range in {
 			v, ok := it.system()
 			switch {
-			case !ok && !it.hasValue():
 			case !ok || v.kind != Boolean:
 				return nil, s.fail("%s() takes booleans, not %s", c.name, it.Type())
 			case v.n != 0:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -44,7 +45,8 @@ type conformanceCase struct {
 
 func (c conformanceCase) key() string { return c.file + ": " + c.expression }
 
-// TestConformance runs the expressions of HL7's fhirpath.js that speak of R4 or of no model.
+// TestConformance runs the expressions of HL7's fhirpath.js that speak of R4 or of no model, and those that speak of R5 over
+// R4's definitions: nearly all of them ask what is the same in both.
 func TestConformance(t *testing.T) {
 	folder := dataFolder(t, "conformance/fhirpath.js/test")
 	files, err := filepath.Glob(filepath.Join(folder, "cases", "*.yaml"))
@@ -162,7 +164,7 @@ func (c conformanceCase) skip(folder string) string {
 	switch {
 	case c.disabled:
 		return "disabled in the suite itself"
-	case c.model != "" && c.model != "r4":
+	case c.model != "" && c.model != "r4" && c.model != "r5":
 		return "for the model of " + c.model + ": Kith serves R4"
 	case strings.Contains(c.expression, "%factory"):
 		return "%factory is left out"
@@ -242,6 +244,8 @@ func (c conformanceCase) run(folder string) (problem string) {
 		return ""
 	}
 	want := elements(c.result)
+	// The suite leaves out of a result what has an id or extensions but no value.
+	got = slices.DeleteFunc(slices.Clone(got), func(it Item) bool { return !it.hasValue() })
 	if len(want) != len(got) {
 		return fmt.Sprintf("gave %s, want %s", show(got), showNodes(want))
 	}
@@ -324,13 +328,10 @@ func quote(s string) string {
 func matchesNode(it Item, n *yaml.Node) bool {
 	if n.Kind == yaml.MappingNode {
 		var a, b any
-		if it.sys != nil || json.Unmarshal(it.v.Raw(), &a) != nil || json.Unmarshal([]byte(toJSON(n)), &b) != nil {
+		if json.Unmarshal(it.AppendJSON(nil), &a) != nil || json.Unmarshal([]byte(toJSON(n)), &b) != nil {
 			return false
 		}
 		return reflect.DeepEqual(a, b)
-	}
-	if n.Tag == "!!null" {
-		return !it.hasValue()
 	}
 	if n.Tag == "!!int" || n.Tag == "!!float" {
 		got, ok := it.Decimal()
@@ -367,4 +368,30 @@ func showNodes(nodes []*yaml.Node) string {
 // exclusion is a case that is not run; its reason stands above it.
 type exclusion struct{ file, expression, input string }
 
-var excluded = []exclusion{}
+var excluded = []exclusion{
+	// integer64 came with R5.
+	{file: "bigint.yaml", expression: "Parameters.parameter.value is integer64"},
+	// The number is beyond 64 bits: the specification ends Long there.
+	{file: "bigint.yaml", expression: "Parameters.parameter.value + 1 = 12345678901234567891L"},
+	// Two elements without a value and with different ids are equal here, and different in a case of intersect():
+	// Kith always tells them apart.
+	{file: "5.1_existence.yaml", expression: "Functions.collWithNullAndTrue.subsetOf(Functions.collWith2NullAndTrue)"},
+	// The same, the other way round.
+	{file: "5.1_existence.yaml", expression: "Functions.collWith2NullAndTrue.supersetOf(Functions.collWithNullAndTrue)"},
+	// Expects a quotient in binary floating point; Kith's has 28 decimals.
+	{file: "6.6_math.yaml", expression: "(1 'a') / (1 year).toQuantity('seconds').toQuantity('s') = 1.0006849315068493"},
+	// The same.
+	{file: "6.6_math.yaml", expression: "(1 year).toQuantity('seconds').toQuantity('s') / (1 'a') = 0.999315537303217"},
+	// The same.
+	{file: "6.6_math.yaml", expression: "(1 'mo') / (1 year).toQuantity('seconds').toQuantity('s') = 0.08339041095890411"},
+	// The same.
+	{file: "6.6_math.yaml", expression: "(1 year).toQuantity('seconds').toQuantity('s') / (1 'mo') = 11.991786447638603"},
+	// Expects the answer in the zone of the machine it was written on; Kith keeps the zone of the dateTime.
+	{file: "6.6_math.yaml", expression: "@2018-02-18T12:23:45-05:00 + 2 years"},
+	// _address is no FHIR: only primitives have a companion with an underscore.
+	{file: "extensions.yaml", expression: "Patient.address[1].id = 'someId'"},
+	// Wants several items to count as true; the specification makes that an error.
+	{file: "simple.yaml", expression: "Patient.name.exists(given)"},
+	// Wants the length of a JavaScript string as if it were an element.
+	{file: "simple.yaml", expression: "Patient.name.given.select($this.length) = Patient.name.given.select(length)"},
+}

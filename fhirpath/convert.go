@@ -163,6 +163,9 @@ func toQuantity(c *call, s *scope, it Item) (value, bool, error) {
 	if err != nil {
 		return value{}, false, err
 	}
+	if it.sys != nil && it.sys.kind == Long {
+		return value{}, false, nil // not among the conversions FHIRPath defines
+	}
 	if v, single := it.system(); !ok && single {
 		switch v.kind {
 		case Boolean:

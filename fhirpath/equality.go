@@ -1,7 +1,6 @@
 package fhirpath
 
 import (
-	"math/big"
 	"strings"
 	"unicode"
 
@@ -198,6 +197,10 @@ func (s *scope) equivalent(a, b Item) tri {
 	if ok1 != ok2 {
 		return no
 	}
+	// Without a value there is nothing by which primitives could differ: their ids and extensions do not count here.
+	if !a.hasValue() && !b.hasValue() {
+		return yes
+	}
 	return triOf(s.sameElements(a, b, s.equivalent))
 }
 
@@ -219,10 +222,6 @@ func (s *scope) equivalentValues(a, b value) bool {
 func equivalentDecimals(x, y fhir.Decimal) bool {
 	places := max(0, min(x.Trim().Scale(), y.Trim().Scale()))
 	return x.Round(places).Cmp(y.Round(places)) == 0
-}
-
-func equivalentRats(x, y *big.Rat, places int) bool {
-	return fhir.DecimalOf(x, places).Cmp(fhir.DecimalOf(y, places)) == 0
 }
 
 // fold takes case and the kind of white space out of a string. https://hl7.org/fhirpath/#string-equivalence

@@ -53,7 +53,7 @@ func (p *path) add(n node) bool {
 		p.steps = append(p.steps, step{spec: &n.spec})
 		return true
 	case *ofType:
-		if n.spec.unknown != "" || !p.add(n.input) {
+		if n.spec.unknown != "" || n.spec.named || !p.add(n.input) {
 			return false
 		}
 		p.steps = append(p.steps, step{spec: &n.spec})

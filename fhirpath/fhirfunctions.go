@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
@@ -147,6 +148,9 @@ func extension(c *call, s *scope, in Collection) (Collection, error) {
 			continue
 		}
 		e := extensionMember.open(it)
+		if !s.env.NoModel {
+			e.typ = extensionType()
+		}
 		for x, ok := e.next(); ok; x, ok = e.next() {
 			if x.v.Get("url").Is(url) {
 				out = append(out, x)
@@ -155,6 +159,8 @@ func extension(c *call, s *scope, in Collection) (Collection, error) {
 	}
 	return out, nil
 }
+
+var extensionType = sync.OnceValue(func() *spec.Type { return spec.TypeOf("Extension") })
 
 var extensionMember = newMember(&special{"$this"}, "extension")
 

@@ -82,8 +82,8 @@ var functions = map[string]*function{
 	"now":            {apply: now},
 	"today":          {apply: now},
 	"timeOfDay":      {apply: now},
-	"children":       {apply: walkDown(appendChildren)},
-	"descendants":    {apply: walkDown(descendants)},
+	"children":       {apply: childrenOf},
+	"descendants":    {apply: descendants},
 	"type":           {apply: typeOf},
 	"pathname":       {apply: pathname},
 

@@ -183,6 +183,9 @@ func (it Item) AppendJSON(b []byte) []byte {
 	switch it.sys.kind {
 	case Boolean, Integer, Long, Decimal:
 		return append(b, it.sys.String()...)
+	case TypeInfo:
+		b = appendQuoted(append(b, `{"namespace":`...), it.sys.space)
+		return append(appendQuoted(append(b, `,"name":`...), it.sys.s), '}')
 	}
 	return appendQuoted(b, it.sys.String())
 }

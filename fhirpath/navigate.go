@@ -97,7 +97,8 @@ func (m *member) find(t *spec.Type) *found {
 		return f
 	}
 	f := &found{parent: t}
-	if el, child, ok := t.ChildType(m.name); ok && !el.Choice {
+	// JSON's own name of a choice, valueQuantity, is understood as well as value.
+	if el, child, ok := t.ChildType(m.name); ok {
 		f.child = child
 		switch {
 		case el.Path == "Resource.id" || el.Path == "Element.id" || el.Path == "Extension.url":
@@ -254,22 +255,15 @@ func childrenNamed(it Item, obj fhir.Value, name string) children {
 	if it.typ != nil {
 		if el, child, ok := it.typ.ChildType(name); ok {
 			c.typ, c.any = child, child == nil
+			if child != nil && child.Kind != spec.Primitive {
+				c.x = fhir.Value{}
+			}
 			if el.Path == "Resource.id" || el.Path == "Element.id" || el.Path == "Extension.url" {
 				c.typ = systemString
 			}
 		}
 	}
 	return openArray(c)
-}
-
-// descendants appends every child, its children and so on.
-func descendants(out Collection, it Item) Collection {
-	from := len(out)
-	out = appendChildren(out, it)
-	for i := from; i < len(out); i++ {
-		out = appendChildren(out, out[i])
-	}
-	return out
 }
 
 // referenceOf is the reference an item makes: the text of a Reference's reference, or of a uri, as it stands in JSON.

@@ -49,6 +49,9 @@ func truthOf(c Collection) (tri, error) {
 		if v, ok := c[0].system(); ok && v.kind == Boolean {
 			return triOf(v.n != 0), nil
 		}
+		if !c[0].hasValue() {
+			return empty, nil
+		}
 		return yes, nil
 	}
 	return empty, fhir.Errorf(fhir.Unprocessable, "FHIRPath: true or false is needed, not %d items", len(c))

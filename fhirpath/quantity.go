@@ -194,20 +194,20 @@ func compareQuantities(a, b value) (order int, known bool) {
 	return m.x.Cmp(m.y), true
 }
 
-// equivalentQuantities compares in the unit, and at the decimals, of the less precise quantity.
+// equivalentQuantities compares in the finer unit, at the decimals of the less precise quantity.
 func equivalentQuantities(a, b value) bool {
 	m, ok := unify(a, b, true)
 	if !ok {
 		return false
 	}
-	placesA, placesB := max(0, a.d.Trim().Scale()), max(0, b.d.Trim().Scale())
-	stepA := new(big.Rat).Mul(m.sizeA, fhir.MakeDecimal(1, placesA).Rat())
-	stepB := new(big.Rat).Mul(m.sizeB, fhir.MakeDecimal(1, placesB).Rat())
-	size, places := m.sizeA, placesA
-	if stepB.Cmp(stepA) > 0 {
-		size, places = m.sizeB, placesB
+	finer, unit := m.sizeA, m.unitA
+	if m.sizeB.Cmp(m.sizeA) < 0 {
+		finer, unit = m.sizeB, m.unitB
 	}
-	return equivalentRats(m.x.Quo(m.x, size), m.y.Quo(m.y, size), places)
+	if unit.Special() {
+		return equivalentDecimals(fhir.DecimalOf(unit.From(m.x), decimalPlaces), fhir.DecimalOf(unit.From(m.y), decimalPlaces))
+	}
+	return equivalentDecimals(fhir.DecimalOf(m.x.Quo(m.x, finer), decimalPlaces), fhir.DecimalOf(m.y.Quo(m.y, finer), decimalPlaces))
 }
 
 // comparable reports whether two quantities can be compared.
@@ -343,8 +343,8 @@ func tidy(r *big.Rat, unit string) (value, bool) {
 	return value{kind: Quantity, d: fhir.DecimalOf(r, decimalPlaces), s: unit}, true
 }
 
-// convert is toQuantity(unit). Between calendar and UCUM only seconds and milliseconds convert; a FHIR quantity of time
-// converts to either.
+// convert is toQuantity(unit). A UCUM duration of weeks and less becomes a calendar duration; the other way only seconds
+// and milliseconds convert. A FHIR quantity of time converts to either.
 func convert(q value, unit string) (value, bool) {
 	to := quantityOf(fhir.MakeDecimal(1, 0), unit)
 	if q.both && to.calendar {
@@ -354,7 +354,10 @@ func convert(q value, unit string) (value, bool) {
 	if q.s == to.s && q.calendar == to.calendar {
 		return q, true
 	}
-	if q.calendar != to.calendar && calendarSecond(q) != calendarSecond(to) {
+	if q.calendar && !to.calendar && !(calendarSecond(q) && calendarSecond(to)) {
+		return value{}, false
+	}
+	if !q.calendar && to.calendar && (calendarOf[q.s] == "" || !definite(to.s, q.s)) {
 		return value{}, false
 	}
 	if q.calendar && to.calendar {

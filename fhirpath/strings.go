@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/kith-care/kith/fhir"
 )
 
 // textual wraps a function of a single string and string arguments: empty where any of them is.
@@ -182,8 +180,8 @@ func encode(_ *call, s *scope, in string, args []string) (Collection, error) {
 	return nil, nil
 }
 
-// decode gives nothing for what is not in the format or is not UTF-8 text.
-func decode(_ *call, _ *scope, in string, args []string) (Collection, error) {
+// decode fails on what is not in the format, and gives nothing for what is not UTF-8 text.
+func decode(_ *call, s *scope, in string, args []string) (Collection, error) {
 	var out []byte
 	var err error
 	switch args[0] {
@@ -196,7 +194,10 @@ func decode(_ *call, _ *scope, in string, args []string) (Collection, error) {
 	default:
 		return nil, nil
 	}
-	return one(text(string(out)), err == nil && utf8.Valid(out)), nil
+	if err != nil {
+		return nil, s.fail("decode(): the text is not in the format %s", args[0])
+	}
+	return one(text(string(out)), utf8.Valid(out)), nil
 }
 
 func escape(_ *call, s *scope, in string, args []string) (Collection, error) {
@@ -220,13 +221,35 @@ func unescape(_ *call, s *scope, in string, args []string) (Collection, error) {
 	case "html":
 		return Collection{text(html.UnescapeString(in))}, nil
 	case "json":
-		r, err := fhir.Parse([]byte(`{"s":"` + in + `"}`))
-		if err != nil {
-			return nil, s.fail("unescape(): the text is no JSON string")
-		}
-		return Collection{text(r.Root().Get("s").Text())}, nil
+		return Collection{text(unescapeJSON(in))}, nil
 	}
 	return nil, nil
+}
+
+// unescapeJSON decodes the escapes of JSON and leaves any other backslash as it is.
+func unescapeJSON(s string) string {
+	var b strings.Builder
+	for l := (&lexer{src: s}); l.at < len(s); l.at++ {
+		c, decoded := s[l.at], byte(0)
+		if c == '\\' {
+			i := strings.IndexByte(`"\/bfnrt`, l.peek(1))
+			_, hex := l.hex4(2)
+			switch {
+			case i >= 0:
+				decoded = "\"\\/\b\f\n\r\t"[i]
+			case hex && l.peek(1) == 'u':
+				l.at++
+				b.WriteString(l.unicode())
+				continue
+			}
+		}
+		if decoded != 0 {
+			c = decoded
+			l.at++
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // pattern is the regular expression a call used last; expressions nearly always use one.

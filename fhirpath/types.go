@@ -13,6 +13,7 @@ var systemString = &spec.Type{Name: "System.String", Kind: spec.Primitive}
 type typeSpec struct {
 	system  Kind // none where it is not of the System model
 	any     bool // System.Any
+	named   bool // written with its namespace System
 	fhir    string
 	unknown string // what nobody knows as a type: an error when it is asked about, with the R4 model
 }
@@ -25,7 +26,7 @@ func resolveType(names []string, at int) (typeSpec, error) {
 		if !ok {
 			return typeSpec{}, syntaxError(at, "System has no type %s", names[1])
 		}
-		return typeSpec{system: k, any: k == none}, nil
+		return typeSpec{system: k, any: k == none, named: true}, nil
 	case len(names) == 2 && names[0] == "FHIR":
 		if spec.TypeOf(names[1]) == nil {
 			return typeSpec{unknown: names[1]}, nil
@@ -71,6 +72,15 @@ func (t typeSpec) matches(it Item) bool {
 		return t.any || t.system == String
 	}
 	return t.fhir != "" && it.typ.Is(t.fhir)
+}
+
+// converted is a FHIR primitive as the System type it converts to, where that type was asked for by its full name.
+func (t typeSpec) converted(it Item) (Item, bool) {
+	if !t.named || it.sys != nil {
+		return Item{}, false
+	}
+	v, ok := it.system()
+	return computed(v), ok && v.kind == t.system
 }
 
 func (t typeSpec) check(s *scope) error {
@@ -133,6 +143,8 @@ func (n *ofType) eval(s *scope) (Collection, error) {
 	for _, it := range in {
 		if n.spec.matches(it) {
 			out = append(out, it)
+		} else if v, ok := n.spec.converted(it); ok {
+			out = append(out, v)
 		}
 	}
 	return out, nil

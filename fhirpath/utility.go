@@ -70,18 +70,24 @@ func now(c *call, s *scope, _ Collection) (Collection, error) {
 	return Collection{computed(value{kind: DateTime, t: t})}, nil
 }
 
-func walkDown(step func(Collection, Item) Collection) func(*call, *scope, Collection) (Collection, error) {
-	return func(_ *call, s *scope, in Collection) (Collection, error) {
-		var out Collection
-		for _, it := range in {
-			before := len(out)
-			out = step(out, it)
-			if err := s.spend(len(out) - before); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
+func childrenOf(_ *call, s *scope, in Collection) (Collection, error) {
+	var out Collection
+	for _, it := range in {
+		out = appendChildren(out, it)
 	}
+	return out, s.spend(len(out))
+}
+
+// descendants gives the children, then their children, and so on.
+func descendants(_ *call, s *scope, in Collection) (Collection, error) {
+	var out Collection
+	for _, it := range in {
+		out = appendChildren(out, it)
+	}
+	for i := 0; i < len(out); i++ {
+		out = appendChildren(out, out[i])
+	}
+	return out, s.spend(len(out))
 }
 
 func typeOf(_ *call, _ *scope, in Collection) (Collection, error) {
