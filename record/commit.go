@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type Op struct {
 	Multiple    bool                                         // conditional delete of all that match, not of one at most
 	IfMatch     int64                                        // the version that must be current, 0 for any
 	IfNone      bool                                         // If-None-Match: *, nothing may be there yet
+	Same        bool                                         // leave a resource alone that is equal to what is there already
 	FullURL     string                                       // by which other resources of the commit refer to this one
 }
 
@@ -47,7 +49,7 @@ const (
 	Updated
 	Deleted
 	Unchanged // nothing was there to delete
-	Matched   // IfNoneExist found one
+	Matched   // IfNoneExist found one, or Same found it equal
 )
 
 // Result is what became of an operation. Stored.Body is nil for a delete.
@@ -105,6 +107,8 @@ type step struct {
 	ref      store.Ref
 	fresh    bool // the id is new: nobody can have used it
 	matched  *store.Version
+	same     *store.Version // what Same found there, nil for nothing
+	equal    bool           // and it is equal
 	prepared *store.Prepared
 	several  []store.Ref // conditional delete of many
 }
@@ -117,7 +121,7 @@ type lookup struct {
 
 func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit, error) {
 	c := &commit{who: who, steps: make([]step, len(ops)), versions: map[store.Ref]int64{}}
-	local := map[string]string{} // full URL -> Type/id
+	var local map[string]string // full URL -> Type/id; nil where no entry has one
 	seen := map[store.Ref]int{}
 	for i := range ops {
 		s := &c.steps[i]
@@ -131,9 +135,15 @@ func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit
 			}
 			seen[s.ref] = i
 			if s.op.FullURL != "" {
+				if local == nil {
+					local = map[string]string{}
+				}
 				local[s.op.FullURL] = s.ref.String()
 			}
 		}
+	}
+	if err := d.lookSame(ctx, c); err != nil {
+		return nil, err
 	}
 	for i := range c.steps {
 		if err := d.prepareStep(ctx, c, &c.steps[i], local); err != nil {
@@ -268,6 +278,29 @@ func (d *Door) prepareStep(ctx context.Context, c *commit, s *step, local map[st
 	}
 	p, err := d.index(s.ref, res)
 	s.prepared = p
+	if err == nil && s.same != nil {
+		s.equal = bytes.Equal(p.Body(s.same.Version, s.same.Updated), s.same.Body)
+	}
+	return err
+}
+
+// lookSame reads what is there of the resources that are to be left alone where they are equal.
+func (d *Door) lookSame(ctx context.Context, c *commit) error {
+	at := map[store.Ref]*step{}
+	var refs []store.Ref
+	for i := range c.steps {
+		if s := &c.steps[i]; s.op.Same {
+			at[s.ref] = s
+			refs = append(refs, s.ref)
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	found, err := d.store.Many(ctx, refs, 0)
+	for _, v := range found {
+		at[store.Ref{Type: v.Type, ID: v.ID}].same = v
+	}
 	return err
 }
 

@@ -212,6 +212,9 @@ func (k *committer) check(ctx context.Context, c *commit, s *step, heads map[sto
 		return errMoved
 	}
 	op := s.op
+	if op.Same && there != (s.same != nil) || s.same != nil && head.Version != s.same.Version {
+		return errMoved
+	}
 	switch {
 	case op.IfMatch != 0 && !there:
 		return fhir.Errorf(fhir.Precondition, "%s is not there, so its version cannot be %d", s.ref, op.IfMatch)
@@ -258,7 +261,7 @@ func (d *Door) permitWrite(ctx context.Context, who access.Actor, action access.
 func (k *committer) put(ctx context.Context, w *store.Writer, s *step, heads map[store.Ref]*store.Version) (Result, []*store.Version, error) {
 	head := heads[s.ref]
 	switch {
-	case s.matched != nil:
+	case s.matched != nil, s.equal:
 		return Result{Outcome: Matched, Stored: *stored(head)}, nil, nil
 	case s.op.Method == Delete:
 		return k.delete(ctx, w, s, heads)

@@ -1,0 +1,55 @@
+// Command kith is the whole of Kith in one program: it serves a record, fills it, and explains itself.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// command is one word after kith.
+type command struct {
+	name, does string
+	run        func(args []string, stdout, stderr io.Writer) int
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "serve a record as FHIR R4 and as pages", serveCommand},
+		{"import", "read bundles, resources and NDJSON into a record", importCommand},
+		{"demo", "serve a made-up town on an embedded database", demoCommand},
+		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
+		{"explain", "show how a search is answered: plan and SQL", explainCommand},
+		{"migrate", "bring a database to this version's schema", migrateCommand},
+	}
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
+		usage(stdout)
+		if len(args) == 0 {
+			return 2
+		}
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(args[1:], stdout, stderr)
+		}
+	}
+	fmt.Fprintf(stderr, "kith: there is no command %q\n\n", args[0])
+	usage(stderr)
+	return 2
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "Kith joins up health and care for a place: one record, in FHIR R4.")
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "usage: kith COMMAND [--help] …")
+	fmt.Fprintln(w)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.does)
+	}
+}

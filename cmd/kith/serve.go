@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/rest"
+)
+
+// serving is what a server is told by its flags.
+type serving struct {
+	addr, db, auth, base, debug string
+}
+
+const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--debug HOST:PORT]
+
+Serves a record: FHIR R4 at /fhir, pages at /, /health, and /metrics for Prometheus. The database is made or brought to
+this version's schema first.
+
+`
+
+// flagsOf makes a flag set that prints usage and its flags for --help.
+func flagsOf(name, usage string, stderr io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		fmt.Fprint(f.Output(), usage)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parsed reads flags; done with an exit code where there is nothing more to do.
+func parsed(f *flag.FlagSet, args []string, stdout io.Writer) (code int, done bool) {
+	for _, a := range args {
+		if a == "--help" || a == "-h" || a == "-help" {
+			f.SetOutput(stdout)
+		}
+	}
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0, true
+	case err != nil:
+		return 2, true
+	}
+	return 0, false
+}
+
+const dbHelp = "the `DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"
+
+func serveCommand(args []string, stdout, stderr io.Writer) int {
+	var s serving
+	f := flagsOf("serve", serveUsage, stderr)
+	f.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to serve on")
+	f.StringVar(&s.db, "db", "sqlite:kith.db", dbHelp)
+	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
+	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
+	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
+	if code, done := parsed(f, args, stdout); done {
+		return code
+	}
+	if f.NArg() > 0 {
+		fmt.Fprintf(stderr, "kith serve: %q is too much\n", f.Arg(0))
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := s.run(ctx, stdout, nil); err != nil {
+		fmt.Fprintf(stderr, "kith serve: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// run serves until ctx ends. This is the whole product: every use is made here, and nowhere else. Once the server
+// answers, ready is called with the door (for the demo, which then fills it).
+func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.Context, *record.Door)) error {
+	policy := access.Policy(access.Nobody{})
+	if s.auth == "off" {
+		if !loopback(s.addr) {
+			return fmt.Errorf("--auth off shows every record to everyone, so it works on loopback addresses only (127.0.0.1, localhost, ::1), not on %s", s.addr)
+		}
+		policy = access.Everyone{}
+	} else if s.auth != "on" {
+		return fmt.Errorf("--auth is on or off, not %q", s.auth)
+	}
+	listener, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return err
+	}
+	if s.base == "" {
+		s.base = "http://" + listener.Addr().String() + "/fhir"
+	}
+	door, err := record.Open(ctx, record.Options{DB: s.db, Base: s.base, Policy: policy})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer door.Close()
+
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs}
+
+	mux := http.NewServeMux()
+	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
+	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
+	mux.HandleFunc("GET /health", health(door))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	s.pages(mux, door)
+
+	server := &http.Server{Handler: counted(metrics, mux), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	if err := s.startDebug(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Kith serves http://%s (FHIR at %s)\n", listener.Addr(), s.base)
+	if s.auth == "off" {
+		fmt.Fprintln(stdout, "Access control is off: everyone on this machine sees every record.")
+	}
+	go func() {
+		<-ctx.Done()
+		// Requests under way are answered; new ones are not taken.
+		end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := server.Shutdown(end); err != nil {
+			slog.Error("the server did not stop in time", "error", err)
+		}
+	}()
+	if ready != nil {
+		go ready(ctx, door)
+	}
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// loopback reports whether an address can be reached from this machine alone.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// whoIs names who is asking. Sign-in comes with access; until then it is an address.
+func whoIs(r *http.Request) (access.Actor, error) {
+	return access.Actor{ID: "anonymous", From: r.RemoteAddr}, nil
+}
+
+func health(door *record.Door) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if err := door.Healthy(r.Context()); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, "the database does not answer")
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	}
+}
+
+// startDebug serves profiles on a loopback address.
+func (s *serving) startDebug(ctx context.Context) error {
+	if s.debug == "" {
+		return nil
+	}
+	if !loopback(s.debug) {
+		return fmt.Errorf("--debug shows the inside of the program, so it works on loopback addresses only, not on %s", s.debug)
+	}
+	listener, err := net.Listen("tcp", s.debug)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		<-ctx.Done()
+		server.Close()
+	}()
+	go server.Serve(listener)
+	return nil
+}
+
+// counted counts and times requests for Prometheus.
+func counted(metrics *prometheus.Registry, next http.Handler) http.Handler {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "kith_http_request_seconds", Help: "Time to answer requests.", Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"method", "status"})
+	metrics.MustRegister(seconds)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		c := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(c, r)
+		seconds.WithLabelValues(knownMethod(r.Method), classes[min(max(c.status/100, 1), 5)]).Observe(time.Since(start).Seconds())
+	})
+}
+
+var classes = [...]string{"", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// knownMethod keeps made-up methods from making new series.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead:
+		return m
+	}
+	return "other"
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader remembers the status.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the writer inside.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

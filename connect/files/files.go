@@ -1,0 +1,418 @@
+// Package files reads FHIR from files into the record: bundles, single resources and NDJSON, plain or in .gz, .tar or
+// .tar.gz, one file or whole folders.
+//
+// What a file holds is seen from its content. An item that cannot be taken is reported with its file and entry and
+// does not stop the rest. A transaction bundle is one commit, so either all of it is stored or none.
+package files
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/fhirxml"
+	"github.com/kith-care/kith/record"
+)
+
+// Import reads files into a record.
+type Import struct {
+	Door *record.Door
+	Who  access.Actor
+	// Idempotent stores each item under an id made from its source's own identity, so that importing it again changes
+	// nothing, or updates what has changed.
+	Idempotent bool
+	Workers    int // 0 for 4
+	// Progress is told how many bytes of the files have been read.
+	Progress func(read int64)
+	// Bad is told of each item that could not be taken. It is called by one goroutine at a time.
+	Bad func(Problem)
+}
+
+// Problem is an item that could not be taken.
+type Problem struct {
+	File  string // with the name inside an archive: "all.tar.gz/a.json"
+	Entry int    // entry of a bundle or line of NDJSON, from 0; -1 for the file as a whole
+	Err   error
+}
+
+// Error is the problem in one line.
+func (p Problem) Error() string {
+	if p.Entry < 0 {
+		return p.File + ": " + p.Err.Error()
+	}
+	return fmt.Sprintf("%s, entry %d: %v", p.File, p.Entry, p.Err)
+}
+
+// Summary is what an import did.
+type Summary struct {
+	Stored    map[string]int // new resources and new versions, by type
+	Unchanged map[string]int // there already, by type
+	Bad       int
+	Files     int
+	Bytes     int64
+}
+
+// MaxItem is the size of the largest single file or line that is read, in bytes.
+const MaxItem = 256 << 20
+
+// Size is the bytes of all files below the paths.
+func Size(paths []string) (int64, error) {
+	total := int64(0)
+	for _, p := range paths {
+		err := filepath.WalkDir(p, func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			total += info.Size()
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return total, nil
+}
+
+// item is a part of a file that is committed by itself.
+type item struct {
+	file  string
+	entry int // of a line; -1 for a whole file
+	data  []byte
+}
+
+// Run imports all files below the paths. The error is of what ends the import; what is wrong with single items is told
+// to Bad and counted.
+func (im *Import) Run(ctx context.Context, paths []string) (*Summary, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	run := &run{Import: im, sum: Summary{Stored: map[string]int{}, Unchanged: map[string]int{}}, items: make(chan item, 2)}
+	workers := im.Workers
+	if workers <= 0 {
+		workers = 4
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for it := range run.items {
+				if err := run.item(ctx, it); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	err := run.walk(ctx, paths)
+	close(run.items)
+	wg.Wait()
+	run.sum.Bytes = run.read.Load()
+	if cause := context.Cause(ctx); err == nil || errors.Is(err, context.Canceled) {
+		err = cause
+	}
+	return &run.sum, err
+}
+
+type run struct {
+	*Import
+	items chan item
+	read  atomic.Int64
+	mu    sync.Mutex
+	sum   Summary
+}
+
+func (r *run) bad(file string, entry int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Bad++
+	if r.Bad != nil {
+		r.Bad(Problem{file, entry, err})
+	}
+}
+
+func (r *run) walk(ctx context.Context, paths []string) error {
+	for _, p := range paths {
+		err := filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && name != p && strings.HasPrefix(d.Name(), "."):
+				return fs.SkipDir
+			case d.IsDir() || name != p && !readable(name):
+				return nil
+			}
+			return r.open(ctx, name)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readable reports whether a file in a folder looks like one of ours, by its name.
+func readable(name string) bool {
+	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
+	return slices.Contains([]string{".json", ".ndjson", ".jsonl", ".xml", ".tar", ".tgz"}, filepath.Ext(name))
+}
+
+// open reads one file of the disk, unpacking it.
+func (r *run) open(ctx context.Context, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(&counting{f, r}, 1<<16)
+	if err := r.unpack(ctx, name, in); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.bad(name, -1, err)
+	}
+	return nil
+}
+
+type counting struct {
+	f *os.File
+	r *run
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.f.Read(p)
+	total := c.r.read.Add(int64(n))
+	if c.r.Progress != nil {
+		c.r.Progress(total)
+	}
+	return n, err
+}
+
+func (r *run) unpack(ctx context.Context, name string, in *bufio.Reader) error {
+	if magic, _ := in.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return fmt.Errorf("not valid gzip: %w", err)
+		}
+		in = bufio.NewReaderSize(z, 1<<16)
+	}
+	if head, _ := in.Peek(262); len(head) == 262 && string(head[257:262]) == "ustar" {
+		return r.archive(ctx, name, tar.NewReader(in))
+	}
+	return r.content(ctx, name, in)
+}
+
+func (r *run) archive(ctx context.Context, name string, t *tar.Reader) error {
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the archive cannot be read further: %w", err)
+		}
+		if h.Typeflag != tar.TypeReg || !readable(h.Name) || strings.HasPrefix(filepath.Base(h.Name), ".") {
+			continue
+		}
+		inner := name + "/" + h.Name
+		if err := r.unpack(ctx, inner, bufio.NewReaderSize(t, 1<<16)); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			r.bad(inner, -1, err)
+		}
+	}
+}
+
+// content splits a file into items: lines where each line is a resource, else the whole.
+func (r *run) content(ctx context.Context, name string, in *bufio.Reader) error {
+	r.mu.Lock()
+	r.sum.Files++
+	r.mu.Unlock()
+	base := strings.TrimSuffix(strings.ToLower(name), ".gz")
+	if strings.HasSuffix(base, ".ndjson") || strings.HasSuffix(base, ".jsonl") {
+		return r.lines(ctx, name, in)
+	}
+	data, err := io.ReadAll(io.LimitReader(in, MaxItem+1))
+	if err != nil {
+		return fmt.Errorf("the file cannot be read further: %w", err)
+	}
+	if len(data) > MaxItem {
+		return fmt.Errorf("the file is larger than %d MiB", MaxItem>>20)
+	}
+	return r.send(ctx, item{name, -1, data})
+}
+
+func (r *run) lines(ctx context.Context, name string, in *bufio.Reader) error {
+	for n := 0; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if len(line) > MaxItem {
+			return fmt.Errorf("line %d is larger than %d MiB", n+1, MaxItem>>20)
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			if err := r.send(ctx, item{name, n, line}); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the file cannot be read further: %w", err)
+		}
+	}
+}
+
+func (r *run) send(ctx context.Context, it item) error {
+	select {
+	case r.items <- it:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// item commits one item. Only what ends the import is an error.
+func (r *run) item(ctx context.Context, it item) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	data := it.data
+	if trimmed := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(trimmed) > 0 && trimmed[0] == '<' {
+		var err error
+		if data, err = fhirxml.ToJSON(data); err != nil {
+			r.bad(it.file, it.entry, err)
+			return nil
+		}
+	}
+	res, err := fhir.Parse(data)
+	if err != nil {
+		r.bad(it.file, it.entry, err)
+		return nil
+	}
+	if res.Type() == "Bundle" && isCarrier(res) {
+		return r.bundle(ctx, it, res)
+	}
+	return r.commit(ctx, it, []record.Op{r.single(res)}, nil)
+}
+
+// isCarrier reports whether a bundle carries resources to be stored one by one; documents and messages are stored as
+// they are.
+func isCarrier(bundle *fhir.Resource) bool {
+	switch bundle.Root().Get("type").Text() {
+	case "transaction", "batch", "collection", "searchset", "history":
+		return true
+	}
+	return false
+}
+
+// single is the operation that stores one resource under its own id, or a new one where it has none.
+func (r *run) single(res *fhir.Resource) record.Op {
+	op := record.Op{Method: record.Create, Type: res.Type(), Resource: res}
+	if id := res.ID(); id != "" {
+		op.Method, op.ID, op.Same = record.Update, id, r.Idempotent
+	} else if r.Idempotent {
+		op.Method, op.ID, op.Same = record.Update, identity(res, ""), true
+	}
+	return op
+}
+
+func (r *run) bundle(ctx context.Context, it item, bundle *fhir.Resource) error {
+	atomic := bundle.Root().Get("type").Is("transaction")
+	var ops []record.Op
+	var of []int
+	i := -1
+	for e := range bundle.Root().Get("entry").Items() {
+		i++
+		op, err := r.entry(e)
+		if err != nil {
+			r.bad(it.file, i, err)
+			if atomic {
+				return nil
+			}
+			continue
+		}
+		if !atomic {
+			if err := r.commit(ctx, item{it.file, i, nil}, []record.Op{op}, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		ops, of = append(ops, op), append(of, i)
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	return r.commit(ctx, it, ops, of)
+}
+
+func (r *run) entry(e fhir.Value) (record.Op, error) {
+	res := e.Get("resource").Resource()
+	if res == nil {
+		return record.Op{}, errors.New("the entry has no resource")
+	}
+	op := r.single(res)
+	op.FullURL = e.Get("fullUrl").Text()
+	req := e.Get("request")
+	if !req.Exists() {
+		return op, nil
+	}
+	path, query, _ := strings.Cut(req.Get("url").Text(), "?")
+	typ, id, _ := strings.Cut(path, "/")
+	switch method := req.Get("method").Text(); method {
+	case "POST":
+		if r.Idempotent {
+			op.Method, op.ID, op.Same = record.Update, identity(res, op.FullURL), true
+			break
+		}
+		op.Method, op.ID, op.IfNoneExist = record.Create, "", req.Get("ifNoneExist").Text()
+	case "PUT":
+		op.Method, op.ID, op.Query, op.Same = record.Update, id, query, r.Idempotent
+	default:
+		return op, fmt.Errorf("an import takes POST and PUT, not %s", method)
+	}
+	if typ != res.Type() {
+		return op, fmt.Errorf("the resource is a %s, but its request says %s", res.Type(), typ)
+	}
+	return op, nil
+}
+
+func (r *run) commit(ctx context.Context, it item, ops []record.Op, of []int) error {
+	results, err := r.Door.Commit(ctx, r.Who, ops)
+	if err != nil {
+		entry := it.entry
+		if at, ok := errors.AsType[*record.OpError](err); ok {
+			if of != nil {
+				entry = of[at.Index]
+			}
+			err = at.Err
+		}
+		if k := fhir.KindOf(err); k == fhir.Busy || k == fhir.Broken || k == fhir.TooLarge {
+			return fmt.Errorf("%s: %w", it.file, err)
+		}
+		r.bad(it.file, entry, err)
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, res := range results {
+		if res.Outcome == record.Matched {
+			r.sum.Unchanged[res.Type]++
+		} else {
+			r.sum.Stored[res.Type]++
+		}
+	}
+	return nil
+}
