@@ -196,6 +196,9 @@ func (r *typeReader) indexChildren() {
 		for i := range d.typ.Elements {
 			e := &d.typ.Elements[i]
 			e.Order = i
+			if e.Min > 0 {
+				d.typ.Required = append(d.typ.Required, i)
+			}
 			if !e.Choice {
 				typ := r.childType(e)
 				r.put(d.typ, e.Name, typ, e)

@@ -1,5 +1,10 @@
 package spec
 
+import (
+	"iter"
+	"maps"
+)
+
 // TypeKind tells what sort of type a Type is.
 type TypeKind uint8
 
@@ -17,6 +22,7 @@ type Type struct {
 	Base        string // the type inherited from, "" for Element and Resource
 	Abstract    bool
 	Elements    []Element    // inherited ones first, in the order of the specification; empty members of a primitive's value
+	Required    []int        // Order of the elements that must be there
 	Constraints []Constraint // the type's own; those of Base apply as well (AllConstraints)
 	ID          TypeID       // of a concrete resource type, else 0
 
@@ -141,3 +147,6 @@ func (id TypeID) String() string {
 
 // ResourceNames lists the concrete resource types of R4 in the order of their TypeID. The slice must not be changed.
 func ResourceNames() []string { return types().resources }
+
+// AllTypes ranges over every type of R4, the anonymous structures included, in no order.
+func AllTypes() iter.Seq[*Type] { return maps.Values(types().byName) }

@@ -48,8 +48,17 @@ type binding struct {
 	Strength, ValueSet string
 }
 
-// constraintErrata are the expressions of R4 that cannot be evaluated as they were published.
+// constraintErrata are the expressions of R4 that, as they were published, fail on resources the rule allows or cannot
+// be evaluated.
 var constraintErrata = map[string]string{
+	// An entry without a fullUrl gives an empty result, which is not true.
+	"bdl-8": `fullUrl.exists() implies fullUrl.contains('/_history/').not()`,
+	// The type is FHIR's boolean, not FHIRPath's Boolean.
+	"que-7": `operator = 'exists' implies (answer is boolean)`,
+	// A prediction without a probability gives an empty result.
+	"ras-2": `probability.ofType(decimal).empty() or probability.ofType(decimal) <= 100`,
+	// Quantities compare only in UCUM; doses are often in other units, the same for both.
+	"rng-2": `low.value.empty() or high.value.empty() or (low.code | high.code).count() > 1 or (low.unit | high.unit).count() > 1 or low.value <= high.value`,
 	// as() is defined for one item only; descendants() has many. Later versions of FHIR say ofType().
 	"dom-3": `contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().ofType(canonical) | %resource.descendants().ofType(uri) | %resource.descendants().ofType(url))) or descendants().where(reference = '#').exists() or descendants().where(ofType(canonical) = '#').exists() or descendants().where(ofType(uri) = '#').exists()).not()).trace('unmatched', id).empty()`,
 }
