@@ -173,7 +173,7 @@ func (s *scope) fail(format string, args ...any) error {
 }
 
 // maxCost bounds what one evaluation may produce, so that a few characters cannot fill the memory.
-const maxCost = 5_000_000
+const maxCost = 2_000_000
 
 // spend counts items and characters produced.
 func (s *scope) spend(n int) error {

@@ -75,12 +75,26 @@ func (s *scope) appendMember(b []byte, t *spec.Type, name string, v Collection) 
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = it.AppendJSON(b)
+		b = appendElement(b, it)
 	}
 	if e.Max != 1 {
 		b = append(b, ']')
 	}
 	return b, nil
+}
+
+// appendElement appends an item as it stands in a resource, where a quantity is a structure.
+func appendElement(b []byte, it Item) []byte {
+	if it.sys == nil || it.sys.kind != Quantity {
+		return it.AppendJSON(b)
+	}
+	system := "http://unitsofmeasure.org"
+	if it.sys.calendar {
+		system = "http://hl7.org/fhirpath/CodeSystem/calendar-units"
+	}
+	b = append(append(append(b, `{"value":`...), it.sys.d.String()...), `,"unit":`...)
+	b = appendQuoted(append(appendQuoted(append(appendQuoted(b, it.sys.s), `,"system":`...), system), `,"code":`...), it.sys.s)
+	return append(b, '}')
 }
 
 // choiceFor is the type a value takes in a choice: its own, or the first that a System value converts to.
@@ -94,7 +108,7 @@ func choiceFor(e *spec.Element, it Item) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	prefer := map[Kind]string{Boolean: "boolean", String: "string", Integer: "integer", Decimal: "decimal", Date: "date", DateTime: "dateTime", Time: "time"}[v.kind]
+	prefer := map[Kind]string{Boolean: "boolean", String: "string", Integer: "integer", Decimal: "decimal", Date: "date", DateTime: "dateTime", Time: "time", Quantity: "Quantity"}[v.kind]
 	for _, ref := range e.Types {
 		if ref.Code == prefer {
 			return prefer, true

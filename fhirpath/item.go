@@ -172,7 +172,8 @@ func (it Item) Path() string {
 	return it.ext.Path()
 }
 
-// AppendJSON appends the item as JSON: an element as it stands, a computed value as toString() writes it.
+// AppendJSON appends the item as JSON: an element as it stands, a computed value as a boolean, a number or the string
+// that toString() writes. A Long is a string, as FHIR writes 64-bit integers.
 func (it Item) AppendJSON(b []byte) []byte {
 	if it.sys == nil {
 		if raw := it.v.Raw(); len(raw) > 0 {
@@ -181,7 +182,7 @@ func (it Item) AppendJSON(b []byte) []byte {
 		return append(b, "null"...)
 	}
 	switch it.sys.kind {
-	case Boolean, Integer, Long, Decimal:
+	case Boolean, Integer, Decimal:
 		return append(b, it.sys.String()...)
 	case TypeInfo:
 		b = appendQuoted(append(b, `{"namespace":`...), it.sys.space)

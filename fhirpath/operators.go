@@ -310,15 +310,12 @@ func (n *membership) eval(s *scope) (Collection, error) {
 
 // holds reports whether a collection has an item equal to it.
 func (s *scope) holds(list Collection, it Item) (bool, error) {
-	if err := s.spend(len(list)); err != nil {
-		return false, err
-	}
-	for _, other := range list {
+	for i, other := range list {
 		if s.equal(other, it) == yes {
-			return true, nil
+			return true, s.spend(i + 1)
 		}
 	}
-	return false, nil
+	return false, s.spend(len(list))
 }
 
 // distinct keeps the first of equal items. Beyond a handful, items that cannot be equal are told apart by a key.
