@@ -40,7 +40,7 @@ var rooms = map[string]room{
 	"fhirpath":     {"fhir", "", "an expression is a question to a resource, never to a database"},
 	"terms":        {"fhir fhirpath", "", "code systems are resources; where they are kept is the caller's affair"},
 	"validate":     {"fhir fhirpath terms", "", "whether a resource is right does not depend on who stores it"},
-	"search":       {"fhir fhirpath terms", "", "a query is understood before any database is chosen; no SQL"},
+	"search":       {"fhir fhirpath terms", "golang.org/x/text", "a query is understood before any database is chosen; no SQL"},
 	"store": {"fhir search", "github.com/mattn/go-sqlite3 modernc.org/sqlite github.com/jackc/pgx github.com/klauspost/compress",
 		"the only SQL for records; it keeps and finds, it does not judge"},
 	"access": {"fhir", "github.com/coreos/go-oidc github.com/go-webauthn/webauthn github.com/go-jose/go-jose golang.org/x/oauth2",

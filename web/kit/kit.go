@@ -10,6 +10,7 @@ package kit
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -49,8 +50,8 @@ func Page(text string) *template.Template {
 	return template.Must(template.Must(template.New("page").Funcs(template.FuncMap{"stylesheet": stylesheet}).Parse(frame)).Parse(text))
 }
 
-// Write sends a page, whole or not at all.
-func Write(w http.ResponseWriter, status int, page *template.Template, view any) error {
+// Write sends a page, whole or not at all, compressed where the reader takes it.
+func Write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) error {
 	var out bytes.Buffer
 	if err := page.Execute(&out, view); err != nil {
 		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
@@ -59,9 +60,23 @@ func Write(w http.ResponseWriter, status int, page *template.Template, view any)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept-Encoding")
+	if !takesGzip(r) {
+		w.WriteHeader(status)
+		_, err := w.Write(out.Bytes())
+		return err
+	}
+	h.Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
-	_, err := w.Write(out.Bytes())
-	return err
+	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed+2)
+	if _, err := z.Write(out.Bytes()); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+func takesGzip(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && r.Method != http.MethodHead
 }
 
 // Secure sets what keeps a page from being framed, scripted or sniffed. No page has script or inline style, so none is
@@ -92,9 +107,24 @@ func Static() http.Handler {
 		}
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		w.Header().Set("Content-Type", map[bool]string{true: "text/css; charset=utf-8", false: "image/svg+xml"}[strings.HasSuffix(name, ".css")])
+		w.Header().Set("Vary", "Accept-Encoding")
+		if takesGzip(r) && name == "kith.css" {
+			w.Header().Set("Content-Encoding", "gzip")
+			data = packed()
+		}
 		w.Write(data)
 	})
 }
+
+// packed is the stylesheet compressed as well as gzip can, once.
+var packed = sync.OnceValue(func() []byte {
+	css, _ := static.ReadFile("static/kith.css")
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	z.Write(css)
+	z.Close()
+	return out.Bytes()
+})
 
 // stylesheet is the address of the compiled stylesheet, with the sum of its content in it.
 var stylesheet = sync.OnceValue(func() string {

@@ -119,17 +119,22 @@ func Quantity(q fhir.Value) string {
 	return strings.TrimSpace(q.Get("comparator").Text() + Digits(q.Get("value").Text()) + " " + unit)
 }
 
-// Digits leaves a number's digits alone unless there are more decimals than anyone measured: programs write 27.123456789.
+// Digits leaves a number's digits alone unless there are more decimals than anyone measured: programs write
+// 27.123456789. At least three digits that say something stay, so that 0.0005 never becomes 0.
 func Digits(number string) string {
-	dot := strings.IndexByte(number, '.')
-	if dot < 0 || len(number)-dot-1 <= 3 || strings.ContainsAny(number, "eE") {
+	whole, decimals, found := strings.Cut(number, ".")
+	if !found || len(decimals) <= 3 || strings.ContainsAny(number, "eE") {
 		return number
+	}
+	places := 2
+	if strings.Trim(whole, "-0") == "" {
+		places = 3 + len(decimals) - len(strings.TrimLeft(decimals, "0"))
 	}
 	d, err := fhir.ParseDecimal(number)
-	if err != nil {
+	if err != nil || len(decimals) <= places {
 		return number
 	}
-	return d.Round(2).String()
+	return d.Round(places).String()
 }
 
 // FirstOf returns the first of a repeating element, absent where there is none.

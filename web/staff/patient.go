@@ -104,7 +104,7 @@ func thousands(n int64) string {
 }
 
 func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
-	if err := kit.Write(w, status, page, view); err != nil {
+	if err := kit.Write(w, r, status, page, view); err != nil {
 		s.log().ErrorContext(r.Context(), "page not sent", "path", r.URL.Path, "error", err)
 	}
 }

@@ -1,0 +1,157 @@
+// Package browser tries the pages in a real Chromium: the journeys of a reader with a mouse, with the keyboard alone, without
+// JavaScript and on a small telephone; what axe knows of barriers; bytes, requests and time. It holds tests only.
+package browser
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/town"
+	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/staff"
+)
+
+var picture = flag.Bool("picture", false, "take the picture in docs/person.png again")
+
+// person is who the journeys look for: someone of Merrowby with problems, medicines, results and a long timeline.
+type person struct {
+	Name   string `json:"name"`
+	Family string `json:"family"`
+	Born   string `json:"born"`
+	Number string `json:"number"`
+	Path   string `json:"path"`
+}
+
+type journey struct{ Name, Fault, Note string }
+
+func TestPagesInARealBrowser(t *testing.T) {
+	chromium := found(t, "../../scripts/chromium")
+	if _, err := os.Stat("../node_modules/playwright-core"); err != nil {
+		without(t, "web/node_modules is not there (scripts/setup css)")
+	}
+	merrowby := town.Town{Seed: 1, People: 60}
+	site, who := open(t, merrowby, &kit.MadeUp{Place: "Merrowby", Done: 60, Total: 60})
+	filling, _ := open(t, town.Town{}, &kit.MadeUp{Place: "Merrowby", Done: 0, Total: 2000})
+	asked := map[string]any{
+		"chromium": chromium, "site": site, "filling": filling, "person": who,
+		"pages": map[string]string{
+			"everybody": "/", "found": "/?name=" + who.Family, "nobody found": "/?name=zzz", "error": "/?born=never&nhs=12", "person": who.Path,
+			"timeline": who.Path + "?show=results", "deceased": "/person/" + merrowby.PatientID(36), "child": "/person/" + merrowby.PatientID(41),
+			"empty record": "/person/empty", "not found": "/nowhere", "no such person": "/person/nobody", "filling": "filling:/",
+		},
+	}
+	if *picture {
+		asked["picture"], _ = filepath.Abs("../../docs/person.png")
+	}
+	input, err := json.Marshal(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", "journeys.mjs", string(input))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("node: %v\n%s", err, stderr.String())
+	}
+	tried := 0
+	for line := range bytes.Lines(out) {
+		var j journey
+		if err := json.Unmarshal(line, &j); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		tried++
+		t.Run(j.Name, func(t *testing.T) {
+			t.Log(j.Note)
+			if j.Fault != "" {
+				t.Error(j.Fault)
+			}
+		})
+	}
+	if tried < 50 {
+		t.Errorf("only %d things were tried", tried)
+	}
+}
+
+// open serves a town and returns its address and whom to look for in it.
+func open(t *testing.T, made town.Town, say *kit.MadeUp) (address string, who person) {
+	t.Helper()
+	door := record.Test(t)
+	if made.People > 0 {
+		commit(t, door)(made.Shared())
+		commit(t, door)([]byte(`{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"empty"}}]}`), nil)
+	}
+	for i := range made.People {
+		commit(t, door)(made.Person(i))
+	}
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	site := &staff.Site{Door: door, Now: func() time.Time { return now }, MadeUp: func() *kit.MadeUp { return say }}
+	server := httptest.NewServer(site.Handler())
+	t.Cleanup(server.Close)
+	if made.People == 0 {
+		return server.URL, person{}
+	}
+	id := made.PatientID(48)
+	stored, err := door.Get(t.Context(), access.Actor{ID: "test"}, "Patient", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := stored.Resource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := r.Root()
+	return server.URL, person{Name: kit.Name(p.Get("name")), Family: kit.FirstOf(p.Get("name")).Get("family").Text(), Born: kit.Date(p.Get("birthDate").Text()),
+		Number: kit.NHSNumberOf(p), Path: "/person/" + id}
+}
+
+func commit(t *testing.T, door *record.Door) func([]byte, error) {
+	return func(bundle []byte, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := fhir.Parse(bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ops []record.Op
+		for e := range b.Root().Get("entry").Items() {
+			r := e.Get("resource").Resource()
+			ops = append(ops, record.Op{Method: record.Update, Type: r.Type(), ID: r.ID(), Resource: r})
+		}
+		if _, err := door.Commit(t.Context(), access.Actor{ID: "test"}, ops); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// found returns what a script prints, or skips where it finds nothing.
+func found(t *testing.T, script string) string {
+	t.Helper()
+	out, err := exec.Command(script).Output()
+	if err != nil {
+		without(t, script+" found nothing (scripts/setup installs it)")
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// without skips the test, or fails it where nothing may be skipped.
+func without(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("KITH_REQUIRE") == "all" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}

@@ -1,0 +1,232 @@
+// Drives the pages in a real Chromium and prints one JSON line for each thing that was tried: {name, fault, note}.
+// Usage: node journeys.mjs '{"chromium":"/usr/bin/chromium","site":"http://…","filling":"http://…","pages":{name: path},"picture":"docs/person.png"}'
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const asked = JSON.parse(process.argv[2]);
+const browser = await chromium.launch({
+  executablePath: asked.chromium,
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+function say(name, fault = "", note = "") {
+  console.log(JSON.stringify({ name, fault: String(fault), note: String(note) }));
+}
+
+// attempt runs one journey on a page of its own and says how it went.
+async function attempt(name, options, journey) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(60000);
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (e) => errors.push(e.message));
+  page.on("console", (m) => m.type() === "error" && !/status of 4\d\d|status of 5\d\d/.test(m.text()) && errors.push(m.text()));
+  try {
+    const note = await journey(page);
+    say(name, errors.join("; "), note ?? "");
+  } catch (e) {
+    say(name, e.message.split("\n")[0]);
+  } finally {
+    await context.close();
+  }
+}
+
+function must(truth, otherwise) {
+  if (!truth) throw new Error(otherwise);
+}
+
+async function look(page, path, base = asked.site) {
+  await page.goto(base + path, { waitUntil: "load" });
+}
+
+// barriers asks axe what keeps people out.
+async function barriers(page) {
+  await page.evaluate((source) => { (0, eval)(source); }, axe);
+  return page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+}
+
+// findAndOpen is the journey of the demonstration: search for a person, open their record, see a chart.
+async function findAndOpen(page) {
+  await look(page, "/");
+  await page.getByLabel("NHS number").fill(asked.person.number);
+  await page.getByRole("button", { name: "Find" }).click();
+  const link = page.getByRole("link", { name: asked.person.name });
+  must((await link.count()) === 1, `${await link.count()} people of that NHS number`);
+  await link.click();
+  must((await page.locator("h1").innerText()).includes(asked.person.name), "the banner names somebody else");
+  const text = await page.locator(".kith-banner").innerText();
+  must(text.includes(asked.person.number) && text.includes(asked.person.born), `the banner says ${text}`);
+  const charts = await page.locator("svg.kith-chart").count();
+  must(charts > 3, `${charts} charts`);
+  must(await page.locator("svg.kith-chart path.line").first().isVisible(), "the chart has no line");
+  for (const heading of ["Problems", "Medicines", "Results", "Timeline"]) {
+    must(await page.getByRole("heading", { name: heading }).isVisible(), `no ${heading}`);
+  }
+  return `${charts} charts`;
+}
+
+await attempt("find a person and see their record", {}, findAndOpen);
+await attempt("the same without JavaScript", { javaScriptEnabled: false }, findAndOpen);
+
+await attempt("the same with the keyboard alone", {}, async (page) => {
+  await look(page, "/");
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 40));
+  await page.keyboard.press("Tab");
+  must((await focused()) === "Skip to main content", `first comes ${await focused()}`);
+  must(await page.locator(".nhsuk-skip-link").evaluate((e) => e.getBoundingClientRect().width > 20), "the skip link stays hidden");
+  await page.keyboard.press("Enter");
+  must((await focused()) === "main", `the skip link leads to ${await focused()}`);
+  await page.keyboard.press("Tab");
+  must((await focused()) === "name", `after main comes ${await focused()}`);
+  await page.keyboard.type(asked.person.family);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(asked.person.born);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/name=/);
+  let steps = 0;
+  while ((await page.evaluate(() => document.activeElement.pathname ?? "")) !== asked.person.path) {
+    must(steps++ < 20, "the person is not reached in 20 steps");
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/person/);
+  // Through the whole page: everything gets focus that can be seen, and the end is reached.
+  const seen = new Set();
+  for (let n = 0; n < 400; n++) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const e = document.activeElement;
+      if (e === document.body) return null;
+      const s = getComputedStyle(e), r = e.getBoundingClientRect();
+      e.dataset.n ??= String(Math.random());
+      return { n: e.dataset.n, what: e.textContent.trim().slice(0, 30), shown: r.width > 0 && r.height > 0, ring: s.outlineStyle !== "none" || s.boxShadow !== "none" || s.backgroundColor === "rgb(255, 235, 59)" };
+    });
+    if (at === null || seen.has(at.n)) break;
+    seen.add(at.n);
+    must(at.shown, `${at.what} has focus and cannot be seen`);
+    must(at.ring, `${at.what} does not show that it has focus`);
+    must(n < 399, "the keyboard never reaches the end of the page");
+  }
+  const summary = page.locator("#results ~ table summary").first();
+  await summary.focus();
+  await page.keyboard.press("Enter");
+  must(await page.locator("#results ~ table details[open] li").first().isVisible(), "earlier values do not open with Enter");
+  return `${seen.size} stops`;
+});
+
+await attempt("a wrong search says what is wrong", {}, async (page) => {
+  await look(page, "/");
+  await page.getByLabel("NHS number").fill("999 000 0019");
+  await page.getByLabel("Date of birth").fill("32-Jan-2001");
+  await page.getByRole("button", { name: "Find" }).click();
+  must((await page.title()).startsWith("Error:"), await page.title());
+  const links = page.locator(".nhsuk-error-summary a");
+  must((await links.count()) === 2, `${await links.count()} errors are listed`);
+  await links.first().click();
+  const id = await page.evaluate(() => document.activeElement.id || location.hash);
+  must(id.includes("nhs") || id.includes("born"), `the error leads to ${id}`);
+  must((await page.getByLabel("NHS number").inputValue()) === "999 000 0019", "what was typed is gone");
+});
+
+await attempt("turn the page, narrow the timeline, go back", {}, async (page) => {
+  await look(page, asked.person.path);
+  const visits = page.locator(".kith-filter a", { hasText: "Visits" });
+  await visits.click();
+  must(page.url().includes("show=visits"), page.url());
+  const kinds = await page.locator(".kith-timeline tbody tr").count();
+  await page.goBack();
+  must((await page.locator(".kith-timeline tbody tr").count()) >= kinds, "going back shows less");
+});
+
+// What follows means something only if axe sees a barrier that is there.
+await attempt("axe finds barriers", { bypassCSP: true }, async (page) => {
+  await look(page, "/");
+  await page.evaluate(() => {
+    document.querySelector("label").remove();
+    document.querySelector(".kith-hint, .nhsuk-hint").setAttribute("style", "color:#ccc");
+  });
+  const ids = (await barriers(page)).violations.map((v) => v.id);
+  must(ids.includes("label") && ids.includes("color-contrast"), `axe finds ${ids}`);
+});
+
+// Each page: nothing from elsewhere, few bytes, nothing wider than a small telephone, no fault that axe knows of.
+for (const [name, at] of Object.entries(asked.pages)) {
+  const base = at.startsWith("filling:") ? asked.filling : asked.site;
+  const path = at.replace("filling:", "");
+
+  await attempt(`bytes: ${name}`, {}, async (page) => {
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("Network.enable");
+    const requests = new Map();
+    cdp.on("Network.requestWillBeSent", (e) => requests.set(e.requestId, { url: e.request.url, bytes: 0 }));
+    cdp.on("Network.loadingFinished", (e) => { if (requests.has(e.requestId)) requests.get(e.requestId).bytes = e.encodedDataLength; });
+    await look(page, path, base);
+    await page.waitForTimeout(150);
+    const first = [...requests.values()];
+    const bytes = first.reduce((sum, r) => sum + r.bytes, 0);
+    const foreign = first.filter((r) => !r.url.startsWith(base));
+    must(foreign.length === 0, `asks ${foreign.map((r) => r.url)}`);
+    must(bytes > 2000 && bytes <= 45 * 1024, `${bytes} bytes for the first view`);
+    requests.clear();
+    await page.reload();
+    await page.waitForTimeout(150);
+    const again = [...requests.values()].filter((r) => r.bytes > 0);
+    const more = again.reduce((sum, r) => sum + r.bytes, 0);
+    must(more <= 12 * 1024, `${more} bytes for a repeated view`);
+    return `${first.length} requests, ${bytes} bytes; again ${more} bytes`;
+  });
+
+  await attempt(`320 px: ${name}`, { viewport: { width: 320, height: 640 } }, async (page) => {
+    await look(page, path, base);
+    const faults = await page.evaluate(() => {
+      const out = [];
+      if (document.documentElement.scrollWidth > 320) out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+      for (const e of document.querySelectorAll("a, button, input, summary")) {
+        const r = e.getBoundingClientRect();
+        if (r.width === 0 || e.classList.contains("nhsuk-skip-link")) continue;
+        const inSentence = getComputedStyle(e).display === "inline" && e.parentElement.tagName === "P" && e.parentElement.textContent.trim() !== e.textContent.trim();
+        if (!inSentence && r.height < 24) out.push(`${e.textContent.trim().slice(0, 30)} is ${Math.round(r.height)} px high`);
+      }
+      return out.slice(0, 5);
+    });
+    must(faults.length === 0, faults.join("; "));
+  });
+
+  for (const media of ["screen", "print"]) {
+    await attempt(`axe, ${media}: ${name}`, { bypassCSP: true }, async (page) => {
+      await page.emulateMedia({ media });
+      await look(page, path, base);
+      await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+      const found = await barriers(page);
+      must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
+      return `0 violations, ${found.passes.length} rules passed`;
+    });
+  }
+}
+
+// How long the server takes, as the browser's reader waits for it: the best of three rounds, for a busy machine.
+for (const [name, path] of [["search", `/?name=${asked.person.family}`], ["person", asked.person.path]]) {
+  let best = Infinity;
+  for (let round = 0; round < 3; round++) {
+    const times = [];
+    for (let n = 0; n < 40; n++) {
+      const start = performance.now();
+      await (await fetch(asked.site + path)).text();
+      times.push(performance.now() - start);
+    }
+    times.sort((a, b) => a - b);
+    best = Math.min(best, times[Math.floor(times.length * 0.95)]);
+  }
+  say(`server p95: ${name}`, best <= 50 ? "" : `${best.toFixed(1)} ms`, `${best.toFixed(1)} ms`);
+}
+
+if (asked.picture) {
+  await attempt("picture for the README", { viewport: { width: 1200, height: 1060 } }, async (page) => {
+    await look(page, asked.person.path);
+    await page.screenshot({ path: asked.picture });
+  });
+}
+await browser.close();
