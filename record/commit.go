@@ -72,8 +72,14 @@ func (d *Door) Commit(ctx context.Context, who access.Actor, ops []Op) ([]Result
 		if errors.Is(err, errMoved) {
 			return nil, fhir.Errorf(fhir.Conflict, "the resources concerned keep being changed by others: try again")
 		}
-		if err == nil && d.customTouched(c) {
-			err = d.loadCatalogue(ctx)
+		if err == nil {
+			params, terms := touched(c)
+			if terms {
+				d.newTerms()
+			}
+			if params {
+				err = d.loadCatalogue(ctx)
+			}
 		}
 		return results, err
 	}

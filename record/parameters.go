@@ -2,29 +2,254 @@ package record
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
 	"github.com/kith-care/kith/search"
+	"github.com/kith-care/kith/store"
 )
 
-// check holds a resource against the structure of its type before it is stored.
-func (d *Door) check(res *fhir.Resource) error { return nil }
-
-func (d *Door) loadCatalogue(ctx context.Context) error { return nil }
-
-func (d *Door) customTouched(c *commit) bool { return false }
-
-// resolveCodes turns :in, :not-in, :below and :above into the codes they stand for.
-func (d *Door) resolveCodes(ctx context.Context, c *search.Cond) error {
-	return fhir.Errorf(fhir.Unsupported, "%s: the modifier :%s is not served yet", c.Source, c.Modifier)
+// parameter is the state of a custom search parameter on one type, kept in the record's box.
+type parameter struct {
+	Number  int64  // of its keys in the store; another definition gets another number
+	Seq     int64  // the change that defines it
+	Done    int64  // resources up to this change have their keys
+	Active  bool   // all have, so it can be searched by
+	Problem string // why it cannot be used, "" where it can
 }
 
-// Issue is one finding of Validate.
-type Issue struct{ Severity, Code, Expression, Message string }
+const (
+	parameterRoom = "record"
+	parameterKind = "parameter"
+)
 
-// Validate checks a resource against R4 without storing it.
-func (d *Door) Validate(ctx context.Context, res *fhir.Resource) []Issue { return nil }
+var searchParameterType, _ = spec.Resource("SearchParameter")
+
+// loadCatalogue makes the catalogue of search parameters from R4's and those that the record holds, and begins to fill
+// in those that are new.
+func (d *Door) loadCatalogue(ctx context.Context) error {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	var defs []*store.Version
+	for after := int64(0); ; {
+		some, err := d.store.Current(ctx, searchParameterType, after, 500)
+		if err != nil {
+			return err
+		}
+		for _, v := range some {
+			if v.Until > v.Rid && v.Body != nil && current(v) {
+				defs = append(defs, v)
+			}
+			after = v.Rid
+		}
+		if len(some) < 500 {
+			break
+		}
+	}
+	var custom []*search.Param
+	var fill []*search.Param
+	known := map[string]bool{}
+	for _, v := range defs {
+		res, err := fhir.Parse(v.Body)
+		if err != nil {
+			return err
+		}
+		for _, p := range d.define(res) {
+			key := parameterKey(p)
+			known[key] = true
+			state, err := d.parameterState(ctx, key, v.Rid)
+			if err != nil {
+				return err
+			}
+			p.Custom, p.Building = state.Number, !state.Active
+			if p.Building {
+				p.Progress = fmt.Sprintf("change %d of its %s resources is reached", state.Done, p.Of)
+				fill = append(fill, p)
+			}
+			custom = append(custom, p)
+		}
+	}
+	d.catalogue.Store((*search.Catalogue)(nil).With(custom))
+	for _, p := range fill {
+		d.background(func(ctx context.Context) { d.fill(ctx, p) })
+	}
+	return d.forget(ctx, known)
+}
+
+func current(v *store.Version) bool { return v.Until == 1<<63-1 }
+
+func parameterKey(p *search.Param) string { return p.Of.String() + "?" + p.Code }
+
+// define compiles the parameters of a SearchParameter resource, one for each of its base types. One that cannot be used
+// is left out; check has refused what can be known to be wrong when it was stored.
+func (d *Door) define(res *fhir.Resource) []*search.Param {
+	params, err := defineAll(res)
+	if err != nil {
+		slog.Warn("a search parameter cannot be used", "id", res.ID(), "error", err)
+	}
+	return params
+}
+
+func defineAll(res *fhir.Resource) ([]*search.Param, error) {
+	root := res.Root()
+	if s := root.Get("status"); s.Is("retired") {
+		return nil, nil
+	}
+	code, typ, expr := root.Get("code").Text(), root.Get("type").Text(), root.Get("expression").Text()
+	var targets []string
+	for t := range root.Get("target").Items() {
+		targets = append(targets, t.Text())
+	}
+	if !slices.Contains([]string{"number", "date", "string", "token", "reference", "quantity", "uri"}, typ) {
+		return nil, fhir.Errorf(fhir.Unprocessable, "a search parameter of type %q cannot be added: it takes number, date, string, token, reference, quantity or uri", typ).At("SearchParameter.type")
+	}
+	if expr == "" {
+		return nil, fhir.Errorf(fhir.Unprocessable, "the search parameter %s has no expression", code).At("SearchParameter.expression")
+	}
+	var out []*search.Param
+	for b := range root.Get("base").Items() {
+		t, ok := spec.Resource(b.Text())
+		if !ok {
+			return nil, fhir.Errorf(fhir.Unprocessable, "the search parameter %s cannot be on %q: name resource types", code, b.Text()).At("SearchParameter.base")
+		}
+		if spec.Param(b.Text(), code) != nil {
+			return nil, fhir.Errorf(fhir.Unprocessable, "%s has a search parameter %s in R4 already", b.Text(), code).At("SearchParameter.code")
+		}
+		p, err := search.NewParam(t, root.Get("url").Text(), code, typ, expr, targets, 0)
+		if err != nil {
+			return nil, fhir.Errorf(fhir.Unprocessable, "%w", err).At("SearchParameter.expression")
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// parameterState reads how far a parameter is, and begins anew where its definition has changed.
+func (d *Door) parameterState(ctx context.Context, key string, seq int64) (parameter, error) {
+	var state parameter
+	raw, err := d.store.BoxGet(ctx, parameterRoom, parameterKind, key)
+	if err != nil {
+		return state, err
+	}
+	if raw != nil {
+		if err := json.Unmarshal(raw, &state); err != nil {
+			return state, err
+		}
+	}
+	if state.Seq == seq {
+		return state, nil
+	}
+	state = parameter{Number: seq, Seq: seq}
+	return state, d.saveParameter(ctx, key, state)
+}
+
+func (d *Door) saveParameter(ctx context.Context, key string, state parameter) error {
+	raw, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	return d.store.Write(ctx, func(w *store.Writer) error {
+		return w.Box(ctx, store.BoxItem{Room: parameterRoom, Kind: parameterKind, Key: key, Value: raw})
+	})
+}
+
+// fill extracts the keys of all resources that were there before the parameter, a few hundred at a time, and then makes
+// it searchable in the transaction that writes the last of them.
+func (d *Door) fill(ctx context.Context, p *search.Param) {
+	ix := search.Indexer{Catalogue: d.catalogue.Load(), Base: d.base}
+	key := parameterKey(p)
+	for ctx.Err() == nil {
+		state, err := d.parameterState(ctx, key, p.Custom)
+		if err == nil && (state.Active || state.Number != p.Custom) {
+			return
+		}
+		var done bool
+		if err == nil {
+			done, err = d.fillSome(ctx, &ix, p, key, state)
+		}
+		if err != nil {
+			slog.Error("a search parameter could not be filled in", "parameter", key, "error", err)
+			return
+		}
+		if done {
+			slog.Info("a search parameter is ready", "parameter", key)
+			if err := d.loadCatalogue(ctx); err != nil {
+				slog.Error("the search parameters could not be loaded", "error", err)
+			}
+			return
+		}
+	}
+}
+
+const fillBatch = 500
+
+func (d *Door) fillSome(ctx context.Context, ix *search.Indexer, p *search.Param, key string, state parameter) (done bool, err error) {
+	rows, err := d.store.Current(ctx, p.Of, state.Done, fillBatch)
+	if err != nil {
+		return false, err
+	}
+	err = d.store.Write(ctx, func(w *store.Writer) error {
+		for _, v := range rows {
+			res, err := fhir.Parse(v.Body)
+			if err != nil {
+				return err
+			}
+			keys, err := ix.ExtraKeys(p, res)
+			if err != nil {
+				keys = nil // what the expression cannot read has no keys
+			}
+			if len(keys) > 0 {
+				w.AddExtra(p.Custom, v.Rid, keys)
+			}
+			state.Done = v.Rid
+		}
+		// Writers hold the feed, so nothing can come between the last of the rows and the switch.
+		last, err := w.LatestOf(ctx, p.Of)
+		if err != nil {
+			return err
+		}
+		state.Active = len(rows) < fillBatch && state.Done >= last
+		done = state.Active
+		raw, err := json.Marshal(state)
+		if err != nil {
+			return err
+		}
+		return w.Box(ctx, store.BoxItem{Room: parameterRoom, Kind: parameterKind, Key: key, Value: raw})
+	})
+	return done, err
+}
+
+// forget drops the keys of parameters that are no longer defined.
+func (d *Door) forget(ctx context.Context, known map[string]bool) error {
+	items, err := d.store.BoxList(ctx, parameterRoom, parameterKind, "", 10_000)
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if known[it.Key] {
+			continue
+		}
+		var state parameter
+		if err := json.Unmarshal(it.Value, &state); err != nil {
+			return err
+		}
+		it.Value = nil
+		err := d.store.Write(ctx, func(w *store.Writer) error {
+			if err := w.DropExtra(ctx, state.Number); err != nil {
+				return err
+			}
+			return w.Box(ctx, it)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Params are the search parameters of a type that are served.
 func (d *Door) Params(typ string) []*search.Param {
@@ -39,4 +264,17 @@ func (d *Door) Params(typ string) []*search.Param {
 		}
 	}
 	return out
+}
+
+// touched reports whether a commit changed what the door keeps at hand: search parameters or terminology.
+func touched(c *commit) (params, terms bool) {
+	for i := range c.steps {
+		switch c.steps[i].ref.Type.String() {
+		case "SearchParameter":
+			params = true
+		case "CodeSystem", "ValueSet", "ConceptMap":
+			terms = true
+		}
+	}
+	return params, terms
 }

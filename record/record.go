@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/kith-care/kith/store"
 	"github.com/kith-care/kith/store/postgres"
 	"github.com/kith-care/kith/store/sqlite"
+	"github.com/kith-care/kith/terms"
 )
 
 // Options are how a record is opened. The zero value opens nothing: DB must be set.
@@ -41,6 +43,11 @@ type Door struct {
 	base      string
 	now       func() time.Time
 	catalogue atomic.Pointer[search.Catalogue]
+	terms     atomic.Pointer[terms.Terms]
+	loading   sync.Mutex // held while the catalogue is made
+	tasks     sync.WaitGroup
+	end       context.CancelFunc // ends what runs in the background
+	running   context.Context
 	audit     *auditor
 	commits   *committer
 }
@@ -61,12 +68,15 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 		return nil, err
 	}
 	d.store.Now = d.now
+	d.newTerms()
+	d.running, d.end = context.WithCancel(context.Background())
 	d.audit = newAuditor(ledger, d.now)
 	d.commits = newCommitter(d)
 	if err := d.loadCatalogue(ctx); err != nil {
 		d.Close()
 		return nil, err
 	}
+	d.background(d.housekeeping)
 	return d, nil
 }
 
@@ -87,6 +97,8 @@ func (d *Door) open(ctx context.Context, db, chain string) (ledger *store.Ledger
 
 // Close answers what has been asked and closes the record.
 func (d *Door) Close() error {
+	d.end()
+	d.tasks.Wait()
 	d.commits.stop()
 	err := d.audit.close()
 	if e := d.store.Close(); err == nil {

@@ -132,12 +132,15 @@ func (q *request) validate(typ, id string) error {
 		return fhir.Errorf(fhir.Invalid, "the resource is of type %q, but %s was asked for", res.Type(), typ)
 	}
 	b := []byte(`{"resourceType":"OperationOutcome","issue":[`)
-	issues := q.Door.Validate(q.r.Context(), res)
+	issues, err := q.Door.Validate(q.r.Context(), res)
+	if err != nil {
+		return err
+	}
 	for i, issue := range issues {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendIssue(b, issue.Severity, issue.Code, issue.Message, issue.Expression)
+		b = appendIssue(b, string(issue.Severity), issue.Code, issue.Message, issue.Expression)
 	}
 	if len(issues) == 0 {
 		b = appendIssue(b, "information", "informational", "no problems were found in this "+typ, "")

@@ -258,6 +258,9 @@ func (p *Parser) cond(types []spec.TypeID, name, value string, depth int) (Cond,
 	if param.expr == nil && param.Type != "composite" && code != "_id" && code != "_lastUpdated" {
 		return Cond{}, fhir.Errorf(fhir.Unsupported, "the search parameter %q of %s is not served here", code, types[0])
 	}
+	if param.Building {
+		return Cond{}, fhir.Errorf(fhir.Unsupported, "the search parameter %q of %s is being built and cannot be used yet: %s", code, types[0], param.Progress)
+	}
 	if chained {
 		return p.chain(param, modifier, rest, value, source, depth)
 	}

@@ -115,7 +115,9 @@ type Param struct {
 	Of         spec.TypeID
 	Targets    []string
 	Components []Component
-	Custom     int64 // its number in the store where it is not one of R4's, else 0
+	Custom     int64  // its number in the store where it is not one of R4's, else 0
+	Building   bool   // a custom one whose keys are still being filled in: it cannot be searched by yet
+	Progress   string // how far that is
 	expr       *expression
 }
 

@@ -76,7 +76,11 @@ func (p *Parser) value(param *Param, modifier, name, s string) (Value, error) {
 	}
 	switch param.Type {
 	case "token":
-		return tokenValue(name, s, modifier)
+		v, err := tokenValue(name, s, modifier)
+		if param.implied(v.System) {
+			v.System, v.HasSystem = "", v.Code == ""
+		}
+		return v, err
 	case "string":
 		s = unquote(s)
 		if modifier != "exact" {

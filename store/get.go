@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
@@ -232,3 +233,5 @@ type withSeq struct {
 }
 
 func (r withSeq) Scan(dest ...any) error { return r.Row.Scan(append(dest, r.seq)...) }
+
+func splitColumns(columns string) []string { return strings.Split(columns, ", ") }

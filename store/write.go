@@ -42,6 +42,7 @@ type Writer struct {
 	seq     int64 // the last change so far
 	flushed int64 // changes up to here are in the tables
 	updated int64
+	dirty   bool // tallies changed without a change of the feed
 	rows    map[*Table][][]any
 	heads   map[int64][]*Version // newest versions written here, by identity hash
 	tallies map[int64]int64
@@ -126,6 +127,13 @@ func (w *Writer) Heads(ctx context.Context, refs []Ref) (map[Ref]*Version, error
 		return nil
 	})
 	return out, err
+}
+
+// LatestOf is the number of the newest change to a type, 0 where there is none.
+func (w *Writer) LatestOf(ctx context.Context, t spec.TypeID) (int64, error) {
+	var rid int64
+	_, err := one(ctx, w.tx, "SELECT rid FROM res WHERE type = ? AND op < 3 ORDER BY rid DESC LIMIT 1", []any{int64(t)}, &rid)
+	return rid, err
 }
 
 // Search answers a plan as of now, changes of this transaction included.
@@ -297,7 +305,7 @@ func (w *Writer) finish(ctx context.Context) error {
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	if w.seq == w.base {
+	if w.seq == w.base && !w.dirty {
 		return nil
 	}
 	var rows [][]any

@@ -1,0 +1,129 @@
+package record
+
+import (
+	"context"
+	neturl "net/url"
+	"strings"
+
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/search"
+	"github.com/kith-care/kith/store"
+	"github.com/kith-care/kith/terms"
+	"github.com/kith-care/kith/validate"
+)
+
+// check holds a resource against the structure of its type before it is stored.
+func (d *Door) check(res *fhir.Resource) error {
+	if err := validate.Err(validate.Structure(res)); err != nil {
+		return err
+	}
+	if res.Type() == "SearchParameter" {
+		_, err := defineAll(res)
+		return err
+	}
+	return nil
+}
+
+// Validate checks a resource against all of R4 without storing it.
+func (d *Door) Validate(ctx context.Context, res *fhir.Resource) ([]validate.Issue, error) {
+	v := validate.Validator{Terms: d.terms.Load(), Resolve: func(ctx context.Context, reference string) (fhir.Value, bool) {
+		r := fhir.ParseReference(reference)
+		ref, err := refOf(r.Type, r.ID)
+		if err != nil || r.Base != "" && r.Base != d.base {
+			return fhir.Value{}, false
+		}
+		found, err := d.store.Many(ctx, []store.Ref{ref}, 0)
+		if err != nil || len(found) == 0 {
+			return fhir.Value{}, false
+		}
+		other, err := fhir.Parse(found[0].Body)
+		if err != nil {
+			return fhir.Value{}, false
+		}
+		return other.Root(), true
+	}}
+	return v.Full(ctx, res)
+}
+
+// library finds terminology resources in the record by their canonical URL.
+type library struct{ d *Door }
+
+// Canonical is the newest CodeSystem, ValueSet or ConceptMap with that URL, nil where there is none. Terminology is
+// about nobody, so reading it needs no decision and leaves no entry.
+func (l library) Canonical(ctx context.Context, url string) (*fhir.Resource, error) {
+	url, version, _ := strings.Cut(url, "|")
+	for _, typ := range [...]string{"ValueSet", "CodeSystem", "ConceptMap"} {
+		q, err := l.d.parser(false).Parse(typ, "url="+neturl.QueryEscape(strings.ReplaceAll(url, ",", `\,`)))
+		if err != nil {
+			return nil, err
+		}
+		q.Count = 100
+		found, err := l.d.store.Search(ctx, q.Plan())
+		if err != nil {
+			return nil, err
+		}
+		for i := len(found.Rows) - 1; i >= 0; i-- {
+			res, err := fhir.Parse(found.Rows[i].Body)
+			if err != nil {
+				return nil, err
+			}
+			if version == "" || res.Root().Get("version").Is(version) {
+				return res, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (d *Door) newTerms() { d.terms.Store(&terms.Terms{Source: library{d}}) }
+
+// resolveCodes turns :in, :not-in, :below and :above into the codes they stand for.
+func (d *Door) resolveCodes(ctx context.Context, c *search.Cond) error {
+	t := d.terms.Load()
+	in := search.Cond{Param: c.Param, Modifier: "in", Source: c.Source, Values: []search.Value{}}
+	for _, v := range c.Values {
+		concepts, err := d.concepts(ctx, t, c, v)
+		if err != nil {
+			return err
+		}
+		for _, one := range concepts {
+			in.Values = append(in.Values, c.Param.Coded(one.System, one.Code))
+		}
+	}
+	if c.Modifier == "not-in" {
+		in = search.Cond{Op: search.Not, Kids: []search.Cond{in}, Source: c.Source}
+	}
+	*c = in
+	return nil
+}
+
+func (d *Door) concepts(ctx context.Context, t *terms.Terms, c *search.Cond, v search.Value) ([]terms.Concept, error) {
+	switch c.Modifier {
+	case "below", "above":
+		if !v.HasSystem || v.System == "" {
+			return nil, fhir.Errorf(fhir.Invalid, "%s: the modifier :%s needs system|code", c.Source, c.Modifier)
+		}
+		related := t.Descendants
+		if c.Modifier == "above" {
+			related = t.Ancestors
+		}
+		all, err := related(ctx, v.System, v.Code)
+		return all, unknownTerms(c, err)
+	}
+	e, err := t.Expand(ctx, v.Code)
+	if err != nil {
+		return nil, unknownTerms(c, err)
+	}
+	if len(e.Missing) > 0 {
+		return nil, fhir.Errorf(fhir.Unsupported, "%s: the value set leans on %s, which is not known here, so the search cannot be answered exactly", c.Source, e.Missing[0])
+	}
+	return e.Concepts, nil
+}
+
+// unknownTerms says that a search cannot be answered exactly where its terminology is not known.
+func unknownTerms(c *search.Cond, err error) error {
+	if err != nil && fhir.KindOf(err) == fhir.NotFound {
+		return fhir.Errorf(fhir.Unsupported, "%s: %s", c.Source, err.Error())
+	}
+	return err
+}
