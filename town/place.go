@@ -2,7 +2,8 @@ package town
 
 import "fmt"
 
-const townName = "Merrowby"
+// Name is the town's.
+const Name = "Merrowby"
 
 // place is what all people of a town share.
 type place struct {
@@ -42,8 +43,8 @@ func (t Town) place() *place {
 	p := &place{organizations: []organization{
 		{id("org", 1), "ZZ001", "Mill Lane Surgery", "prov", "Healthcare Provider", "2 Mill Lane", "ZZ1 1AA", "01632 960101"},
 		{id("org", 2), "ZZ002", "Station Road Medical Centre", "prov", "Healthcare Provider", "91 Station Road", "ZZ2 3BD", "01632 960102"},
-		{id("org", 3), "ZZ1", townName + " General Hospital", "prov", "Healthcare Provider", "Windmill View", "ZZ3 9HH", "01632 960100"},
-		{id("org", 4), "ZZ1PA", townName + " General Hospital, Pathology", "dept", "Hospital Department", "Windmill View", "ZZ3 9HH", "01632 960109"},
+		{id("org", 3), "ZZ1", Name + " General Hospital", "prov", "Healthcare Provider", "Windmill View", "ZZ3 9HH", "01632 960100"},
+		{id("org", 4), "ZZ1PA", Name + " General Hospital, Pathology", "dept", "Hospital Department", "Windmill View", "ZZ3 9HH", "01632 960109"},
 	}}
 	d := roll(t.Seed, -1, "staff")
 	hire := func(role string, at int) {

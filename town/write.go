@@ -11,10 +11,10 @@ func (b *bundle) organization(o *organization) {
 		Identifier: []identifier{{System: nhsID + "ods-organization-code", Value: o.ods}},
 		Type:       []*concept{code(hl7+"organization-type", o.kind, o.kindName)},
 		Telecom:    []contactPoint{{"phone", o.phone, "work"}},
-		Address:    []address{{"work", []string{o.street}, townName, o.postcode}},
+		Address:    []address{{"work", []string{o.street}, Name, o.postcode}},
 	}
 	if o.kind == "dept" {
-		r.PartOf = &reference{"Organization/" + b.town + "-org3", townName + " General Hospital"}
+		r.PartOf = &reference{"Organization/" + b.town + "-org3", Name + " General Hospital"}
 	}
 	b.add("Organization", o.id, r)
 }
@@ -60,7 +60,7 @@ func (b *bundle) patient(p *person, place *place) {
 		Telecom:              []contactPoint{{"phone", p.house.phone, "home"}},
 		Gender:               gender(p.female),
 		BirthDate:            ymd(p.born),
-		Address:              []address{{"home", []string{p.house.line}, townName, p.house.postcode}},
+		Address:              []address{{"home", []string{p.house.line}, Name, p.house.postcode}},
 		GeneralPractitioner:  []reference{p.gp.ref()},
 		ManagingOrganization: practice.ref(),
 	}

@@ -22,11 +22,13 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest"
+	"github.com/kith-care/kith/web/kit"
 )
 
 // serving is what a server is told by its flags.
 type serving struct {
 	addr, db, auth, base, debug string
+	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
 }
 
 const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--debug HOST:PORT]

@@ -33,6 +33,9 @@ type person struct {
 	Path   string `json:"path"`
 }
 
+// whom is that person's number: in his sixties, six problems, allergic to penicillin.
+const whom = 927
+
 type journey struct{ Name, Fault, Note string }
 
 func TestPagesInARealBrowser(t *testing.T) {
@@ -40,7 +43,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 	if _, err := os.Stat("../node_modules/playwright-core"); err != nil {
 		without(t, "web/node_modules is not there (scripts/setup css)")
 	}
-	merrowby := town.Town{Seed: 1, People: 60}
+	merrowby := town.Town{Seed: 1, People: 1000} // of whom the first 60 and one more are put in
 	site, who := open(t, merrowby, &kit.MadeUp{Place: "Merrowby", Done: 60, Total: 60})
 	filling, _ := open(t, town.Town{}, &kit.MadeUp{Place: "Merrowby", Done: 0, Total: 2000})
 	asked := map[string]any{
@@ -92,7 +95,7 @@ func open(t *testing.T, made town.Town, say *kit.MadeUp) (address string, who pe
 		commit(t, door)(made.Shared())
 		commit(t, door)([]byte(`{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"empty"}}]}`), nil)
 	}
-	for i := range made.People {
+	for i := range min(made.People, 60) {
 		commit(t, door)(made.Person(i))
 	}
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
@@ -102,7 +105,8 @@ func open(t *testing.T, made town.Town, say *kit.MadeUp) (address string, who pe
 	if made.People == 0 {
 		return server.URL, person{}
 	}
-	id := made.PatientID(48)
+	commit(t, door)(made.Person(whom))
+	id := made.PatientID(whom)
 	stored, err := door.Get(t.Context(), access.Actor{ID: "test"}, "Patient", id)
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) {
 
 // query turns what was typed into a FHIR search; what cannot be understood becomes an error beside its field.
 func (v *searchView) query() (query string, asked bool) {
-	q := url.Values{"_count": {number(peopleAPage)}, "_sort": {"family,given"}}
+	q := url.Values{"_count": {number(peopleAPage)}, "_sort": {"family,given"}, "_total": {"accurate"}}
 	if v.Number.Value != "" {
 		digits, err := kit.NHSNumberDigits(v.Number.Value)
 		if err != nil {
