@@ -173,7 +173,7 @@ func (q *request) opOf(e entry) (record.Op, error) {
 	case "PATCH":
 		op.Method, op.Resource = record.Patch, nil
 		var err error
-		op.Patch, err = bundlePatch(e.res)
+		op.Patch, err = resourcePatch(e.res)
 		return op, err
 	case "DELETE":
 		op.Method = record.Delete
