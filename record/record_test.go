@@ -151,7 +151,7 @@ func transactionIsAllOrNothing(t *testing.T, db string) {
 	d := TestOn(t, db)
 	_, err := d.Commit(t.Context(), tester, []Op{
 		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
-		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","subject":{"reference":"urn:uuid:2"}}`)},
+		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:2"}}`)},
 	})
 	var at *OpError
 	if !errors.As(err, &at) || at.Index != 1 {
@@ -162,7 +162,7 @@ func transactionIsAllOrNothing(t *testing.T, db string) {
 	}
 	results, err := d.Commit(t.Context(), tester, []Op{
 		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
-		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","subject":{"reference":"urn:uuid:1"}}`)},
+		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`)},
 	})
 	if err != nil {
 		t.Fatal(err)
