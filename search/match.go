@@ -10,15 +10,19 @@ import (
 	"github.com/kith-care/kith/fhirpath"
 )
 
-// Row is a resource that may match: what stands in the store beside its body, and ways to the rest when a condition
-// needs it.
+// Row is a resource that may match: what stands in the store beside its body, and a way to the rest.
 type Row struct {
 	Type    spec.TypeID
 	ID      string
 	Updated int64 // microseconds
 	Keys    []byte
-	Extra   func(param int64) ([]byte, error) // keys under a custom parameter
-	Body    func() (*fhir.Resource, error)    // the resource itself
+	Rest    Rest
+}
+
+// Rest reads what conditions seldom need of a row.
+type Rest interface {
+	Extra(param int64) ([]byte, error) // keys under a custom parameter
+	Body() (*fhir.Resource, error)
 }
 
 // Match reports whether every condition of q holds for the row.
@@ -70,7 +74,7 @@ func (c *Cond) leaf(row *Row) (bool, error) {
 		present, err := c.present(row)
 		return present != (c.Values[0].Code == "true"), err
 	case c.Param.Type == "composite", c.Param.Type == "special", c.Modifier == "text", c.Modifier == "of-type":
-		res, err := row.Body()
+		res, err := row.Rest.Body()
 		if err != nil {
 			return false, err
 		}
@@ -80,7 +84,7 @@ func (c *Cond) leaf(row *Row) (bool, error) {
 	param := c.Param
 	if param.Custom != 0 {
 		var err error
-		if keys, err = row.Extra(param.Custom); err != nil {
+		if keys, err = row.Rest.Extra(param.Custom); err != nil {
 			return false, err
 		}
 	} else if param.Of != row.Type { // a search of many types compiled for the first of them
@@ -117,7 +121,7 @@ func (c *Cond) matchID(row *Row) bool {
 func (c *Cond) present(row *Row) (bool, error) {
 	switch {
 	case c.Param.Type == "composite" || c.Param.Type == "special":
-		res, err := row.Body()
+		res, err := row.Rest.Body()
 		if err != nil {
 			return false, err
 		}
@@ -125,7 +129,7 @@ func (c *Cond) present(row *Row) (bool, error) {
 		err = c.Param.expr.each(res, func(fhirpath.Item) bool { found = true; return false })
 		return found, err
 	case c.Param.Custom != 0:
-		keys, err := row.Extra(c.Param.Custom)
+		keys, err := row.Rest.Extra(c.Param.Custom)
 		return len(keys) > 0, err
 	}
 	r := keyReader{buf: row.Keys}

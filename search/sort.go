@@ -41,7 +41,7 @@ func (s *Sort) best(row *Row) ([]byte, error) {
 	keys, id := row.Keys, s.Param.ID
 	if s.Param.Custom != 0 {
 		var err error
-		if keys, err = row.Extra(s.Param.Custom); err != nil {
+		if keys, err = row.Rest.Extra(s.Param.Custom); err != nil {
 			return nil, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"encoding/binary"
+	"errors"
 	"math"
 
 	"github.com/kith-care/kith/fhir"
@@ -85,6 +86,8 @@ type finder struct {
 	after *search.Page
 	out   Found
 	last  int64 // the candidate before, to pass over one that two parts bring
+	row   search.Row
+	rest  rest
 }
 
 // candidate is a row with what the statement brought beside it.
@@ -95,38 +98,46 @@ type candidate struct {
 	date   int64
 }
 
-// fetch runs one statement and answers how many candidates it brought; use is called for each distinct one.
+// errEnough ends a statement whose rest is not needed.
+var errEnough = errors.New("enough")
+
+// fetch runs one statement and answers how many candidates it brought; use is called for each distinct one, and may
+// answer errEnough.
 func (f *finder) fetch(ctx context.Context, limit int, body bool, use func(*candidate) error) (int, error) {
 	st := f.s.candidates(f.p, f.parts, f.seq, f.after, limit, body)
 	n := 0
 	seq := f.seq
 	var lastRid, lastDate int64
+	c := &candidate{}
+	var typ, op, now int64
+	dest := []any{&c.v.Rid, &typ, &c.v.ID, &c.v.Updated, &c.v.Patient, &c.v.Keys}
+	if body {
+		dest = append(dest, &c.v.Version, &op, &c.v.Until, &c.splice, &c.packed)
+	}
+	dest = append(dest, &c.date, &now)
 	err := f.q.Query(ctx, st.String(), st.args, func(r Row) error {
-		c := &candidate{}
-		v := &c.v
-		var typ, op, dict, now int64
-		var packed []byte
-		if err := r.Scan(&v.Rid, &typ, &v.ID, &v.Version, &op, &v.Updated, &v.Patient, &v.Until, &v.Keys, &dict, &c.splice, &packed, &c.date, &now); err != nil {
+		c.packed, c.v.Keys = nil, nil // what was scanned before belongs to whoever kept it
+		if err := r.Scan(dest...); err != nil {
 			return err
 		}
-		v.Type, v.Op = spec.TypeID(typ), Op(op)
+		c.v.Type, c.v.Op = spec.TypeID(typ), Op(op)
 		n++
 		if seq == 0 {
 			seq = now
 		}
-		lastRid, lastDate = v.Rid, c.date
-		if v.Rid == f.last {
+		lastRid, lastDate = c.v.Rid, c.date
+		if c.v.Rid == f.last {
 			return nil
 		}
-		f.last = v.Rid
-		if body {
-			c.packed = packed
-		}
+		f.last = c.v.Rid
 		return use(c)
 	})
 	if n > 0 {
 		f.seq = seq
 		f.after = &search.Page{Seq: seq, Rid: lastRid, Sort: placeBytes(lastDate)}
+	}
+	if err == errEnough {
+		err = nil
 	}
 	return n, err
 }
@@ -140,25 +151,36 @@ func placeOf(p *search.Page) int64 {
 	return int64(binary.BigEndian.Uint64(p.Sort))
 }
 
-// streamed fills a page from candidates that come in the order of the results.
+// streamed fills a page from candidates that come in the order of the results. A database in this process brings them
+// one by one and is stopped when the page is full; one across a connection is asked for as many as are likely needed.
 func (f *finder) streamed(ctx context.Context) error {
 	want := f.p.Query.Count + 1
+	inside := f.s.d.Name == "sqlite"
 	limit := want
-	if !f.p.Exact {
-		limit = want * 4
+	switch {
+	case f.p.Exact:
+	case inside:
+		limit = chunkLimit
+	default:
+		limit = want * 3
 	}
-	body := (f.p.Exact || f.s.d.Name == "sqlite") && !f.p.Query.KeysOnly
-	var rows []*candidate
+	body := f.p.Exact && !f.p.Query.KeysOnly
+	rows := make([]*candidate, 0, min(want, 64))
+	looked := 0
 	for {
 		n, err := f.fetch(ctx, limit, body, func(c *candidate) error {
-			if len(rows) >= want {
-				return nil
-			}
 			ok, err := f.matches(ctx, c)
-			if ok {
-				rows = append(rows, c)
+			if err != nil {
+				return err
 			}
-			return err
+			if ok {
+				kept := *c
+				rows = append(rows, &kept)
+			}
+			if len(rows) >= want {
+				return errEnough
+			}
+			return nil
 		})
 		if err != nil {
 			return err
@@ -166,7 +188,11 @@ func (f *finder) streamed(ctx context.Context) error {
 		if n < limit || len(rows) >= want {
 			break
 		}
-		limit = min(limit*4, chunkLimit)
+		looked += n
+		if !inside {
+			// At the rate of matches so far, with a quarter more.
+			limit = min(max(limit, (want-len(rows))*looked*5/4/max(len(rows), 1)), chunkLimit)
+		}
 	}
 	if len(rows) >= want {
 		rows = rows[:want-1]
@@ -183,28 +209,38 @@ func (f *finder) matches(ctx context.Context, c *candidate) (bool, error) {
 	if len(f.p.Query.Where) == 0 {
 		return true, nil
 	}
-	row := f.row(ctx, c)
-	return f.p.Query.Match(&row)
+	return f.p.Query.Match(f.look(ctx, c))
 }
 
-func (f *finder) row(ctx context.Context, c *candidate) search.Row {
-	return search.Row{Type: c.v.Type, ID: c.v.ID, Updated: c.v.Updated, Keys: c.v.Keys,
-		Extra: func(param int64) ([]byte, error) {
-			var keys []byte
-			_, err := one(ctx, f.q, "SELECT keys FROM extra WHERE param = ? AND rid = ?", []any{param, c.v.Rid}, &keys)
-			return keys, err
-		},
-		Body: func() (*fhir.Resource, error) {
-			if err := f.bodiesOf(ctx, []*candidate{c}); err != nil {
-				return nil, err
-			}
-			body, err := f.s.body(c)
-			if err != nil {
-				return nil, err
-			}
-			return fhir.Parse(body)
-		},
+// look is a candidate as the query looks at it. There is one row for all candidates of a finder.
+func (f *finder) look(ctx context.Context, c *candidate) *search.Row {
+	f.rest = rest{f, ctx, c}
+	f.row = search.Row{Type: c.v.Type, ID: c.v.ID, Updated: c.v.Updated, Keys: c.v.Keys, Rest: &f.rest}
+	return &f.row
+}
+
+// rest reads more of a candidate.
+type rest struct {
+	f   *finder
+	ctx context.Context
+	c   *candidate
+}
+
+func (r *rest) Extra(param int64) ([]byte, error) {
+	var keys []byte
+	_, err := one(r.ctx, r.f.q, "SELECT keys FROM extra WHERE param = ? AND rid = ?", []any{param, r.c.v.Rid}, &keys)
+	return keys, err
+}
+
+func (r *rest) Body() (*fhir.Resource, error) {
+	if err := r.f.bodiesOf(r.ctx, []*candidate{r.c}); err != nil {
+		return nil, err
 	}
+	body, err := r.f.s.body(r.c)
+	if err != nil {
+		return nil, err
+	}
+	return fhir.Parse(body)
 }
 
 // body is the resource of a candidate whose packed body is at hand.
@@ -252,13 +288,14 @@ func (f *finder) bodiesOf(ctx context.Context, rows []*candidate) error {
 	for len(rids) > 0 {
 		some := rids[:min(len(rids), chunkLimit)]
 		rids = rids[len(some):]
-		err := f.q.Query(ctx, "SELECT rid, splice, body FROM res WHERE "+f.s.d.Any("rid"), []any{f.s.d.Ints(some)}, func(r Row) error {
-			var rid, splice int64
+		err := f.q.Query(ctx, "SELECT rid, version, op, until, splice, body FROM res WHERE "+f.s.d.Any("rid"), []any{f.s.d.Ints(some)}, func(r Row) error {
+			var rid, version, op, until, splice int64
 			var packed []byte
-			if err := r.Scan(&rid, &splice, &packed); err != nil {
+			if err := r.Scan(&rid, &version, &op, &until, &splice, &packed); err != nil {
 				return err
 			}
-			need[rid].splice, need[rid].packed = splice, packed
+			c := need[rid]
+			c.v.Version, c.v.Op, c.v.Until, c.splice, c.packed = version, Op(op), until, splice, packed
 			return nil
 		})
 		if err != nil {
@@ -305,15 +342,16 @@ func (f *finder) sorted(ctx context.Context) error {
 	want := query.Count + 1
 	for {
 		n, err := f.fetch(ctx, chunkLimit, false, func(c *candidate) error {
-			row := f.row(ctx, c)
-			if ok, err := query.Match(&row); !ok || err != nil {
+			row := f.look(ctx, c)
+			if ok, err := query.Match(row); !ok || err != nil {
 				return err
 			}
-			key, err := query.SortKey(&row)
+			key, err := query.SortKey(row)
 			if err != nil {
 				return err
 			}
-			e := ranked{key, c}
+			kept := *c
+			e := ranked{key, &kept}
 			if page != nil && !top.before(ranked{page.Sort, &candidate{v: Version{Rid: page.Rid}}}, e) {
 				return nil
 			}

@@ -24,20 +24,20 @@ type access struct {
 	numbers []int64
 }
 
+// The columns of a candidate: enough to match it, and all there is of it.
 const (
-	keyColumns  = "r.rid, r.type, r.id, r.version, r.op, r.updated, r.patient, r.until, r.keys"
-	bodyColumns = ", r.dict, r.splice, r.body"
+	matchColumns = "r.rid, r.type, r.id, r.updated, r.patient, r.keys"
+	wholeColumns = matchColumns + ", r.version, r.op, r.until, r.splice, r.body"
 )
 
 // candidates is the statement that brings at most limit candidates after the last one, in the order of the plan, as of
 // change seq; seq 0 stands for now and is answered as the last column.
 func (s *Store) candidates(p *search.Plan, parts []access, seq int64, after *search.Page, limit int, body bool) *statement {
 	st := &statement{}
-	st.add("SELECT " + keyColumns)
 	if body {
-		st.add(bodyColumns)
+		st.add("SELECT " + wholeColumns)
 	} else {
-		st.add(", 0, 0, NULL")
+		st.add("SELECT " + matchColumns)
 	}
 	if p.Order == search.ByDate {
 		st.add(", c.date")

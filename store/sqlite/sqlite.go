@@ -111,7 +111,7 @@ func pragmas(sync string, writer bool) []string {
 	if writer {
 		cache = "-64000"
 	}
-	list := []string{"busy_timeout(30000)", "cache_size(" + cache + ")", "temp_store(MEMORY)", "mmap_size(268435456)"}
+	list := []string{"busy_timeout(30000)", "cache_size(" + cache + ")", "temp_store(MEMORY)"}
 	if writer {
 		list = append(list, "journal_mode(WAL)", "synchronous("+sync+")", "journal_size_limit(67108864)", "wal_autocheckpoint(4000)")
 	}
