@@ -12,13 +12,21 @@ import (
 // Index is everything by which the store finds one version of a resource.
 type Index struct {
 	Keys     []byte     // all keys under R4's parameters, to recheck a row without its body
-	Global   []int64    // hashes of selective tokens, references and URIs
+	Global   []Entry    // selective tokens, references and URIs
 	Clinical []Clinical // hashes of the type's main code, with the clinical date, to be kept by patient
 	Ranges   []Range    // the type's main date
 	Texts    []Text     // folded strings
 	Patients []string   // ids of the patients whose compartment it is in, the home patient first
 	Counted  []int64    // hashes of which the store keeps totals
 	Extra    []Extra    // keys under custom parameters
+}
+
+// Entry is a hash under which a row is found. The entry of an Observation's code carries its value, so that a search by
+// code and value need not look at the rows it leaves out.
+type Entry struct {
+	Hash   int64
+	Number float64 // nearest to the value, whatever its unit; only to pass over, never to decide
+	Valued bool
 }
 
 // Clinical is a key that stands beside its patient, ordered by date.
@@ -156,10 +164,29 @@ func (out *Index) global(t spec.TypeID, keys []Key) {
 		if !isGlobal(t, k) {
 			continue
 		}
-		if h := KeyHash(t, k); !slices.Contains(out.Global, h) {
-			out.Global = append(out.Global, h)
+		e := Entry{Hash: KeyHash(t, k)}
+		if k.Param == main.code && k.Kind == TokenKey {
+			e.Number, e.Valued = valueOf(keys, main.value)
+		}
+		if !slices.ContainsFunc(out.Global, func(have Entry) bool { return have.Hash == e.Hash }) {
+			out.Global = append(out.Global, e)
 		}
 	}
+}
+
+// valueOf is the one quantity among keys under p.
+func valueOf(keys []Key, p spec.ParamID) (float64, bool) {
+	n, found := 0.0, false
+	for i := range keys {
+		if k := &keys[i]; p != 0 && k.Param == p && k.Kind == QuantityKey {
+			d, err := fhir.ParseDecimal(k.Code)
+			if err != nil || found {
+				return 0, false
+			}
+			n, found = d.Float64(), true
+		}
+	}
+	return n, found
 }
 
 // TypeHash is the hash under which the store counts all resources of a type.
@@ -213,7 +240,7 @@ var firstOf = map[string][2]string{
 	"Patient": {"", "birthdate"}, "Basic": {"code", "created"}, "Invoice": {"", "date"}, "MeasureReport": {"", "date"},
 }
 
-type mains struct{ code, date spec.ParamID }
+type mains struct{ code, date, value spec.ParamID }
 
 var mainTable = func() []mains {
 	out := make([]mains, len(typeNames))
@@ -221,6 +248,9 @@ var mainTable = func() []mains {
 		t, _ := spec.Resource(name)
 		out[t].code, _ = spec.ParamCode(codes[0])
 		out[t].date, _ = spec.ParamCode(codes[1])
+		if name == "Observation" {
+			out[t].value, _ = spec.ParamCode("value-quantity")
+		}
 	}
 	return out
 }()

@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/kith-care/kith/fhir/spec"
@@ -55,6 +56,10 @@ type Part struct {
 	Param    int64
 	Prefix   string
 	Lo, Hi   int64
+	Valued   bool // of a key part: only entries whose number lies from Low to High
+	Low      float64
+	High     float64
+	main     bool // the hashes are of the type's main code
 }
 
 // Plan chooses the access path of a query whose chains are resolved.
@@ -85,6 +90,9 @@ func (q *Query) Plan() *Plan {
 	}
 	if len(q.Types) == 1 && (best == nil || best[0].Kind > PartRange) {
 		best = q.rangePart()
+	}
+	if len(best) == 1 && best[0].Kind == PartKey && best[0].main {
+		q.valued(&best[0])
 	}
 	if best == nil {
 		for _, t := range q.Types {
@@ -282,7 +290,7 @@ func (c *Cond) tokenParts(t spec.TypeID) []Part {
 		}
 		hashes = append(hashes, Hash(t, c.Param.ID, v.Code))
 	}
-	part := Part{Kind: PartKey, Type: t, Hashes: hashes}
+	part := Part{Kind: PartKey, Type: t, Hashes: hashes, main: c.Param.ID == mainOf(t).code}
 	if c.Param.Code == "identifier" {
 		part.Param = 1
 	}
@@ -350,6 +358,30 @@ func (q *Query) rangePart() []Part {
 		return nil
 	}
 	return []Part{part}
+}
+
+// valued narrows a part by a plain condition on the type's main value. A condition with a unit may hold for values in
+// other units, whose numbers say nothing, so it narrows nothing.
+func (q *Query) valued(part *Part) {
+	for _, c := range leaves(q.Where) {
+		if c.Op != Leaf || c.Param == nil || c.Param.ID != mainOf(q.Types[0]).value || c.Param.ID == 0 || c.Modifier != "" || len(c.Values) != 1 || c.Values[0].System != "" {
+			continue
+		}
+		n := &c.Values[0].Num
+		low, high := math.Inf(-1), math.Inf(1)
+		switch c.Values[0].Prefix {
+		case "gt", "ge", "sa":
+			low = n.Exact.Float64()
+		case "lt", "le", "eb":
+			high = n.Exact.Float64()
+		case "eq":
+			low, high = n.Low.Float64(), n.High.Float64()
+		default:
+			continue
+		}
+		// A little wider than asked: the numbers are rounded.
+		part.Valued, part.Low, part.High = true, low-math.Abs(low)*1e-12, high+math.Abs(high)*1e-12
+	}
 }
 
 const (

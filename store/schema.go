@@ -26,7 +26,7 @@ type Dialect struct {
 type Table struct {
 	Name    string
 	Columns []string
-	Types   []string // int, text or blob, per column
+	Types   []string // int, num, text or blob, per column
 	Unique  bool     // a row that is there already is left alone
 }
 
@@ -34,7 +34,7 @@ type Table struct {
 var (
 	resTable = &Table{Name: "res", Columns: []string{"rid", "idh", "type", "id", "version", "op", "patient", "until", "updated", "keys", "dict", "splice", "body"},
 		Types: []string{"int", "int", "int", "text", "int", "int", "int", "int", "int", "blob", "int", "int", "blob"}}
-	hashTable   = &Table{Name: "hash", Columns: []string{"h", "rid"}, Types: []string{"int", "int"}, Unique: true}
+	hashTable   = &Table{Name: "hash", Columns: []string{"h", "rid", "num"}, Types: []string{"int", "int", "num"}, Unique: true}
 	clinTable   = &Table{Name: "clin", Columns: []string{"patient", "h", "date", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
 	wordTable   = &Table{Name: "word", Columns: []string{"param", "text", "rid"}, Types: []string{"int", "text", "int"}, Unique: true}
 	spanTable   = &Table{Name: "span", Columns: []string{"param", "lo", "hi", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
@@ -56,7 +56,7 @@ CREATE TABLE res (rid {int} PRIMARY KEY, idh {int} NOT NULL, type {int} NOT NULL
 CREATE INDEX res_id ON res (idh, rid);
 CREATE INDEX res_type ON res (type, rid);
 CREATE INDEX res_patient ON res (patient, type, rid) WHERE patient > 0;
-CREATE TABLE hash (h {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (h, rid)){clustered};
+CREATE TABLE hash (h {int} NOT NULL, rid {int} NOT NULL, num DOUBLE PRECISION, PRIMARY KEY (h, rid)){clustered};
 CREATE TABLE clin (patient {int} NOT NULL, h {int} NOT NULL, date {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (patient, h, date, rid)){clustered};
 CREATE TABLE word (param {int} NOT NULL, text TEXT {bytewise} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (param, text, rid)){clustered};
 CREATE TABLE span (param {int} NOT NULL, lo {int} NOT NULL, hi {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (param, lo, hi, rid)){clustered};

@@ -122,6 +122,9 @@ func (s *Store) part(st *statement, a *access, dated bool) {
 	case search.PartKey:
 		st.add("SELECT rid FROM hash WHERE ")
 		s.anyInt(st, "h", a.Hashes)
+		if a.Valued {
+			st.add(" AND num >= ? AND num <= ?", a.Low, a.High)
+		}
 	case search.PartPatient:
 		st.add("SELECT rid FROM res WHERE patient > 0 AND ")
 		s.anyInt(st, "patient", a.numbers)

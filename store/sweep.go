@@ -38,8 +38,8 @@ func (w *Writer) Unindex(ctx context.Context, v *Version, ix *search.Index) erro
 		_, err := w.tx.Exec(ctx, sql, args...)
 		return err
 	}
-	for _, h := range ix.Global {
-		if err := drop("DELETE FROM hash WHERE h = ? AND rid = ?", h, v.Rid); err != nil {
+	for _, e := range ix.Global {
+		if err := drop("DELETE FROM hash WHERE h = ? AND rid = ?", e.Hash, v.Rid); err != nil {
 			return err
 		}
 	}

@@ -162,8 +162,12 @@ func (w *Writer) Put(ctx context.Context, p *Prepared, prev *Version, op Op) (*V
 		return nil, err
 	}
 	rid := v.Rid
-	for _, h := range p.Index.Global {
-		w.add(hashTable, h, rid)
+	for _, e := range p.Index.Global {
+		var num any
+		if e.Valued {
+			num = e.Number
+		}
+		w.add(hashTable, e.Hash, rid, num)
 	}
 	for _, n := range patients {
 		for _, c := range p.Index.Clinical {

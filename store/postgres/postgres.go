@@ -186,6 +186,15 @@ func column(typ string, c int, rows [][]any) any {
 		}
 		return out
 	}
+	if typ == "num" {
+		out := make([]*float64, len(rows))
+		for i, row := range rows {
+			if n, ok := row[c].(float64); ok {
+				out[i] = &n
+			}
+		}
+		return out
+	}
 	out := make([][]byte, len(rows))
 	for i, row := range rows {
 		if row[c] != nil {
@@ -196,7 +205,7 @@ func column(typ string, c int, rows [][]any) any {
 }
 
 func insertSQL(t *store.Table) string {
-	types := map[string]string{"int": "::bigint[]", "text": "::text[]", "blob": "::bytea[]"}
+	types := map[string]string{"int": "::bigint[]", "num": "::float8[]", "text": "::text[]", "blob": "::bytea[]"}
 	var args []string
 	for i, typ := range t.Types {
 		args = append(args, "$"+strconv.Itoa(i+1)+types[typ])
