@@ -289,7 +289,7 @@ func (d *Door) resolveCond(ctx context.Context, types []spec.TypeID, c *search.C
 	case c.Param != nil && c.Param.Type == "token" && (c.Modifier == "in" || c.Modifier == "not-in" || c.Modifier == "below" || c.Modifier == "above"):
 		return d.resolveCodes(ctx, c)
 	}
-	return nil
+	return d.people(ctx, c, seq)
 }
 
 // ids are the rows of one level of a chain. Beyond chainLimit the answer would be too dear, and part of it would be

@@ -171,3 +171,73 @@ func transactionIsAllOrNothing(t *testing.T, db string) {
 		t.Errorf("the reference leads to %q, want %q", got, results[1].ID)
 	}
 }
+
+func TestMergeAndUnmerge(t *testing.T) { storetest.Each(t, mergeAndUnmerge) }
+
+func mergeAndUnmerge(t *testing.T, db string) {
+	d := TestOn(t, db)
+	for _, p := range []string{"a", "b", "c"} {
+		put(t, d, `{"resourceType":"Patient","id":"`+p+`"}`)
+		put(t, d, `{"resourceType":"Observation","id":"of-`+p+`","status":"final","code":{"coding":[{"system":"s","code":"x"}]},"subject":{"reference":"Patient/`+p+`"}}`)
+	}
+	before, err := d.Get(t.Context(), tester, "Observation", "of-b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when, query, want string) {
+		t.Helper()
+		if got := ids(t, d, query); got != want {
+			t.Errorf("%s: %s finds %q, want %q", when, query, got, want)
+		}
+	}
+	if err := d.Link(t.Context(), tester, "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	expect("linked", "Observation?patient=a", "of-a of-b")
+	expect("linked", "Observation?subject=Patient/b&code=s|x", "of-a of-b")
+	expect("linked", "Observation?patient=c", "of-c")
+	if err := d.Link(t.Context(), tester, "b", "c"); err != nil {
+		t.Fatal(err)
+	}
+	expect("all linked", "Observation?patient=a&_sort=-_lastUpdated", "of-c of-b of-a")
+	page, err := d.Everything(t.Context(), tester, "a", Everything{})
+	if err != nil || len(page.Matches) != 6 {
+		t.Errorf("everything of the person: %d resources, %v; want 6", len(page.Matches), err)
+	}
+	if err := d.Unlink(t.Context(), tester, "b"); err != nil {
+		t.Fatal(err)
+	}
+	expect("b taken out", "Observation?patient=b", "of-b")
+	expect("b taken out", "Observation?patient=a", "of-a of-c")
+	after, err := d.Get(t.Context(), tester, "Observation", "of-b")
+	if err != nil || string(after.Body) != string(before.Body) {
+		t.Errorf("the resource has changed: %s, %v", after.Body, err)
+	}
+}
+
+func TestErase(t *testing.T) { storetest.Each(t, erase) }
+
+func erase(t *testing.T, db string) {
+	d := TestOn(t, db)
+	put(t, d, `{"resourceType":"Patient","id":"p","name":[{"family":"Okafor"}],"birthDate":"1950-01-01"}`)
+	put(t, d, `{"resourceType":"Patient","id":"p","name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"1950-01-01"}`)
+	put(t, d, `{"resourceType":"Patient","id":"q","name":[{"family":"Okafor"}]}`)
+	if err := d.Erase(t.Context(), tester, "Patient", "p", "asked by the patient"); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]string{"Patient?name=okafor": "q", "Patient?birthdate=1950-01-01": "", "Patient": "q", "Patient?_id=p": ""} {
+		if got := ids(t, d, query); got != want {
+			t.Errorf("%s finds %q, want %q", query, got, want)
+		}
+	}
+	if _, err := d.Get(t.Context(), tester, "Patient", "p"); fhir.KindOf(err) != fhir.NotFound {
+		t.Errorf("reading it answers %v", err)
+	}
+	changes, err := d.Changes(t.Context(), tester, Log{Limit: 10})
+	if err != nil || len(changes) != 3 || changes[0].Body != nil || changes[1].ID != "" {
+		t.Errorf("the feed shows %+v, %v", changes, err)
+	}
+	if p, err := d.Find(t.Context(), tester, "Patient?_summary=count"); err != nil || p.Total != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -38,7 +38,7 @@ func (s *Store) Search(ctx context.Context, p *search.Plan) (*Found, error) {
 }
 
 func (s *Store) search(ctx context.Context, q Queryer, p *search.Plan, seq int64) (*Found, error) {
-	parts, err := s.accesses(ctx, q, p, seq)
+	parts, err := s.accesses(ctx, q, p)
 	if err != nil {
 		return nil, err
 	}

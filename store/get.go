@@ -188,7 +188,11 @@ func (s *Store) Patient(ctx context.Context, number int64) (string, error) {
 // Compartment are the current resources of a patient's compartment that were written after one, in the order of
 // writing, as of change seq (0 for now).
 func (s *Store) Compartment(ctx context.Context, patient string, types []spec.TypeID, seq, after int64, limit int) ([]*Version, int64, error) {
-	numbers, err := s.patients(ctx, s.db, []string{patient}, seq)
+	ids, err := s.Person(ctx, []string{patient}, seq)
+	if err != nil {
+		return nil, seq, err
+	}
+	numbers, err := s.patients(ctx, s.db, ids)
 	if err != nil || len(numbers) == 0 {
 		return nil, seq, s.db.Faulty(err)
 	}

@@ -36,9 +36,8 @@ func (h *homes) learn(m map[string]int64) {
 	}
 }
 
-// patients are the numbers of patients with these ids and of every other patient who is the same person, as of a
-// change. Ids that are no patient's are left out.
-func (s *Store) patients(ctx context.Context, q Queryer, ids []string, seq int64) ([]int64, error) {
+// patients are the numbers of patients with these ids. Ids that are no patient's are left out.
+func (s *Store) patients(ctx context.Context, q Queryer, ids []string) ([]int64, error) {
 	out := make([]int64, 0, len(ids))
 	var ask []string
 	for _, id := range ids {

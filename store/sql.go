@@ -159,15 +159,15 @@ func (s *Store) anyInt(st *statement, column string, values []int64) {
 	st.add(s.d.Any(column), s.d.Ints(values))
 }
 
-// accesses looks up the patients that the parts name, as of a change; a part of patients who are not there is left out.
-func (s *Store) accesses(ctx context.Context, q Queryer, p *search.Plan, seq int64) ([]access, error) {
+// accesses looks up the patients that the parts name; a part of patients who are not there is left out.
+func (s *Store) accesses(ctx context.Context, q Queryer, p *search.Plan) ([]access, error) {
 	var out []access
 	for _, part := range p.Parts {
 		a := access{Part: part}
 		switch part.Kind {
 		case search.PartClinical, search.PartPatient:
 			var err error
-			if a.numbers, err = s.patients(ctx, q, part.Patients, seq); err != nil {
+			if a.numbers, err = s.patients(ctx, q, part.Patients); err != nil {
 				return nil, err
 			}
 			if len(a.numbers) == 0 {
@@ -185,7 +185,7 @@ func (s *Store) accesses(ctx context.Context, q Queryer, p *search.Plan, seq int
 
 // Explain shows the statement that answers a plan, with the database's own plan for it.
 func (s *Store) Explain(ctx context.Context, p *search.Plan) (sql, plan string, err error) {
-	parts, err := s.accesses(ctx, s.db, p, 0)
+	parts, err := s.accesses(ctx, s.db, p)
 	if err != nil || len(parts) == 0 {
 		return "-- no such patient or id: nothing to look for", "", err
 	}

@@ -16,6 +16,7 @@ package store
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/kith-care/kith/fhir"
@@ -24,11 +25,12 @@ import (
 
 // Store is an open database.
 type Store struct {
-	db    DB
-	d     Dialect
-	codec *codec
-	homes *homes
-	Now   func() time.Time
+	db     DB
+	d      Dialect
+	codec  *codec
+	homes  *homes
+	linked atomic.Bool // some patients are one person
+	Now    func() time.Time
 }
 
 // DB runs statements on one database.
@@ -103,7 +105,7 @@ func New(ctx context.Context, db DB) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, s.LoadLinks(ctx)
 }
 
 // Close closes the database.

@@ -42,6 +42,7 @@ type Writer struct {
 	seq     int64 // the last change so far
 	flushed int64 // changes up to here are in the tables
 	updated int64
+	linked  bool // patients became one person
 	dirty   bool // tallies changed without a change of the feed
 	rows    map[*Table][][]any
 	heads   map[int64][]*Version // newest versions written here, by identity hash
@@ -69,6 +70,9 @@ func (s *Store) Write(ctx context.Context, f func(*Writer) error) error {
 	})
 	if err == nil && w != nil {
 		s.homes.learn(w.homes)
+		if w.linked {
+			s.linked.Store(true)
+		}
 	}
 	return s.db.Faulty(err)
 }
