@@ -86,7 +86,7 @@ func (t *table) keep(into reflect.Value, name string, raw []byte) {
 // decode fills one field. Dates, times and numbers that would be written differently, or that are too strange to be
 // read, are kept in More as they were written.
 func (f *field) decode(t *table, m fhir.Value, into reflect.Value) *fault {
-	at := into.FieldByIndex(f.index)
+	at := f.of(into)
 	switch f.kind {
 	case stringKind:
 		if m.Kind() != fhir.String {

@@ -30,7 +30,7 @@ func (t *table) append(out []byte, v reflect.Value) []byte {
 	}
 	for i := range t.fields {
 		f := &t.fields[i]
-		at := v.FieldByIndex(f.index)
+		at := f.of(v)
 		if !f.absent(at) {
 			out = appendName(out, f.name)
 			if raw, ok := more[f.name]; ok && f.unchanged(raw, at) {

@@ -25,6 +25,14 @@ type field struct {
 	inner *lazyTable
 }
 
+// of gives the field in a struct.
+func (f *field) of(v reflect.Value) reflect.Value {
+	if len(f.index) == 1 {
+		return v.Field(f.index[0])
+	}
+	return v.FieldByIndex(f.index)
+}
+
 // lazyTable is the table of a field's own type: made late, since types contain themselves.
 type lazyTable struct {
 	once sync.Once
