@@ -39,7 +39,7 @@ type writer struct {
 	indent string // of each level, "" to write no line ends
 	depth  int
 	trail  trail
-	stack []member // members of the objects being written, the innermost last
+	stack  []member // members of the objects being written, the innermost last
 }
 
 // member is one element of the object at hand: its value and what stands under _name.
