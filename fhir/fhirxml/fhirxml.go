@@ -3,7 +3,8 @@
 // Inside, Kith knows JSON only: XML is a language spoken at the door. One table (package spec) says for every element
 // whether it repeats, what type it has and where it stands in the order XML demands, so the same two walks serve every
 // resource type. Digits of decimals, ids and extensions of primitives, narrative, contained resources and the entries of
-// bundles come through unchanged; comments, processing instructions and white space between elements do not.
+// bundles come through unchanged; comments, processing instructions and white space between elements do not, and a
+// carriage return in a narrative becomes a line feed, as XML has it.
 //
 // Reading is strict: what has no place in R4 is refused with the path of the element at fault. Elements may come in any
 // order, as they often do, although the specification fixes it; they are written in the right one. A document type, and

@@ -25,10 +25,21 @@ func AppendXML(out []byte, res *fhir.Resource) ([]byte, error) {
 	return w.out, nil
 }
 
+// Indented is FromJSON with every element on a line of its own, indented by its depth. Narratives stay as they are.
+func Indented(res *fhir.Resource, indent string) ([]byte, error) {
+	w := writer{out: make([]byte, 0, len(res.Bytes())*2), indent: indent}
+	if err := w.resource(res.Root(), true); err != nil {
+		return nil, err
+	}
+	return append(w.out, '\n'), nil
+}
+
 type writer struct {
-	out   []byte
-	trail trail
-	stack []member // members of the objects being written, the innermost last
+	out    []byte
+	indent string // of each level, "" to write no line ends
+	depth  int
+	trail  trail
+	stack  []member // members of the objects being written, the innermost last
 }
 
 // member is one element of the object at hand: its value and what stands under _name.
@@ -46,6 +57,11 @@ func (w *writer) resource(v fhir.Value, root bool) error {
 	}
 	if _, ok := spec.Resource(name); !ok {
 		return fhir.Errorf(fhir.Unsupported, "R4 has no resource type %q", name).At(w.trail.String())
+	}
+	if !root {
+		w.depth++
+		defer func() { w.depth-- }()
+		w.line()
 	}
 	w.out = append(append(w.out, '<'), name...)
 	if root {
@@ -92,6 +108,7 @@ func (w *writer) object(v, value fhir.Value, t *spec.Type, name []byte) error {
 		return nil
 	}
 	w.out = append(w.out, '>')
+	w.depth++
 	for ; i < top; i++ {
 		m := w.stack[i] // a copy: the stack moves
 		w.trail = w.trail.child(string(m.name))
@@ -101,8 +118,21 @@ func (w *writer) object(v, value fhir.Value, t *spec.Type, name []byte) error {
 		w.trail = w.trail[:len(w.trail)-1]
 	}
 	w.stack = w.stack[:from]
+	w.depth--
+	w.line()
 	w.out = append(append(append(w.out, '<', '/'), name...), '>')
 	return nil
+}
+
+// line begins a new line where lines are wanted.
+func (w *writer) line() {
+	if w.indent == "" {
+		return
+	}
+	w.out = append(w.out, '\n')
+	for range w.depth {
+		w.out = append(w.out, w.indent...)
+	}
 }
 
 // members puts the members of v on the stack: attributes first, then in the order of the specification.
@@ -184,6 +214,7 @@ func (w *writer) member(m member) error {
 }
 
 func (w *writer) one(m member, value, companion fhir.Value) error {
+	w.line()
 	if m.el.XHTML {
 		return w.narrative(value)
 	}
@@ -194,6 +225,7 @@ func (w *writer) one(m member, value, companion fhir.Value) error {
 		if err := w.resource(value, false); err != nil {
 			return err
 		}
+		w.line()
 		w.out = append(append(append(w.out, '<', '/'), m.name...), '>')
 		return nil
 	case m.typ.Kind == spec.Primitive:

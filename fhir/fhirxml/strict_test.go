@@ -170,6 +170,39 @@ func TestFromJSON(t *testing.T) {
 	}
 }
 
+func TestIndented(t *testing.T) {
+	res, err := fhir.Parse([]byte(`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","text":{"status":"empty","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a</p></div>"},"name":[{"given":["A","B"]}]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Indented(res, "  ")
+	want := `<Bundle xmlns="http://hl7.org/fhir">
+  <type value="collection"/>
+  <entry>
+    <resource>
+      <Patient>
+        <text>
+          <status value="empty"/>
+          <div xmlns="http://www.w3.org/1999/xhtml"><p>a</p></div>
+        </text>
+        <name>
+          <given value="A"/>
+          <given value="B"/>
+        </name>
+      </Patient>
+    </resource>
+  </entry>
+</Bundle>
+`
+	if string(got) != want || err != nil {
+		t.Errorf("%s %v", got, err)
+	}
+	back, err := ToJSON(got)
+	if err != nil || string(back) != string(res.Bytes()) {
+		t.Errorf("%s %v", back, err)
+	}
+}
+
 // What this package reads as XML, encoding/xml reads too; what it writes can be read back to the same JSON.
 func FuzzToJSON(f *testing.F) {
 	f.Add([]byte(`<Patient` + ns + `><text><status value="empty"/><div xmlns="http://www.w3.org/1999/xhtml">a<br/></div></text><name><given id="i" value="&#10;"/><given><extension url="u"><valueDecimal value="1.0"/></extension></given></name></Patient>`))

@@ -1,5 +1,6 @@
 // Command generate reads HL7's published definitions of FHIR R4 (4.0.1) and writes the facts Kith needs from them as
-// small tables: types, constraints, search parameters and compartments.
+// small tables (types, constraints, search parameters, compartments, code systems and value sets), and package r4's
+// structs.
 //
 // It fetches the npm package hl7.fhir.r4.examples (CC0-1.0), which holds every definition of R4 as one JSON file each,
 // and is run by `make generate`, through go generate. With -from DIR it reads an unpacked package instead.
@@ -43,7 +44,7 @@ func run(from, root string) error {
 	if err := os.Chdir(root); err != nil {
 		return err
 	}
-	for _, write := range []func(definitions) error{writeTypes, writeParams, writeCompartments, writeTerms} {
+	for _, write := range []func(definitions) error{writeTypes, writeParams, writeCompartments, writeTerms, writeStructs} {
 		if err := write(definitions(from)); err != nil {
 			return err
 		}
