@@ -140,7 +140,16 @@ func DecimalOf(r *big.Rat, places int) Decimal {
 func (d Decimal) Scale() int { return int(d.scale) }
 
 // Digits returns the number of digits kept, without leading zeros; 0 has one.
-func (d Decimal) Digits() int { return len(strings.TrimPrefix(d.big().String(), "-")) }
+func (d Decimal) Digits() int {
+	if d.wide != nil {
+		return len(new(big.Int).Abs(d.wide).Text(10))
+	}
+	n := 1
+	for m := magnitude(d.coef); m >= 10; m /= 10 {
+		n++
+	}
+	return n
+}
 
 // Sign returns -1, 0 or 1.
 func (d Decimal) Sign() int {

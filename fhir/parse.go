@@ -18,7 +18,7 @@ type node struct {
 	start, end uint32 // the value in the bytes
 	next       uint32 // index of the next sibling, 0 for the last
 	nameBack   uint16 // how far before start the member's name begins, 0 for an array element
-	nameLen    uint8  // longName: search for the closing quote
+	nameLen    uint8  // longName, also of one with escapes: search for the closing quote
 	kind       nodeKind
 }
 
@@ -173,7 +173,11 @@ func (p *parser) object(self int) error {
 			return p.failAt(nameStart, fmt.Sprintf("the member %q stands twice in one object", name))
 		}
 		me := len(p.nodes)
-		if err := p.value(nameStart, nameEnd-nameStart); err != nil {
+		length := nameEnd - nameStart
+		if kind == kindEscaped {
+			length = longName
+		}
+		if err := p.value(nameStart, length); err != nil {
 			return err
 		}
 		if prev > 0 {

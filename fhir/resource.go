@@ -1,7 +1,6 @@
 package fhir
 
 import (
-	"bytes"
 	"iter"
 )
 
@@ -100,9 +99,12 @@ func (v Value) Get(name string) Value {
 	if int(i) >= len(nodes) || nodes[i].start >= nodes[v.n].end {
 		return Value{}
 	}
+	odd := false
 	for {
 		n := &nodes[i]
-		if int(n.nameLen) == len(name) {
+		if n.nameLen == longName {
+			odd = true
+		} else if int(n.nameLen) == len(name) {
 			from := n.start - uint32(n.nameBack)
 			if string(data[from:from+uint32(n.nameLen)]) == name {
 				return Value{v.r, i}
@@ -113,6 +115,9 @@ func (v Value) Get(name string) Value {
 		}
 		i = n.next
 	}
+	if !odd {
+		return Value{}
+	}
 	return v.getSlow(name)
 }
 
@@ -120,8 +125,7 @@ func (v Value) Get(name string) Value {
 func (v Value) getSlow(name string) Value {
 	for m := v.First(); m.Exists(); m = m.Next() {
 		n := m.node()
-		raw := rawName(v.r.data, n)
-		if (n.nameLen == longName || bytes.IndexByte(raw, '\\') >= 0) && nameOf(v.r.data, n) == name {
+		if n.nameLen == longName && nameOf(v.r.data, n) == name {
 			return m
 		}
 	}

@@ -84,7 +84,8 @@ func numbers(op string, a, b value) (value, bool) {
 		d = x.Mul(y)
 	case "/":
 		q, ok := x.Div(y, decimalPlaces)
-		return decimalValue(q), ok
+		v, fits := bounded(q)
+		return v, ok && fits
 	case "div", "mod":
 		q, rest, ok := x.QuoRem(y)
 		if !ok {
@@ -99,13 +100,22 @@ func numbers(op string, a, b value) (value, bool) {
 		}
 	}
 	if a.kind == Decimal || b.kind == Decimal {
-		return decimalValue(d), d.Digits() <= maxDigits
+		return bounded(d)
 	}
 	return wholeValue(d, max(a.kind, b.kind))
 }
 
-// maxDigits is the most digits a decimal result may have; more is an overflow.
+// maxDigits is how many digits a decimal result may have before the point, and is rounded to after it: far more than the
+// 28 that FHIRPath asks for, and few enough that no chain of operations can grow without end.
 const maxDigits = 200
+
+// bounded is a decimal result; an overflow is not ok.
+func bounded(d fhir.Decimal) (value, bool) {
+	if d.Digits()-d.Scale() > maxDigits {
+		return value{}, false
+	}
+	return decimalValue(d.Round(maxDigits)), true
+}
 
 func decimalValue(d fhir.Decimal) value { return value{kind: Decimal, d: d} }
 
@@ -124,7 +134,12 @@ func quantities(op string, a, b value) (value, bool) {
 		return addQuantities(a, b, op == "-")
 	case "*", "/":
 		v, ok := multiply(a, b, op == "/")
-		return v, ok && v.d.Digits() <= maxDigits
+		if !ok {
+			return value{}, false
+		}
+		d, ok := bounded(v.d)
+		v.d = d.d
+		return v, ok
 	}
 	// div and mod work on what has no dimension, or the same one.
 	m, ok := unify(a, b, false)

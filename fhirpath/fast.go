@@ -1,6 +1,9 @@
 package fhirpath
 
-import "github.com/kith-care/kith/fhir"
+import (
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/spec"
+)
 
 // path is an expression that only walks down: the shape of nearly every search parameter.
 type path struct {
@@ -129,6 +132,12 @@ func (w *walk) member(m *member, rest []step, it Item) bool {
 		}
 		return true
 	}
+	// Most elements asked for are structures that are not there.
+	if t := it.typ; t != nil && t.Kind != spec.Primitive {
+		if f := m.find(t); f.how == plainElement {
+			return w.structures(it.v.Get(m.name), f.child, rest)
+		}
+	}
 	c := m.open(it)
 	for child, ok := c.next(); ok; child, ok = c.next() {
 		if !w.from(rest, child) {
@@ -136,6 +145,22 @@ func (w *walk) member(m *member, rest []step, it Item) bool {
 		}
 	}
 	return true
+}
+
+// structures goes on from one structure or a list of them.
+func (w *walk) structures(v fhir.Value, typ *spec.Type, rest []step) bool {
+	switch v.Kind() {
+	case fhir.Absent, fhir.Null:
+		return true
+	case fhir.Array:
+		for e := v.First(); e.Exists(); e = e.Next() {
+			if e.Kind() != fhir.Null && !w.from(rest, Item{v: e, typ: typ}) {
+				return false
+			}
+		}
+		return true
+	}
+	return w.from(rest, Item{v: v, typ: typ})
 }
 
 // from takes the remaining steps from an item; false ends the walk.
@@ -175,7 +200,7 @@ func (w *walk) test(n node, it Item) (bool, error) {
 		return w.general(n.whole, it)
 	case *refersTo:
 		if typ, sure := referredType(it); sure {
-			return string(typ) == n.typ, nil
+			return n.is(string(typ)), nil
 		}
 	}
 	return w.general(n, it)

@@ -68,8 +68,7 @@ func rounded(f *big.Float) (value, bool) {
 	if r == nil {
 		return value{}, false
 	}
-	d := fhir.DecimalOf(r, decimalPlaces)
-	return decimalValue(d), d.Digits() <= maxDigits
+	return bounded(fhir.DecimalOf(r, decimalPlaces))
 }
 
 func exponential(v value) (value, bool) {
@@ -146,9 +145,11 @@ func raise(x, y fhir.Decimal, integers bool) (value, bool) {
 	if n, ok := y.Int64(); ok && n >= -1000 && n <= 1000 {
 		r := fhir.MakeDecimal(1, 0)
 		for range max(n, -n) {
-			if r = r.Mul(x); r.Digits() > 2*maxDigits {
+			v, ok := bounded(r.Mul(x))
+			if !ok {
 				return value{}, false
 			}
+			r = v.d
 		}
 		if n < 0 {
 			q, ok := fhir.MakeDecimal(1, 0).Div(r, decimalPlaces)
@@ -157,7 +158,7 @@ func raise(x, y fhir.Decimal, integers bool) (value, bool) {
 		if integers {
 			return wholeValue(r, Integer)
 		}
-		return decimalValue(r), r.Digits() <= maxDigits
+		return bounded(r)
 	}
 	if x.Sign() <= 0 {
 		return decimalValue(fhir.Decimal{}), x.Sign() == 0 && y.Sign() > 0

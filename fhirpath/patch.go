@@ -559,6 +559,9 @@ func partsObject(parts fhir.Value, typ *spec.Type) ([]byte, error) {
 	done := map[string]bool{}
 	for part := range parts.Items() {
 		name := part.Get("name").Text()
+		if name == "" {
+			return nil, fhir.Errorf(fhir.Invalid, "a part has no name")
+		}
 		if done[name] {
 			continue
 		}
