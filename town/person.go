@@ -46,6 +46,9 @@ const (
 
 func (p *person) age(at time.Time) float64 { return years(p.born, at) }
 
+// inward are the letters that end a postcode.
+const inward = "ABDEFGHJLNPQRSTUWXYZ"
+
 // A block is a few households that together have this many people, so that anyone can be drawn without the rest.
 const blockSize = 24
 
@@ -75,7 +78,7 @@ func (t Town) draw(i int, place *place) *person {
 	}
 	p.house = house{
 		line:     fmt.Sprintf("%d %s", 1+home%140, streets[street]),
-		postcode: fmt.Sprintf("ZZ%d %d%c%c", 1+street/9, 1+street%9, 'A'+rune(h.IntN(20)), 'B'+rune(home%18)),
+		postcode: fmt.Sprintf("ZZ%d %d%c%c", 1+street/9, 1+street%9, inward[h.IntN(len(inward))], inward[home%len(inward)]),
 		phone:    fmt.Sprintf("01632 960%03d", h.IntN(100)+100*(home%10)),
 	}
 	p.married = me.role < 2 && len(mates) > 1 && mates[1].role == 1 && h.chance(0.8)

@@ -33,8 +33,8 @@ type person struct {
 	Path   string `json:"path"`
 }
 
-// whom is that person's number: in his sixties, six problems, allergic to penicillin.
-const whom = 927
+// whom is that person's number: seventy, on three medicines, must not have penicillin.
+const whom = 746
 
 type journey struct{ Name, Fault, Note string }
 

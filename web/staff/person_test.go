@@ -273,3 +273,51 @@ func between(text, from, to string) string {
 	part, _, _ := strings.Cut(rest, to)
 	return part
 }
+
+// Hazard: a medicine that was stopped, or a problem that was ruled out, is taken for a current one.
+func TestWhatIsOverIsNotShownAsCurrent(t *testing.T) {
+	medicine := func(id, status, name string) string {
+		return fmt.Sprintf(`{"resourceType":"MedicationRequest","id":%q,"status":%q,"intent":"order","subject":{"reference":"Patient/ok"},"authoredOn":"2026-03-04","medicationCodeableConcept":{"text":%q}}`, id, status, name)
+	}
+	problem := func(id, clinical, verification, name string) string {
+		return fmt.Sprintf(`{"resourceType":"Condition","id":%q,"subject":{"reference":"Patient/ok"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":%q}]},"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":%q}]},"code":{"text":%q}}`, id, clinical, verification, name)
+	}
+	_, body, _ := get(t, place(t, 0, okafor,
+		medicine("m1", "active", "Bisoprolol"), medicine("m2", "stopped", "Digoxin"), medicine("m3", "on-hold", "Warfarin"), medicine("m4", "entered-in-error", "Insulin"),
+		problem("c1", "active", "confirmed", "Gout"), problem("c2", "resolved", "confirmed", "Shingles"), problem("c3", "active", "refuted", "Stroke"), problem("c4", "active", "provisional", "Angina"),
+	), "/person/ok")
+	current := between(body, `id="medicines"`, "<details")
+	problems := between(body, `id="problems"`, "<details")
+	for _, want := range []string{"Bisoprolol", "Warfarin", "On hold", "04-Mar-2026", "Dose Not Known"} {
+		if !strings.Contains(current, want) {
+			t.Errorf("current medicines do not say %q", want)
+		}
+	}
+	for _, want := range []string{"Gout", "Angina", "Not confirmed"} {
+		if !strings.Contains(problems, want) {
+			t.Errorf("problems do not say %q", want)
+		}
+	}
+	if strings.Contains(current, "Digoxin") || strings.Contains(problems, "Shingles") || strings.Contains(problems, "Stroke") || strings.Contains(body, "Insulin") {
+		t.Error("what was stopped, is over, was ruled out or was entered in error stands among what is current")
+	}
+	if !strings.Contains(body, "Digoxin") || !strings.Contains(body, "Ruled out") {
+		t.Error("what is over is not on the page at all")
+	}
+}
+
+// Hazard: two people of one name are taken for each other. The list says enough to tell them apart.
+func TestTwoPeopleOfOneNameCanBeToldApart(t *testing.T) {
+	person := func(id, born, number, street string) string {
+		return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"name":[{"family":"Smith","given":["Ann"]}],"birthDate":%q,"gender":"female","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":%q}],"address":[{"line":[%q]}]}`, id, born, number, street)
+	}
+	_, body, _ := get(t, place(t, 0, person("s1", "1945-07-14", "9990000018", "1 Mill Lane"), person("s2", "1954-07-14", "9990000026", "2 Mill Lane")), "/?name=ann+smith")
+	for _, row := range [][]string{{"/person/s1", "14-Jul-1945 (81y)", "999 000 0018", "1 Mill Lane"}, {"/person/s2", "14-Jul-1954 (72y)", "999 000 0026", "2 Mill Lane"}} {
+		line := row[0] + between(body, row[0], "</tr>")
+		for _, want := range row {
+			if !strings.Contains(line, want) {
+				t.Errorf("the row of %s does not say %q: %s", row[0], want, line)
+			}
+		}
+	}
+}
