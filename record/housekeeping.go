@@ -26,7 +26,7 @@ func (d *Door) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	seen, err := d.conformance(ctx)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		slog.Error("housekeeping failed", "error", err)
 	}
 	for n := 1; ; n++ {

@@ -318,7 +318,12 @@ func (w *Writer) finish(ctx context.Context) error {
 	}
 	var rows [][]any
 	for h, n := range w.tallies {
-		if n != 0 {
+		if n != 0 && w.seq == w.base {
+			// An erasure makes no change of its own: it is counted with the last one.
+			if _, err := w.tx.Exec(ctx, "UPDATE tally SET n = n + ? WHERE h = ? AND rid = (SELECT max(rid) FROM tally WHERE h = ?)", n, h, h); err != nil {
+				return err
+			}
+		} else if n != 0 {
 			rows = append(rows, []any{h, w.seq, n})
 		}
 	}
