@@ -17,8 +17,8 @@ type committer struct {
 	quit  chan struct{}
 	done  sync.WaitGroup
 
-	mu      sync.Mutex
-	waiters map[chan struct{}]bool // closed at the next change
+	mu   sync.Mutex
+	wake chan struct{} // closed at the next change
 }
 
 type pending struct {
@@ -35,7 +35,7 @@ type answer struct {
 const batchOps = 4000
 
 func newCommitter(d *Door) *committer {
-	k := &committer{d: d, queue: make(chan *pending, 1024), quit: make(chan struct{}), waiters: map[chan struct{}]bool{}}
+	k := &committer{d: d, queue: make(chan *pending, 1024), quit: make(chan struct{}), wake: make(chan struct{})}
 	k.done.Add(1)
 	go k.run()
 	return k
@@ -341,8 +341,6 @@ func (a *auditor) writeAll(ctx context.Context, entries [][]byte) error {
 func (k *committer) announce() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for ch := range k.waiters {
-		close(ch)
-		delete(k.waiters, ch)
-	}
+	close(k.wake)
+	k.wake = make(chan struct{})
 }

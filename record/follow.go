@@ -1,0 +1,79 @@
+package record
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/spec"
+	"github.com/kith-care/kith/store"
+	"github.com/kith-care/kith/work"
+)
+
+// Follow calls do with every change of the types named (all where none is), in order and in batches, from where the
+// follower of that name left off, until ctx ends. What do answers is committed together with the follower's place: each
+// change is dealt with once, whatever happens in between, and by one process at a time.
+func (d *Door) Follow(ctx context.Context, who access.Actor, name string, types []string, do func(ctx context.Context, changes []Stored) ([]Op, error)) error {
+	var ids []spec.TypeID
+	for _, typ := range types {
+		t, ok := spec.Resource(typ)
+		if !ok {
+			return fhir.Errorf(fhir.NotFound, "there is no resource type %s in FHIR R4", typ)
+		}
+		ids = append(ids, t)
+	}
+	f := work.Follower{Store: d.store, Name: name, Types: ids, Wake: d.commits.next}
+	f.Do = func(ctx context.Context, versions []*store.Version, commit work.Commit) error {
+		changes := make([]Stored, len(versions))
+		for i, v := range versions {
+			if err := d.permit(ctx, who, access.Read, v); err != nil {
+				return d.audit.refused(ctx, who, access.Read, "follow "+name, err)
+			}
+			changes[i] = *stored(v)
+		}
+		if err := d.audit.disclosed(ctx, who, access.Read, "follow "+name, versions...); err != nil {
+			return err
+		}
+		ops, err := do(ctx, changes)
+		if err != nil {
+			return err
+		}
+		return d.commitWith(ctx, who, ops, commit)
+	}
+	f.Run(ctx)
+	return ctx.Err()
+}
+
+// commitWith is Commit inside a transaction that also saves a follower's place.
+func (d *Door) commitWith(ctx context.Context, who access.Actor, ops []Op, commit work.Commit) error {
+	for try := 0; ; try++ {
+		c, err := d.prepare(ctx, who, ops)
+		if err != nil {
+			return err
+		}
+		err = commit(func(w *store.Writer) error {
+			if len(ops) == 0 {
+				return nil
+			}
+			_, written, err := d.commits.apply(ctx, w, c)
+			if err != nil {
+				return err
+			}
+			return d.audit.write(ctx, d.audit.commitEntry(c, written, nil))
+		})
+		if !errors.Is(err, errMoved) || try == 20 {
+			if err == nil && len(ops) > 0 {
+				d.commits.announce()
+			}
+			return err
+		}
+	}
+}
+
+// next is closed at the next change that this process makes.
+func (k *committer) next() <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.wake
+}
