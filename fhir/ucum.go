@@ -350,6 +350,11 @@ func (p *unitParser) annotation() bool {
 	if end < 0 {
 		return false
 	}
+	for _, c := range []byte(p.code[p.at : p.at+end]) {
+		if c < '!' || c > '~' {
+			return false // UCUM is ASCII without spaces, annotations too
+		}
+	}
 	p.at += end + 1
 	return true
 }

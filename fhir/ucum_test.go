@@ -52,8 +52,20 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
+// TestReadsUnits reads what laboratories and devices write.
+func TestReadsUnits(t *testing.T) {
+	for _, unit := range strings.Fields(`m /m 10*3/ul 10*-3/ul 10*+3/ul m[H2O] 10*23 rad2 m3.kg-1.s-2 4.[pi].10*-7.N/A2 rad2{a} {a}.rad2{b} 1{c} {e} %
+		dB[10.nV] [foz_br] 1/d meq mU mmol/l /[HPF] [GPL'U] [IU]/mL fmol/L g/g kU/L m[IU]/L umol/2.h nmol/h/mL dyn.s/(cm5.m2) K/W kg{body_wt}
+		cm[H2O].s/L mmol/(8.h.kg) dB[SPL] [ka'U] REM ms/s Ms osm g.m/m2{hb} pH pA [ppb] [in_i'Hg] mL/{hb}.m2 /{tot} 10*3{rbc} 10.L/(min.m2)
+		mL/cm[H2O] ueq Gy kat J/L lm eV Ohm.m mosm/L mbar.s/L Sv pt a/m Wb`) {
+		if _, err := ParseUnit(unit); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestNotAUnit(t *testing.T) {
-	for _, bad := range []string{"", "mmHg", "m/", "/", "m//s", "kg..m", "(m", "m)", "{a", "xyz", "Cel2", "Cel/h", "m999", "kmin", "0", "[in_i", "mm[Hg", strings.Repeat("(", 100), "Gg30.Gg30.Gg30.Gg30.Gg30"} {
+	for _, bad := range []string{"", "mmHg", "m/", "/", "m//s", "kg..m", "(m", "m)", "{a", "xyz", "Cel2", "Cel/h", "m999", "kmin", "0", "[in_i", "mm[Hg", "10+3/ul", "rad2{錠}", "{a}rad2", "{|}1", "iU", "g/12h", "cm[H20]", "ug(8.h)", "{a b}", strings.Repeat("(", 100), "Gg30.Gg30.Gg30.Gg30.Gg30"} {
 		if v, base, ok := Canonical(MakeDecimal(1, 0), bad); ok {
 			t.Errorf("%q was read as %s %s", bad, v, base)
 		}

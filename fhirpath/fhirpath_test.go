@@ -96,6 +96,7 @@ func TestErrors(t *testing.T) {
 		{"@2020-13-01 = birthDate", `FHIRPath, character 1: @2020-13-01 is no real date or time`},
 		{"name # given", `FHIRPath, character 6: '#' has no meaning here`},
 		{strings.Repeat("(", 500) + "1", `FHIRPath, character 201: the expression nests more than 200 levels deep`},
+		{"-2147483648 + 2147483648", `FHIRPath, character 15: "2147483648" is out of range for a whole number`},
 		{"name.family + 'x'", `FHIRPath: "+" takes a single item, not 2`},
 		{"name.single()", `FHIRPath: single() found 3 items`},
 		{"%nothing", `FHIRPath: there is no variable %nothing`},

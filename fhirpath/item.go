@@ -27,6 +27,15 @@ func At(v fhir.Value, typ string) Item {
 	return Item{v: v, typ: spec.TypeOf(typ)}
 }
 
+// Text is a System.String, for Env.Vars.
+func Text(s string) Item { return text(s) }
+
+// Number is a System.Decimal.
+func Number(d fhir.Decimal) Item { return decimal(d) }
+
+// Truth is a System.Boolean.
+func Truth(b bool) Item { return boolean(b) }
+
 // resourceType is the type of a resource by its resourceType, nil where there is none.
 func resourceType(v fhir.Value) *spec.Type {
 	raw := v.Get("resourceType").Raw()

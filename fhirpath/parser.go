@@ -228,12 +228,16 @@ func (p *parser) number() (node, error) {
 	if t.kind == tokDecimal {
 		return &literal{Collection{decimal(d)}}, nil
 	}
+	// 2147483648 may only stand behind a minus.
+	largest := int64(1<<31 - 1)
+	if before := p.at - 2; before >= 0 && p.tokens[before].kind == tokSymbol && p.tokens[before].text == "-" {
+		largest++
+	}
 	n, ok := d.Int64()
 	switch {
 	case ok && t.kind == tokLong:
 		return &literal{Collection{computed(value{kind: Long, n: n})}}, nil
-	// 2147483648 may only stand behind a minus; the sign is read elsewhere.
-	case ok && t.kind == tokInteger && n <= 1<<31:
+	case ok && t.kind == tokInteger && n <= largest:
 		return &literal{Collection{integer(n)}}, nil
 	}
 	return nil, syntaxError(t.at, "%s is out of range for a whole number", t)
