@@ -44,9 +44,9 @@ setup: ## install what tests need (as root on Debian), or say what is missing
 test-go: setup ## all Go tests, on SQLite and on a throw-away PostgreSQL
 	scripts/postgres $(GO) test -timeout 20m $$($(GO) list ./... | grep -v /web/browser)
 
-test-nocgo: ## build without cgo and run the store and the record on the pure-Go SQLite
+test-nocgo: setup ## build without cgo and run the store and the record on the pure-Go SQLite
 	CGO_ENABLED=0 $(GO) build -o bin/kith-nocgo ./cmd/kith
-	CGO_ENABLED=0 $(GO) test -timeout 20m ./store/sqlite/... ./record/...
+	CGO_ENABLED=0 scripts/postgres $(GO) test -timeout 20m ./store/... ./record/...
 
 test-browser: setup ## the pages in a real Chromium: journeys, keyboard, 320 px, no JavaScript, axe, bytes
 	$(GO) test -count=1 -timeout 10m ./web/browser/...

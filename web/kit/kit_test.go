@@ -94,13 +94,15 @@ func TestQuantitiesKeepTheirDigits(t *testing.T) {
 	for json, want := range map[string]string{
 		`{"value":5.10,"unit":"mmol/L"}`:                "5.10 mmol/L",
 		`{"value":90,"comparator":">","unit":"mL/min"}`: ">90 mL/min",
-		`{"value":27.123456789,"code":"kg/m2"}`:         "27.12 kg/m2",
+		`{"value":27.123456789,"code":"kg/m2"}`:         "27.12 kg/m²",
 		`{"value":0.0005,"unit":"g"}`:                   "0.0005 g",
 		`{"value":0.000512345,"unit":"g"}`:              "0.000512 g",
 		`{"value":-0.123456,"unit":"x"}`:                "-0.123 x",
+		`{"value":5.41,"unit":"10*6/uL"}`:               "5.41 10⁶/uL",
+		`{"value":2,"unit":"{score}"}`:                  "2 score",
 		`{"value":1e3}`:                                 "1e3",
 		`{"value":0.125,"unit":"mg"}`:                   "0.125 mg",
-		`{"value":120.00000000000001,"unit":"mm[Hg]"}`:  "120.00 mm[Hg]",
+		`{"value":120.00000000000001,"unit":"mm[Hg]"}`:  "120.00 mmHg",
 	} {
 		r, err := fhir.Parse([]byte(json))
 		if err != nil {

@@ -116,7 +116,18 @@ func Quantity(q fhir.Value) string {
 	if unit == "" {
 		unit = q.Get("code").Text()
 	}
-	return strings.TrimSpace(q.Get("comparator").Text() + Digits(q.Get("value").Text()) + " " + unit)
+	return strings.TrimSpace(q.Get("comparator").Text() + Digits(q.Get("value").Text()) + " " + Unit(unit))
+}
+
+// Unit writes what only UCUM writes as people do: 10*9/L as 10⁹/L, mm[Hg] as mmHg, {score} as score. All else stays.
+// https://ucum.org/ucum
+func Unit(unit string) string {
+	if power, ok := strings.CutPrefix(unit, "10*"); ok && power != "" {
+		if digit := strings.IndexByte("0123456789", power[0]); digit >= 0 {
+			unit = "10" + []string{"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"}[digit] + power[1:]
+		}
+	}
+	return strings.NewReplacer("mm[Hg]", "mmHg", "{", "", "}", "", "kg/m2", "kg/m²").Replace(unit)
 }
 
 // Digits leaves a number's digits alone unless there are more decimals than anyone measured: programs write

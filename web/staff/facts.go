@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -138,19 +140,21 @@ func problemRows(facts map[string][]fact) (now, past []row) {
 	return now, past
 }
 
-// medicineRows are medicines being taken and those that are not any more.
-func medicineRows(facts map[string][]fact) (now, stopped []row) {
+// medicineRows are medicines being taken and those that are not any more. An active one that nobody has prescribed for
+// a year says so: it may only never have been ended.
+func medicineRows(facts map[string][]fact, today time.Time) (now, stopped []row) {
 	for _, f := range newestFirst(slices.Concat(facts["MedicationRequest"], facts["MedicationStatement"])) {
 		r := row{Text: medicine(f.v), Detail: dose(f.v), Since: kit.Date(f.when()), Source: f.source(), Recorded: f.recorded()}
 		switch status := f.v.Get("status").Text(); status {
 		case "active", "on-hold", "intended", "unknown":
 			if status != "active" {
-				r.Flag = map[string]string{"on-hold": "On hold", "intended": "Not started", "unknown": "Status Not Known"}[status]
+				r.Flag = map[string]string{"on-hold": "On hold", "intended": "Not started", "unknown": "Status " + kit.NotKnown}[status]
 			}
+			r.Ago = kit.Ago(f.when(), today)
 			now = append(now, r)
 		case "draft":
 		default:
-			r.Flag = strings.ToUpper(status[:1]) + status[1:]
+			r.Flag = capital(status)
 			stopped = append(stopped, r)
 		}
 	}
@@ -230,4 +234,13 @@ func newestFirst(facts []fact) []fact {
 		return y.Compare(x)
 	})
 	return sorted
+}
+
+// capital writes a status code as a word: entered-in-error as Entered-in-error, none as Status Not Known.
+func capital(status string) string {
+	if status == "" {
+		return "Status " + kit.NotKnown
+	}
+	first, size := utf8.DecodeRuneInString(status)
+	return string(unicode.ToUpper(first)) + status[size:]
 }

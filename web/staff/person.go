@@ -49,8 +49,8 @@ type banner struct {
 // row is a problem, a medicine or an allergy.
 type row struct {
 	Text, Detail, Flag, Severe string
-	Since                      string
-	Until                      string
+	Since, Until               string
+	Ago                        string // how long ago Since was, from a year on, of a medicine
 	Source, Recorded           string
 }
 
@@ -95,7 +95,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial}
 	view.Frame = s.frame(view.Banner.Name)
 	view.Problems, view.Past = problemRows(facts)
-	view.Medicines, view.Stopped = medicineRows(facts)
+	view.Medicines, view.Stopped = medicineRows(facts, now)
 	view.Results = resultGroups(facts, now)
 	for _, g := range view.Results {
 		view.ResultsCount += len(g.Rows)

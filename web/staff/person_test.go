@@ -283,12 +283,12 @@ func TestWhatIsOverIsNotShownAsCurrent(t *testing.T) {
 		return fmt.Sprintf(`{"resourceType":"Condition","id":%q,"subject":{"reference":"Patient/ok"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":%q}]},"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":%q}]},"code":{"text":%q}}`, id, clinical, verification, name)
 	}
 	_, body, _ := get(t, place(t, 0, okafor,
-		medicine("m1", "active", "Bisoprolol"), medicine("m2", "stopped", "Digoxin"), medicine("m3", "on-hold", "Warfarin"), medicine("m4", "entered-in-error", "Insulin"),
+		medicine("m1", "active", "Bisoprolol"), strings.Replace(medicine("m5", "active", "Ramipril"), "2026-03-04", "2023-10-01", 1), medicine("m2", "stopped", "Digoxin"), medicine("m3", "on-hold", "Warfarin"), medicine("m4", "entered-in-error", "Insulin"),
 		problem("c1", "active", "confirmed", "Gout"), problem("c2", "resolved", "confirmed", "Shingles"), problem("c3", "active", "refuted", "Stroke"), problem("c4", "active", "provisional", "Angina"),
 	), "/person/ok")
 	current := between(body, `id="medicines"`, "<details")
 	problems := between(body, `id="problems"`, "<details")
-	for _, want := range []string{"Bisoprolol", "Warfarin", "On hold", "04-Mar-2026", "Dose Not Known"} {
+	for _, want := range []string{"Bisoprolol", "Warfarin", "On hold", "04-Mar-2026", "Dose Not Known", "3 years ago"} {
 		if !strings.Contains(current, want) {
 			t.Errorf("current medicines do not say %q", want)
 		}

@@ -169,10 +169,7 @@ func pressure(v fhir.Value) (systolic, diastolic, unit string, ok bool) {
 			break
 		}
 	}
-	if unit == "mm[Hg]" {
-		unit = "mmHg"
-	}
-	return systolic, diastolic, unit, systolic != "" && diastolic != ""
+	return systolic, diastolic, kit.Unit(unit), systolic != "" && diastolic != ""
 }
 
 // flagOf is what the laboratory said of the value, and that it is not final. Nothing is flagged that they did not flag.
@@ -236,7 +233,7 @@ func chartOf(name string, newest []fact) (template.HTML, string) {
 			continue
 		}
 		if c.Points == nil {
-			unit, c.Unit = u, cmp.Or(f.v.Get("valueQuantity").Get("unit").Text(), u)
+			unit, c.Unit = u, kit.Unit(cmp.Or(f.v.Get("valueQuantity").Get("unit").Text(), u))
 		}
 		if u != unit {
 			left++

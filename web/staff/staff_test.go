@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"context"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +29,7 @@ var (
 // place serves a record with the first people of Merrowby in it and whatever else is given.
 func place(t *testing.T, people int, more ...string) http.Handler {
 	t.Helper()
-	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: access.Everyone{}, Now: func() time.Time { return today }})
+	door, err := record.Open(context.Background(), record.Options{DB: "sqlite::memory:", Policy: access.Everyone{}, Now: func() time.Time { return today }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func lineOf(f fact) line {
 		l.Show, l.Kind = "visits", words(kit.Words(kit.FirstOf(f.v.Get("type"))), visitClass(f.at("class.code")), "Visit")
 		l.Text = kit.Words(kit.FirstOf(f.v.Get("reasonCode")))
 		if status := f.at("status"); status != "finished" {
-			l.Flag = strings.ToUpper(status[:min(1, len(status))]) + status[min(1, len(status)):]
+			l.Flag = capital(status)
 		}
 	case "Observation":
 		l.observation(f)
@@ -85,7 +85,7 @@ func lineOf(f fact) line {
 			l.Kind = "Medicine"
 		}
 		if status := f.at("status"); status == "stopped" || status == "cancelled" {
-			l.Flag = strings.ToUpper(status[:1]) + status[1:]
+			l.Flag = capital(status)
 		}
 	case "AllergyIntolerance":
 		l.Show, l.Kind, l.Text = "allergies", "Allergy", kit.Words(f.v.Get("code"))
