@@ -5,7 +5,7 @@ ADDR ?= 127.0.0.1:8080
 DATA ?= kith-demo
 # The real data tests read: see CONTRIBUTING.md. Tests that need it are skipped without it.
 export KITH_DATA ?= $(abspath ../shared/data)
-GO ?= go
+export GO ?= go
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench build generate setup test-go test-nocgo test-browser
@@ -22,7 +22,7 @@ check: setup ## what needs no database: formatting, vet, staticcheck, rooms, doc
 	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); [ -z "$$unformatted" ] || { echo "gofmt: run gofmt -w on"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	$(GO) test -count=1 .
+	scripts/gotest -count=1 .
 	scripts/generate --check
 
 bench: ## the figures of docs/performance.md: Go benchmarks, then a load run on SQLite and on PostgreSQL
@@ -42,11 +42,11 @@ setup: ## install what tests need (as root on Debian), or say what is missing
 	@scripts/setup all
 
 test-go: setup ## all Go tests, on SQLite and on a throw-away PostgreSQL
-	scripts/postgres $(GO) test -timeout 20m $$($(GO) list ./... | grep -v /web/browser)
+	scripts/postgres scripts/gotest -timeout 20m $$($(GO) list ./... | grep -v /web/browser)
 
 test-nocgo: setup ## build without cgo and run the store and the record on the pure-Go SQLite
 	CGO_ENABLED=0 $(GO) build -o bin/kith-nocgo ./cmd/kith
-	CGO_ENABLED=0 scripts/postgres $(GO) test -timeout 20m ./store/... ./record/...
+	CGO_ENABLED=0 scripts/postgres scripts/gotest -timeout 20m ./store/... ./record/...
 
 test-browser: setup ## the pages in a real Chromium: journeys, keyboard, 320 px, no JavaScript, axe, bytes
-	$(GO) test -count=1 -timeout 10m ./web/browser/...
+	scripts/gotest -count=1 -timeout 10m ./web/browser/...
