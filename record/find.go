@@ -289,7 +289,58 @@ func (d *Door) resolveCond(ctx context.Context, types []spec.TypeID, c *search.C
 	case c.Param != nil && c.Param.Type == "token" && (c.Modifier == "in" || c.Modifier == "not-in" || c.Modifier == "below" || c.Modifier == "above"):
 		return d.resolveCodes(ctx, c)
 	}
+	if c.Param != nil && c.Param.Type == "reference" && (c.Modifier == "below" || c.Modifier == "above") {
+		return d.resolveParts(ctx, c, seq)
+	}
 	return d.people(ctx, c, seq)
+}
+
+// resolveParts turns :below and :above on a reference into the set of what is part of it, or of what it is part of.
+// https://hl7.org/fhir/R4/search.html#recursive
+func (d *Door) resolveParts(ctx context.Context, c *search.Cond, seq int64) error {
+	set := map[string]bool{}
+	for _, v := range c.Values {
+		t, ok := spec.Resource(v.Type)
+		var part *search.Param
+		if ok {
+			part = d.catalogue.Load().Param(t, "partof")
+		}
+		if part == nil {
+			return fhir.Errorf(fhir.Unsupported, "%s: the modifier :%s needs a reference to a type that has parts, such as Location/1 or Organization/1", c.Source, c.Modifier)
+		}
+		level := map[string]bool{v.Type + "/" + v.Code: true}
+		for len(level) > 0 {
+			for ref := range level {
+				set[ref] = true
+			}
+			if len(set) > chainLimit {
+				return fhir.Errorf(fhir.TooCostly, "%s passes through more than %d resources of type %s: narrow it down", c.Source, chainLimit, t)
+			}
+			cond := search.NewSet(part, level, c.Source)
+			if c.Modifier == "above" {
+				cond = search.NewSet(nil, level, c.Source)
+			}
+			rows, err := d.ids(ctx, []spec.TypeID{t}, cond, seq, c.Source)
+			if err != nil {
+				return err
+			}
+			level = map[string]bool{}
+			for _, row := range rows {
+				next := []string{row.Ref()}
+				if c.Modifier == "above" {
+					next = nil
+					search.Refs(row.Type, row.Keys, part, t, func(t spec.TypeID, id string) { next = append(next, t.String()+"/"+id) })
+				}
+				for _, ref := range next {
+					if !set[ref] {
+						level[ref] = true
+					}
+				}
+			}
+		}
+	}
+	c.Set, c.Modifier = set, ""
+	return nil
 }
 
 // ids are the rows of one level of a chain. Beyond chainLimit the answer would be too dear, and part of it would be

@@ -13,6 +13,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,23 +34,27 @@ type Options struct {
 	DB     string        // sqlite:PATH, sqlite::memory: or a postgres:// URL
 	Base   string        // our own base URL, without a last slash: references under it are ours
 	Policy access.Policy // nil permits nobody
-	Now    func() time.Time
+	// TestNumbers says that the record is for made-up people, whose NHS numbers begin with 999. It is decided when the
+	// record is created and never changes, so that made-up people and real ones are never mixed.
+	TestNumbers bool
+	Now         func() time.Time
 }
 
 // Door is an open record.
 type Door struct {
-	store     *store.Store
-	policy    access.Policy
-	base      string
-	now       func() time.Time
-	catalogue atomic.Pointer[search.Catalogue]
-	terms     atomic.Pointer[terms.Terms]
-	loading   sync.Mutex // held while the catalogue is made
-	tasks     sync.WaitGroup
-	end       context.CancelFunc // ends what runs in the background
-	running   context.Context
-	audit     *auditor
-	commits   *committer
+	store       *store.Store
+	policy      access.Policy
+	base        string
+	now         func() time.Time
+	testNumbers bool
+	catalogue   atomic.Pointer[search.Catalogue]
+	terms       atomic.Pointer[terms.Terms]
+	loading     sync.Mutex // held while the catalogue is made
+	tasks       sync.WaitGroup
+	end         context.CancelFunc // ends what runs in the background
+	running     context.Context
+	audit       *auditor
+	commits     *committer
 }
 
 // Open opens the record that o names, creating or migrating its database.
@@ -68,6 +73,9 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 		return nil, err
 	}
 	d.store.Now = d.now
+	if d.testNumbers, err = d.settleTestNumbers(ctx, o.TestNumbers); err != nil {
+		return nil, errors.Join(err, ledger.Close(), d.store.Close())
+	}
 	d.newTerms()
 	d.running, d.end = context.WithCancel(context.Background())
 	d.audit = newAuditor(ledger, d.now)
@@ -93,6 +101,26 @@ func (d *Door) open(ctx context.Context, db, chain string) (ledger *store.Ledger
 		return nil, fhir.Errorf(fhir.Invalid, "the database %q is neither sqlite:PATH nor a postgres:// URL", db)
 	}
 	return ledger, err
+}
+
+// TestNumbers reports whether the record was created for made-up people.
+func (d *Door) TestNumbers() bool { return d.testNumbers }
+
+func (d *Door) settleTestNumbers(ctx context.Context, want bool) (bool, error) {
+	mark, err := d.store.BoxGet(ctx, "record", "store", "test-numbers")
+	if err != nil || mark != nil || !want {
+		return mark != nil, err
+	}
+	seq, err := d.store.Seq(ctx)
+	if err != nil {
+		return false, err
+	}
+	if seq > 0 {
+		return false, fhir.Errorf(fhir.Conflict, "the record was not created for test numbers and has people in it: made-up people must not be mixed with real ones")
+	}
+	return true, d.store.Write(ctx, func(w *store.Writer) error {
+		return w.Box(ctx, store.BoxItem{Room: "record", Kind: "store", Key: "test-numbers", Value: []byte("yes")})
+	})
 }
 
 // Close answers what has been asked and closes the record.

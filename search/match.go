@@ -3,7 +3,7 @@ package search
 import (
 	"bytes"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
@@ -298,15 +298,22 @@ func (v *Value) meetsConverted(num fhir.Decimal, code string) bool {
 	return v.meetsNumber(n, n)
 }
 
-var units sync.Map // code -> fhir.Unit; the codes of one record are few
+// units remembers the units that were parsed last: those of one search are few and come again and again.
+var units [64]atomic.Pointer[knownUnit]
+
+type knownUnit struct {
+	code string
+	unit fhir.Unit
+}
 
 func unitOf(code string) (fhir.Unit, error) {
-	if u, ok := units.Load(code); ok {
-		return u.(fhir.Unit), nil
+	slot := &units[uint64(Hash(0, 0, code))%uint64(len(units))]
+	if k := slot.Load(); k != nil && k.code == code {
+		return k.unit, nil
 	}
 	u, err := fhir.ParseUnit(code)
-	if err == nil && len(code) < 32 {
-		units.Store(code, u)
+	if err == nil {
+		slot.Store(&knownUnit{code, u})
 	}
 	return u, err
 }

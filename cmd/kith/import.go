@@ -30,6 +30,7 @@ func importCommand(args []string, stdout, stderr io.Writer) int {
 	db := f.String("db", "sqlite:kith.db", dbHelp)
 	idempotent := f.Bool("idempotent", false, "store each item under an id made from its source's identity, so that importing it again does not duplicate it")
 	base := f.String("base", "http://127.0.0.1:8080/fhir", "the `URL` of the record: references under it become relative in searches")
+	testNumbers := f.Bool("test-numbers", false, testNumbersHelp)
 	workers := f.Int("workers", 4, "how many items to prepare at once")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -45,7 +46,7 @@ func importCommand(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "kith import: %v\n", err)
 		return 1
 	}
-	door, err := record.Open(ctx, record.Options{DB: *db, Base: *base, Policy: access.Everyone{}})
+	door, err := record.Open(ctx, record.Options{DB: *db, Base: *base, Policy: access.Everyone{}, TestNumbers: *testNumbers})
 	if err != nil {
 		fmt.Fprintf(stderr, "kith import: %v\n", err)
 		return 1

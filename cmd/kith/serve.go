@@ -28,6 +28,7 @@ import (
 // serving is what a server is told by its flags.
 type serving struct {
 	addr, db, auth, base, debug string
+	testNumbers                 bool
 	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
 }
 
@@ -65,6 +66,8 @@ func parsed(f *flag.FlagSet, args []string, stdout io.Writer) (code int, done bo
 	return 0, false
 }
 
+const testNumbersHelp = "a new record is for made-up people, whose NHS numbers begin with 999; one with real people in it is refused"
+
 const dbHelp = "the `DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"
 
 func serveCommand(args []string, stdout, stderr io.Writer) int {
@@ -74,6 +77,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.db, "db", "sqlite:kith.db", dbHelp)
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
+	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -110,7 +114,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if s.base == "" {
 		s.base = "http://" + listener.Addr().String() + "/fhir"
 	}
-	door, err := record.Open(ctx, record.Options{DB: s.db, Base: s.base, Policy: policy})
+	door, err := record.Open(ctx, record.Options{DB: s.db, Base: s.base, Policy: policy, TestNumbers: s.testNumbers})
 	if err != nil {
 		listener.Close()
 		return err

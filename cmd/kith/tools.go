@@ -52,10 +52,11 @@ Kith is refused and left as it is.
 func migrateCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("migrate", migrateUsage, stderr)
 	db := f.String("db", "sqlite:kith.db", dbHelp)
+	testNumbers := f.Bool("test-numbers", false, testNumbersHelp)
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
-	door, err := record.Open(context.Background(), record.Options{DB: *db})
+	door, err := record.Open(context.Background(), record.Options{DB: *db, TestNumbers: *testNumbers})
 	if err != nil {
 		fmt.Fprintf(stderr, "kith migrate: %v\n", err)
 		return 1
