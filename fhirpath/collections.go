@@ -6,8 +6,9 @@ func exists(c *call, s *scope, in Collection) (Collection, error) {
 	if len(c.args) == 0 {
 		return truth(len(in) > 0), nil
 	}
+	inner := s.copy()
 	for i, it := range in {
-		ok, err := c.criterion(s, it, i)
+		ok, err := c.criterion(inner.again(s, it, i))
 		if err != nil || ok {
 			return truth(ok), err
 		}
@@ -15,12 +16,12 @@ func exists(c *call, s *scope, in Collection) (Collection, error) {
 	return truth(false), nil
 }
 
-// criterion evaluates the first argument on one item: true, or else false also where it is empty.
-func (c *call) criterion(s *scope, it Item, i int) (bool, error) {
+// criterion evaluates the first argument: true, or else false also where it is empty.
+func (c *call) criterion(s *scope) (bool, error) {
 	if err := s.spend(1); err != nil {
 		return false, err
 	}
-	out, err := c.args[0].eval(s.with(it, i))
+	out, err := c.args[0].eval(s)
 	if err != nil {
 		return false, err
 	}
@@ -29,8 +30,9 @@ func (c *call) criterion(s *scope, it Item, i int) (bool, error) {
 }
 
 func all(c *call, s *scope, in Collection) (Collection, error) {
+	inner := s.copy()
 	for i, it := range in {
-		if ok, err := c.criterion(s, it, i); err != nil || !ok {
+		if ok, err := c.criterion(inner.again(s, it, i)); err != nil || !ok {
 			return truth(false), err
 		}
 	}
@@ -93,8 +95,9 @@ func not(_ *call, _ *scope, in Collection) (Collection, error) {
 
 func where(c *call, s *scope, in Collection) (Collection, error) {
 	var out Collection
+	inner := s.copy()
 	for i, it := range in {
-		ok, err := c.criterion(s, it, i)
+		ok, err := c.criterion(inner.again(s, it, i))
 		if err != nil {
 			return nil, err
 		}
@@ -108,8 +111,9 @@ func where(c *call, s *scope, in Collection) (Collection, error) {
 // project is select().
 func project(c *call, s *scope, in Collection) (Collection, error) {
 	var out Collection
+	inner := s.copy()
 	for i, it := range in {
-		part, err := c.args[0].eval(s.with(it, i))
+		part, err := c.args[0].eval(inner.again(s, it, i))
 		if err != nil {
 			return nil, err
 		}
@@ -310,7 +314,7 @@ func iif(c *call, s *scope, in Collection) (Collection, error) {
 	if len(in) > 1 {
 		return nil, s.fail("iif() takes a single item, not %d", len(in))
 	}
-	inner := s.fork()
+	inner := s.copy()
 	if c.input != nil && len(in) == 1 {
 		inner.this = in
 	}

@@ -13,6 +13,7 @@
 package fhirpath
 
 import (
+	"sync"
 	"time"
 
 	"github.com/kith-care/kith/fhir"
@@ -22,16 +23,17 @@ import (
 type Expr struct {
 	source string
 	root   node
+	scoped bool   // it defines variables, so operands need scopes of their own
 	fast   []path // the expression as plain paths, nil where it is more than that
 }
 
 // Compile reads an expression; the error is Invalid and names the character at fault.
 func Compile(source string) (*Expr, error) {
-	root, err := parse(source)
+	root, scoped, err := parse(source)
 	if err != nil {
 		return nil, err
 	}
-	return &Expr{source: source, root: root, fast: plainPaths(root)}, nil
+	return &Expr{source: source, root: root, scoped: scoped, fast: plainPaths(root)}, nil
 }
 
 // String is the expression as it was written.
@@ -71,7 +73,9 @@ func (e *Expr) Eval(on Item, env *Env) (Collection, error) {
 
 // Test evaluates an expression that should be true, such as an invariant: false also where the result is empty.
 func (e *Expr) Test(on Item, env *Env) (bool, error) {
-	out, err := e.Eval(on, env)
+	s := scopes.Get().(*evaluation)
+	defer scopes.Put(s)
+	out, err := e.root.eval(s.begin(e, on, env))
 	if err != nil {
 		return false, err
 	}
@@ -137,6 +141,7 @@ type scope struct {
 	index int
 	total Collection
 	vars  *binding
+	self  [1]Item // what this is, where it is one item
 }
 
 type binding struct {
@@ -145,27 +150,63 @@ type binding struct {
 	next  *binding
 }
 
-func newScope(e *Expr, on Item, env *Env) *scope {
+// evaluation is a run and its outermost scope. Where nothing of the result is kept, as in Test, it is used again.
+type evaluation struct {
+	run   run
+	scope scope
+}
+
+var scopes = sync.Pool{New: func() any { return new(evaluation) }}
+
+func newScope(e *Expr, on Item, env *Env) *scope { return new(evaluation).begin(e, on, env) }
+
+func (v *evaluation) begin(e *Expr, on Item, env *Env) *scope {
 	if env == nil {
-		env = &Env{}
+		env = noEnv
 	}
 	if env.NoModel {
 		on.typ = nil
 	}
-	return &scope{run: &run{expr: e, env: env, on: on}, this: Collection{on}}
+	v.run = run{expr: e, env: env, on: on}
+	v.scope = scope{run: &v.run}
+	v.scope.focus(on, 0)
+	return &v.scope
 }
+
+var noEnv = &Env{}
 
 // fork is a scope of its own for an operand: what is defined there is not known outside.
 func (s *scope) fork() *scope {
+	if !s.expr.scoped {
+		return s
+	}
+	return s.copy()
+}
+
+func (s *scope) copy() *scope {
 	c := *s
 	return &c
 }
 
 // with is a scope for an expression that is evaluated on one item.
 func (s *scope) with(it Item, index int) *scope {
-	c := *s
-	c.this, c.index = Collection{it}, index
-	return &c
+	c := s.copy()
+	c.focus(it, index)
+	return c
+}
+
+// focus makes it the one item that $this is.
+func (s *scope) focus(it Item, index int) {
+	s.self[0] = it
+	s.this, s.index = s.self[:1:1], index
+}
+
+// again makes a scope that with gave ready for the next item of outer's input. Only what keeps no collection made in it
+// may use one scope for all its items.
+func (s *scope) again(outer *scope, it Item, index int) *scope {
+	s.focus(it, index)
+	s.vars = outer.vars
+	return s
 }
 
 func (s *scope) fail(format string, args ...any) error {

@@ -46,8 +46,13 @@ func resourceType(v fhir.Value) *spec.Type {
 }
 
 // text, integer and the others make computed items.
-func text(s string) Item          { return Item{sys: &value{kind: String, s: s}} }
-func integer(n int64) Item        { return Item{sys: &value{kind: Integer, n: n}} }
+func text(s string) Item { return Item{sys: &value{kind: String, s: s}} }
+func integer(n int64) Item {
+	if n >= 0 && n < int64(len(smallNumbers)) {
+		return Item{sys: &smallNumbers[n]}
+	}
+	return Item{sys: &value{kind: Integer, n: n}}
+}
 func decimal(d fhir.Decimal) Item { return Item{sys: &value{kind: Decimal, d: d}} }
 func computed(v value) Item       { return Item{sys: &v} }
 func one(it Item, ok bool) Collection {
@@ -69,7 +74,26 @@ func boolean(b bool) Item {
 	return falseItem
 }
 
-func truth(b bool) Collection { return Collection{boolean(b)} }
+// smallNumbers are most of what count() and literals give.
+var smallNumbers = func() (all [16]value) {
+	for n := range all {
+		all[n] = value{kind: Integer, n: int64(n)}
+	}
+	return all
+}()
+
+// truth is a collection of one boolean. Collections are never changed once made, so two are enough.
+func truth(b bool) Collection {
+	if b {
+		return trueItems
+	}
+	return falseItems
+}
+
+var (
+	trueItems  = Collection{trueItem}[:1:1]
+	falseItems = Collection{falseItem}[:1:1]
+)
 
 // Value is the element in the resource, absent for a computed value. For a primitive that has only extensions it may
 // be null or absent.

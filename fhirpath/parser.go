@@ -13,22 +13,23 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	scoped bool
 }
 
-func parse(src string) (node, error) {
+// parse reads an expression; scoped says that it defines variables.
+func parse(src string) (n node, scoped bool, err error) {
 	tokens, err := lex(src)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	p := parser{tokens: tokens}
-	n, err := p.expression(0)
-	if err != nil {
-		return nil, err
+	if n, err = p.expression(0); err != nil {
+		return nil, false, err
 	}
 	if t := p.peek(); t.kind != tokEnd {
-		return nil, syntaxError(t.at, "%s is not expected here", t)
+		return nil, false, syntaxError(t.at, "%s is not expected here", t)
 	}
-	return n, nil
+	return n, p.scoped, nil
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -276,6 +277,7 @@ func (p *parser) invocation(input node) (node, error) {
 	if len(args) < f.min || len(args) > f.max {
 		return nil, syntaxError(t.at, "%s() takes %s, not %d", t.text, f.arity(), len(args))
 	}
+	p.scoped = p.scoped || t.text == "defineVariable"
 	return newCall(input, t.text, f, args), nil
 }
 

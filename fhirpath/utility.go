@@ -23,7 +23,7 @@ func trace(c *call, s *scope, in Collection) (Collection, error) {
 		}
 	}
 	if s.env.Trace != nil {
-		s.env.Trace(name, shown)
+		s.env.Trace(name, slices.Clone(shown))
 	}
 	return in, nil
 }
@@ -47,7 +47,7 @@ func defineVariable(c *call, s *scope, in Collection) (Collection, error) {
 	}
 	value := in
 	if len(c.args) > 1 {
-		inner := s.fork()
+		inner := s.copy()
 		inner.this = in
 		if value, err = c.args[1].eval(inner); err != nil {
 			return nil, err
