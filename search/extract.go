@@ -10,15 +10,21 @@ import (
 
 // each calls f with what the path finds in res until f returns false.
 func (e *expression) each(res *fhir.Resource, f func(fhirpath.Item) bool) error {
+	return e.eachOf(fhirpath.At(res.Root(), ""), f)
+}
+
+// eachOf is each on a resource whose type has been looked up already.
+func (e *expression) eachOf(res fhirpath.Item, f func(fhirpath.Item) bool) error {
 	if e == nil {
 		return nil
 	}
-	return e.path.Each(res.Root(), nil, f)
+	return e.path.EachOf(res, nil, f)
 }
 
 // extractor collects the keys of one resource.
 type extractor struct {
-	base  string // our own base URL: absolute references under it are ours
+	base  string        // our own base URL: absolute references under it are ours
+	on    fhirpath.Item // the resource
 	param *Param
 	keys  []Key
 }

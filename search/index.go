@@ -71,12 +71,12 @@ func (ix *Indexer) Index(res *fhir.Resource, id string) (*Index, error) {
 	if !ok {
 		return nil, fhir.Errorf(fhir.Invalid, "there is no resource type %q in FHIR R4", res.Type())
 	}
-	x := extractor{base: ix.Base, keys: make([]Key, 0, 48)}
+	x := extractor{base: ix.Base, keys: make([]Key, 0, 48), on: fhirpath.At(res.Root(), "")}
 	for _, p := range base(t).params {
 		if p.expr == nil || p.Type == "composite" || p.Type == "special" || p.Code == "_id" || p.Code == "_lastUpdated" {
 			continue
 		}
-		if err := x.run(p, res); err != nil {
+		if err := x.run(p); err != nil {
 			return nil, err
 		}
 	}
@@ -94,9 +94,9 @@ func (ix *Indexer) Index(res *fhir.Resource, id string) (*Index, error) {
 	return out, nil
 }
 
-func (x *extractor) run(p *Param, res *fhir.Resource) error {
+func (x *extractor) run(p *Param) error {
 	x.param = p
-	err := p.expr.each(res, func(it fhirpath.Item) bool { x.item(it); return true })
+	err := p.expr.eachOf(x.on, func(it fhirpath.Item) bool { x.item(it); return true })
 	if err != nil {
 		return fhir.Errorf(fhir.Unprocessable, "the search parameter %s cannot be read from the resource: %w", p, err)
 	}
@@ -105,8 +105,8 @@ func (x *extractor) run(p *Param, res *fhir.Resource) error {
 
 // ExtraKeys are the keys of res under one custom parameter, nil where it has none.
 func (ix *Indexer) ExtraKeys(p *Param, res *fhir.Resource) ([]byte, error) {
-	x := extractor{base: ix.Base}
-	if err := x.run(p, res); err != nil {
+	x := extractor{base: ix.Base, on: fhirpath.At(res.Root(), "")}
+	if err := x.run(p); err != nil {
 		return nil, err
 	}
 	var buf []byte
