@@ -15,11 +15,20 @@ type Dialect struct {
 	Blob      string // type of a byte string
 	Bytewise  string // how text is made to compare byte by byte
 	Clustered string // put after a table whose rows live in its primary key
+	// Covering writes that a primary key also holds other columns; nil where all of a row lives in it.
+	Covering func(columns string) string
 	// Any writes a test that column is one of the values of a list argument; Ints and Strings make that argument.
 	Any     func(column string) string
 	Ints    func([]int64) any
 	Strings func([]string) any
 	Lock    string // put after the select that takes the feed
+}
+
+func (d Dialect) covering(columns string) string {
+	if d.Covering == nil {
+		return ""
+	}
+	return d.Covering(columns)
 }
 
 // Table is a table that many rows are inserted into at once.
@@ -56,7 +65,7 @@ CREATE TABLE res (rid {int} PRIMARY KEY, idh {int} NOT NULL, type {int} NOT NULL
 CREATE INDEX res_id ON res (idh, rid);
 CREATE INDEX res_type ON res (type, rid);
 CREATE INDEX res_patient ON res (patient, type, rid) WHERE patient > 0;
-CREATE TABLE hash (h {int} NOT NULL, rid {int} NOT NULL, num DOUBLE PRECISION, PRIMARY KEY (h, rid)){clustered};
+CREATE TABLE hash (h {int} NOT NULL, rid {int} NOT NULL, num DOUBLE PRECISION, PRIMARY KEY (h, rid){covering num}){clustered};
 CREATE TABLE clin (patient {int} NOT NULL, h {int} NOT NULL, date {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (patient, h, date, rid)){clustered};
 CREATE TABLE word (param {int} NOT NULL, text TEXT {bytewise} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (param, text, rid)){clustered};
 CREATE TABLE span (param {int} NOT NULL, lo {int} NOT NULL, hi {int} NOT NULL, rid {int} NOT NULL, PRIMARY KEY (param, lo, hi, rid)){clustered};
@@ -106,7 +115,7 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 func (s *Store) run(ctx context.Context, tx Tx, script string) error {
-	script = strings.NewReplacer("{int}", "BIGINT", "{blob}", s.d.Blob, "{bytewise}", s.d.Bytewise, "{clustered}", s.d.Clustered).Replace(script)
+	script = strings.NewReplacer("{int}", "BIGINT", "{blob}", s.d.Blob, "{bytewise}", s.d.Bytewise, "{clustered}", s.d.Clustered, "{covering num}", s.d.covering("num")).Replace(script)
 	if s.d.Name == "sqlite" {
 		script = strings.ReplaceAll(script, "BIGINT", "INTEGER")
 	}

@@ -70,9 +70,10 @@ func open(ctx context.Context, url string) (*DB, error) {
 func (db *DB) Dialect() store.Dialect {
 	return store.Dialect{
 		Name: "postgres", Blob: "BYTEA", Bytewise: `COLLATE "C"`, Lock: " FOR UPDATE",
-		Any:     func(column string) string { return column + " = ANY(?)" },
-		Ints:    func(v []int64) any { return v },
-		Strings: func(v []string) any { return v },
+		Covering: func(columns string) string { return " INCLUDE (" + columns + ")" },
+		Any:      func(column string) string { return column + " = ANY(?)" },
+		Ints:     func(v []int64) any { return v },
+		Strings:  func(v []string) any { return v },
 	}
 }
 
