@@ -2,7 +2,9 @@ package record
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -28,7 +30,10 @@ type auditJob struct {
 	reply chan error
 }
 
-const syncEvery = 100 * time.Millisecond
+const (
+	syncEvery = 100 * time.Millisecond
+	headEvery = time.Minute // the head goes to the log, which leaves the machine: what it covers cannot be changed unseen
+)
 
 func newAuditor(l *store.Ledger, now func() time.Time) *auditor {
 	a := &auditor{ledger: l, now: now, queue: make(chan auditJob, 256), quit: make(chan struct{})}
@@ -42,6 +47,7 @@ func (a *auditor) run() {
 	tick := time.NewTicker(syncEvery)
 	defer tick.Stop()
 	dirty := false
+	told := time.Now()
 	var failing error
 	for {
 		select {
@@ -73,6 +79,11 @@ func (a *auditor) run() {
 				// Nothing is answered while the ledger cannot be made durable.
 				failing = a.ledger.Sync(context.Background())
 				dirty = false
+			}
+			if time.Since(told) >= headEvery {
+				told = time.Now()
+				chain, n, hash := a.ledger.Head()
+				slog.Info("audit head", "chain", chain, "entries", n, "hash", hex.EncodeToString(hash))
 			}
 		case <-a.quit:
 			if dirty {

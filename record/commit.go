@@ -60,11 +60,16 @@ type Result struct {
 
 // Commit makes all changes or none. Results stand in the order of ops; an error says which op failed (OpError).
 func (d *Door) Commit(ctx context.Context, who access.Actor, ops []Op) ([]Result, error) {
+	return d.commit(ctx, who, ops, nil)
+}
+
+func (d *Door) commit(ctx context.Context, who access.Actor, ops []Op, items []store.BoxItem) ([]Result, error) {
 	for try := 0; ; try++ {
 		c, err := d.prepare(ctx, who, ops)
 		if err != nil {
 			return nil, err
 		}
+		c.items = items
 		results, err := d.commits.submit(ctx, c)
 		if errors.Is(err, errMoved) && try < 20 {
 			continue // somebody changed what this commit had looked up: look again
@@ -101,10 +106,12 @@ var errMoved = errors.New("the record moved")
 
 // commit is a request made ready for its transaction.
 type commit struct {
-	who      access.Actor
-	steps    []step
-	lookups  []lookup
-	versions map[store.Ref]int64 // what prepare patched: these versions must still be current
+	who       access.Actor
+	steps     []step
+	items     []store.BoxItem
+	catalogue *search.Catalogue // by which keys were made
+	lookups   []lookup
+	versions  map[store.Ref]int64 // what prepare patched: these versions must still be current
 }
 
 // step is one operation, made ready.
@@ -126,7 +133,7 @@ type lookup struct {
 }
 
 func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit, error) {
-	c := &commit{who: who, steps: make([]step, len(ops)), versions: map[store.Ref]int64{}}
+	c := &commit{who: who, steps: make([]step, len(ops)), catalogue: d.catalogue.Load(), versions: map[store.Ref]int64{}}
 	var local map[string]string // full URL -> Type/id; nil where no entry has one
 	seen := map[store.Ref]int{}
 	for i := range ops {
@@ -282,7 +289,7 @@ func (d *Door) prepareStep(ctx context.Context, c *commit, s *step, local map[st
 	if err := d.check(res); err != nil {
 		return err
 	}
-	p, err := d.index(s.ref, res)
+	p, err := d.index(c, s.ref, res)
 	s.prepared = p
 	if err == nil && s.same != nil {
 		s.equal = bytes.Equal(p.Body(s.same.Version, s.same.Updated), s.same.Body)
@@ -310,8 +317,8 @@ func (d *Door) lookSame(ctx context.Context, c *commit) error {
 	return err
 }
 
-func (d *Door) index(ref store.Ref, res *fhir.Resource) (*store.Prepared, error) {
-	ix := search.Indexer{Catalogue: d.catalogue.Load(), Base: d.base}
+func (d *Door) index(c *commit, ref store.Ref, res *fhir.Resource) (*store.Prepared, error) {
+	ix := search.Indexer{Catalogue: c.catalogue, Base: d.base}
 	keys, err := ix.Index(res, ref.ID)
 	if err != nil {
 		return nil, err

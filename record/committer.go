@@ -141,6 +141,9 @@ func fatal(err error) error {
 
 // apply checks everything a commit takes for granted, then writes it: nothing is written where a check fails.
 func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Result, []*store.Version, error) {
+	if c.catalogue != k.d.catalogue.Load() {
+		return nil, nil, errMoved // a search parameter has come: the keys must be made again
+	}
 	for _, l := range c.lookups {
 		if err := k.again(ctx, w, l); err != nil {
 			return nil, nil, err
@@ -167,6 +170,11 @@ func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Re
 		}
 		results[i] = r
 		written = append(written, vs...)
+	}
+	for _, it := range c.items {
+		if err := w.Box(ctx, it); err != nil {
+			return nil, nil, fatal(err)
+		}
 	}
 	return results, written, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
@@ -18,6 +19,7 @@ type parameter struct {
 	Number  int64  // of its keys in the store; another definition gets another number
 	Seq     int64  // the change that defines it
 	Done    int64  // resources up to this change have their keys
+	Begun   int64  // when it began, in microseconds
 	Active  bool   // all have, so it can be searched by
 	Problem string // why it cannot be used, "" where it can
 }
@@ -143,7 +145,7 @@ func (d *Door) parameterState(ctx context.Context, key string, seq int64) (param
 	if state.Seq == seq {
 		return state, nil
 	}
-	state = parameter{Number: seq, Seq: seq}
+	state = parameter{Number: seq, Seq: seq, Begun: d.now().UnixMicro()}
 	return state, d.saveParameter(ctx, key, state)
 }
 
@@ -185,7 +187,10 @@ func (d *Door) fill(ctx context.Context, p *search.Param) {
 	}
 }
 
-const fillBatch = 500
+const (
+	fillBatch = 500
+	heard     = 2 * time.Second
+)
 
 func (d *Door) fillSome(ctx context.Context, ix *search.Indexer, p *search.Param, key string, state parameter) (done bool, err error) {
 	rows, err := d.store.Current(ctx, p.Of, state.Done, fillBatch)
@@ -212,7 +217,8 @@ func (d *Door) fillSome(ctx context.Context, ix *search.Indexer, p *search.Param
 		if err != nil {
 			return err
 		}
-		state.Active = len(rows) < fillBatch && state.Done >= last
+		// Other processes hear of the parameter within a second; what they write without its keys until then is filled in.
+		state.Active = len(rows) < fillBatch && state.Done >= last && d.now().UnixMicro()-state.Begun > heard.Microseconds()
 		done = state.Active
 		raw, err := json.Marshal(state)
 		if err != nil {
@@ -220,6 +226,12 @@ func (d *Door) fillSome(ctx context.Context, ix *search.Indexer, p *search.Param
 		}
 		return w.Box(ctx, store.BoxItem{Room: parameterRoom, Kind: parameterKind, Key: key, Value: raw})
 	})
+	if err == nil && !done && len(rows) == 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 	return done, err
 }
 

@@ -241,3 +241,62 @@ func erase(t *testing.T, db string) {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
+
+// A condition that reads bodies must work on a connection that answers one statement at a time: in memory, and inside a
+// PostgreSQL transaction.
+func TestConditionsOnBodies(t *testing.T) {
+	storetest.Each(t, conditionsOnBodies)
+	t.Run("memory", func(t *testing.T) { conditionsOnBodies(t, "sqlite::memory:") })
+}
+
+func conditionsOnBodies(t *testing.T, db string) {
+	d := TestOn(t, db)
+	for i := range 5 {
+		put(t, d, fmt.Sprintf(`{"resourceType":"Observation","id":"o%d","status":"final","code":{"coding":[{"system":"s","code":"c%d","display":"Blood pressure %d"}]},"valueQuantity":{"value":%d}}`, i, i%2, i, i))
+	}
+	for query, want := range map[string]string{
+		"Observation?code:text=blood&_sort=-_lastUpdated": "o4 o3 o2 o1 o0",
+		"Observation?code-value-quantity=s|c0$gt1":        "o2 o4",
+	} {
+		if got := ids(t, d, strings.ReplaceAll(query, "$", "%24")); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	_, err := d.Commit(t.Context(), tester, []Op{{Method: Create, Type: "Observation", IfNoneExist: "code:text=Blood%20pressure%203",
+		Resource: res(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"}}`)}})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBoxAndRecordTogether(t *testing.T) { storetest.Each(t, boxAndRecordTogether) }
+
+func boxAndRecordTogether(t *testing.T, db string) {
+	d := TestOn(t, db)
+	box := d.Box("match")
+	patient := Op{Method: Update, Type: "Patient", ID: "p", Resource: res(t, `{"resourceType":"Patient","id":"p"}`)}
+	bad := patient
+	bad.IfMatch = 7
+	if _, err := box.Commit(t.Context(), tester, []Op{bad}, BoxItem{"link", "a", []byte("1")}); fhir.KindOf(err) != fhir.Precondition {
+		t.Errorf("%v", err)
+	}
+	if v, err := box.Get(t.Context(), "link", "a"); v != nil || err != nil {
+		t.Errorf("a failed commit left %q, %v", v, err)
+	}
+	if _, err := box.Commit(t.Context(), tester, []Op{patient}, BoxItem{"link", "a", []byte("1")}, BoxItem{"link", "b", []byte{}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Box("other").Commit(t.Context(), tester, nil, BoxItem{"link", "a", []byte("2")}); err != nil {
+		t.Fatal(err)
+	}
+	items, err := box.List(t.Context(), "link", "", 10)
+	if err != nil || len(items) != 2 || string(items[0].Value) != "1" || items[1].Key != "b" {
+		t.Errorf("%v, %v", items, err)
+	}
+	if _, err := box.Commit(t.Context(), tester, nil, BoxItem{"link", "a", nil}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := box.Get(t.Context(), "link", "a"); v != nil || err != nil {
+		t.Errorf("%q is still there, %v", v, err)
+	}
+}

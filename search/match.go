@@ -327,3 +327,27 @@ func (v *Value) meetsURI(uri, modifier string) bool {
 	}
 	return uri == v.Code
 }
+
+// NeedsRest reports whether matching or sorting looks at more of a row than its keys.
+func (q *Query) NeedsRest() bool {
+	for i := range q.Where {
+		if q.Where[i].needsRest() {
+			return true
+		}
+	}
+	for _, s := range q.Sort {
+		if s.Param.Custom != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cond) needsRest() bool {
+	for i := range c.Kids {
+		if c.Kids[i].needsRest() {
+			return true
+		}
+	}
+	return c.Param != nil && (c.Param.Custom != 0 || c.Param.Type == "composite" || c.Param.Type == "special" || c.Modifier == "text" || c.Modifier == "of-type")
+}

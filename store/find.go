@@ -105,6 +105,17 @@ var errEnough = errors.New("enough")
 // answer errEnough.
 func (f *finder) fetch(ctx context.Context, limit int, body bool, use func(*candidate) error) (int, error) {
 	st := f.s.candidates(f.p, f.parts, f.seq, f.after, limit, body)
+	// A condition that asks the database for more of a row must wait until this statement has ended: a connection
+	// answers one statement at a time.
+	var later []*candidate
+	match := use
+	if f.p.Query.NeedsRest() {
+		use = func(c *candidate) error {
+			kept := *c
+			later = append(later, &kept)
+			return nil
+		}
+	}
 	n := 0
 	seq := f.seq
 	var lastRid, lastDate int64
@@ -136,6 +147,11 @@ func (f *finder) fetch(ctx context.Context, limit int, body bool, use func(*cand
 		f.seq = seq
 		f.after = &search.Page{Seq: seq, Rid: lastRid, Sort: placeBytes(lastDate)}
 	}
+	for _, c := range later {
+		if err == nil {
+			err = match(c)
+		}
+	}
 	if err == errEnough {
 		err = nil
 	}
@@ -159,7 +175,7 @@ func (f *finder) streamed(ctx context.Context) error {
 	limit := want
 	switch {
 	case f.p.Exact:
-	case inside:
+	case inside && !f.p.Query.NeedsRest():
 		limit = chunkLimit
 	default:
 		limit = want * 3
