@@ -89,12 +89,19 @@ func Size(paths []string) (int64, error) {
 	return total, nil
 }
 
-// item is a part of a file that is committed by itself.
+// item is a part of a file that is handled by itself: a whole file, or some lines of one.
 type item struct {
 	file  string
 	entry int // of a line; -1 for a whole file
 	data  []byte
+	more  []item // lines that are committed together with this one where they can
 }
+
+// Lines are committed by so many, or so many bytes, at a time: one commit for each would wait for the disk too often.
+const (
+	linesTogether = 100
+	bytesTogether = 1 << 20
+)
 
 // Run imports all files below the paths. The error is of what ends the import; what is wrong with single items is told
 // to Bad and counted.
@@ -252,25 +259,39 @@ func (r *run) content(ctx context.Context, name string, in *bufio.Reader) error 
 	if len(data) > MaxItem {
 		return fmt.Errorf("the file is larger than %d MiB", MaxItem>>20)
 	}
-	return r.send(ctx, item{name, -1, data})
+	return r.send(ctx, item{file: name, entry: -1, data: data})
 }
 
 func (r *run) lines(ctx context.Context, name string, in *bufio.Reader) error {
+	var group []item
+	size := 0
+	flush := func() error {
+		if len(group) == 0 {
+			return nil
+		}
+		it := group[0]
+		it.more = group[1:]
+		group, size = nil, 0
+		return r.send(ctx, it)
+	}
 	for n := 0; ; n++ {
 		line, err := in.ReadBytes('\n')
+		if err != nil && err != io.EOF {
+			return errors.Join(flush(), fmt.Errorf("the file cannot be read further: %w", err)) // the line is not whole
+		}
 		if len(line) > MaxItem {
-			return fmt.Errorf("line %d is larger than %d MiB", n+1, MaxItem>>20)
+			return errors.Join(flush(), fmt.Errorf("line %d is larger than %d MiB", n+1, MaxItem>>20))
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if err := r.send(ctx, item{name, n, line}); err != nil {
+			group, size = append(group, item{file: name, entry: n, data: line}), size+len(line)
+		}
+		if err == io.EOF || len(group) == linesTogether || size > bytesTogether {
+			if err := flush(); err != nil {
 				return err
 			}
 		}
 		if err == io.EOF {
 			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("the file cannot be read further: %w", err)
 		}
 	}
 }
@@ -289,23 +310,46 @@ func (r *run) item(ctx context.Context, it item) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	data := it.data
-	if trimmed := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(trimmed) > 0 && trimmed[0] == '<' {
-		var err error
-		if data, err = fhirxml.ToJSON(data); err != nil {
-			r.bad(it.file, it.entry, err)
+	var ops []record.Op
+	var from []item // of each op
+	for _, one := range append([]item{it}, it.more...) {
+		res, err := parse(one.data)
+		if err != nil {
+			r.bad(one.file, one.entry, err)
+			continue
+		}
+		if res.Type() == "Bundle" && isCarrier(res) {
+			if err := r.bundle(ctx, one, res); err != nil {
+				return err
+			}
+			continue
+		}
+		ops, from = append(ops, r.single(res)), append(from, one)
+	}
+	if len(ops) > 1 {
+		results, err := r.Door.Commit(ctx, r.Who, ops)
+		if err == nil {
+			r.count(results)
 			return nil
 		}
 	}
-	res, err := fhir.Parse(data)
-	if err != nil {
-		r.bad(it.file, it.entry, err)
-		return nil
+	// Together they could not be stored: one of them is at fault, and the others must not suffer for it.
+	for i, op := range ops {
+		if err := r.commit(ctx, from[i], []record.Op{op}, nil); err != nil {
+			return err
+		}
 	}
-	if res.Type() == "Bundle" && isCarrier(res) {
-		return r.bundle(ctx, it, res)
+	return nil
+}
+
+func parse(data []byte) (*fhir.Resource, error) {
+	if trimmed := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(trimmed) > 0 && trimmed[0] == '<' {
+		var err error
+		if data, err = fhirxml.ToJSON(data); err != nil {
+			return nil, err
+		}
 	}
-	return r.commit(ctx, it, []record.Op{r.single(res)}, nil)
+	return fhir.Parse(data)
 }
 
 // isCarrier reports whether a bundle carries resources to be stored one by one; documents and messages are stored as
@@ -345,7 +389,7 @@ func (r *run) bundle(ctx context.Context, it item, bundle *fhir.Resource) error 
 			continue
 		}
 		if !atomic {
-			if err := r.commit(ctx, item{it.file, i, nil}, []record.Op{op}, nil); err != nil {
+			if err := r.commit(ctx, item{file: it.file, entry: i}, []record.Op{op}, nil); err != nil {
 				return err
 			}
 			continue
@@ -405,6 +449,11 @@ func (r *run) commit(ctx context.Context, it item, ops []record.Op, of []int) er
 		r.bad(it.file, entry, err)
 		return nil
 	}
+	r.count(results)
+	return nil
+}
+
+func (r *run) count(results []record.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, res := range results {
@@ -414,5 +463,4 @@ func (r *run) commit(ctx context.Context, it item, ops []record.Op, of []int) er
 			r.sum.Stored[res.Type]++
 		}
 	}
-	return nil
 }
