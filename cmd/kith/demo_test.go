@@ -5,9 +5,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kith-care/kith/record"
 )
 
 // A newcomer's first minutes: the town fills while it is served, is found again by the next start, and is never mixed
@@ -38,6 +41,23 @@ func TestDemoFillsOnceAndIsFoundAgain(t *testing.T) {
 		t.Errorf("the second start wrote the people again: %.300s", patient)
 	}
 	second.end()
+
+	// Served by hand, without the demonstration around it, it still says so.
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	ready := make(chan struct{})
+	plain := serving{addr: address, db: "sqlite:" + filepath.Join(dir, "kith.db"), auth: "off"}
+	go func() {
+		ended <- plain.run(ctx, io.Discard, func(context.Context, *record.Door) { close(ready) })
+	}()
+	<-ready
+	if page := fetch(t, "http://"+address+"/person/"+id); !strings.Contains(page, "Nobody in this record is real.") {
+		t.Error("the town, served as any record, does not say that nobody is real")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 
 	other := demo{addr: address, data: dir, want: townOf{Seed: 2, People: 40}, stdout: io.Discard, stderr: io.Discard}
 	if err := other.run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds town 1 with 40 people, not town 2") {

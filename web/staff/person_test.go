@@ -3,6 +3,7 @@ package staff
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -318,6 +319,28 @@ func TestTwoPeopleOfOneNameCanBeToldApart(t *testing.T) {
 			if !strings.Contains(line, want) {
 				t.Errorf("the row of %s does not say %q: %s", row[0], want, line)
 			}
+		}
+	}
+}
+
+func BenchmarkPersonPage(b *testing.B) {
+	h := place(b, 60)
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/person/t1-48", nil))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+}
+
+func BenchmarkFindPeople(b *testing.B) {
+	h := place(b, 60)
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/?name=brindley", nil))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
 		}
 	}
 }

@@ -23,9 +23,11 @@ type searchView struct {
 	Name   field
 	Born   field
 	Number field
-	Errors []field // fields in error, in the order they stand
-	Asked  bool    // whether anything was asked
-	All    bool    // whether everybody is listed because nothing was asked, as the demonstration does
+	Sort   string   // a key of orders
+	Heads  []column // the columns people may be sorted by
+	Errors []field  // fields in error, in the order they stand
+	Asked  bool     // whether anything was asked
+	All    bool     // whether everybody is listed because nothing was asked, as the demonstration does
 	People []personRow
 	Count  string
 	Newer  string // address of the first page, "" on it
@@ -34,6 +36,15 @@ type searchView struct {
 
 // field is one field of the form with what was typed in it.
 type field struct{ ID, Value, Error string }
+
+// column is the head of one that can be sorted by.
+type column struct{ Text, Address, Sorted string }
+
+// orders are what the list can be sorted by, as the address and as FHIR says it. The first is how it comes.
+var orders = []struct{ key, heading, sort, reverse string }{
+	{"name", "Name", "family,given", "-family,-given"},
+	{"born", "Born", "birthdate", "-birthdate"},
+}
 
 // personRow is one line of the results: enough to tell two people of the same name apart.
 type personRow struct {
@@ -48,6 +59,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) {
 		Name:   field{ID: "name", Value: strings.TrimSpace(typed.Get("name"))},
 		Born:   field{ID: "born", Value: strings.TrimSpace(typed.Get("born"))},
 		Number: field{ID: "nhs", Value: strings.TrimSpace(typed.Get("nhs"))},
+		Sort:   typed.Get("sort"),
 	}
 	query, asked := view.query()
 	view.Asked = asked
@@ -77,14 +89,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) {
 
 // query turns what was typed into a FHIR search; what cannot be understood becomes an error beside its field.
 func (v *searchView) query() (query string, asked bool) {
-	q := url.Values{"_count": {number(peopleAPage)}, "_sort": {"family,given"}, "_total": {"accurate"}}
-	if v.Number.Value != "" {
-		digits, err := kit.NHSNumberDigits(v.Number.Value)
-		if err != nil {
-			v.wrong(&v.Number, err)
-		}
-		q.Set("identifier", "https://fhir.nhs.uk/Id/nhs-number|"+digits)
-	}
+	q := url.Values{"_count": {number(peopleAPage)}, "_sort": {v.sort()}, "_total": {"accurate"}}
 	if v.Born.Value != "" {
 		day, err := typedDate(v.Born.Value)
 		if err != nil {
@@ -92,10 +97,37 @@ func (v *searchView) query() (query string, asked bool) {
 		}
 		q.Set("birthdate", day)
 	}
+	if v.Number.Value != "" {
+		digits, err := kit.NHSNumberDigits(v.Number.Value)
+		if err != nil {
+			v.wrong(&v.Number, err)
+		}
+		q.Set("identifier", "https://fhir.nhs.uk/Id/nhs-number|"+digits)
+	}
 	for word := range strings.FieldsFuncSeq(v.Name.Value, func(c rune) bool { return c == ' ' || c == ',' }) {
 		q.Add("name", escape(word))
 	}
 	return "Patient?" + q.Encode(), v.Name.Value+v.Born.Value+v.Number.Value != ""
+}
+
+// sort returns the order in FHIR's words, and fills in the heads that change it.
+func (v *searchView) sort() (by string) {
+	by = orders[0].sort
+	chosen, down := strings.CutPrefix(v.Sort, "-")
+	now := *v
+	for i, o := range orders {
+		head := column{Text: o.heading, Sorted: "none"}
+		now.Sort = o.key
+		switch {
+		case chosen == o.key && down:
+			by, head.Sorted = o.reverse, "descending"
+		case chosen == o.key || chosen == "" && i == 0:
+			by, head.Sorted, now.Sort = o.sort, "ascending", "-"+o.key
+		}
+		head.Address = now.address("")
+		v.Heads = append(v.Heads, head)
+	}
+	return by
 }
 
 func (v *searchView) wrong(f *field, err error) {
@@ -159,7 +191,7 @@ func rowOf(r *fhir.Resource, now time.Time) personRow {
 // address is the page's own, with everything that was typed in it and where the list goes on.
 func (v *searchView) address(after string) string {
 	q := url.Values{}
-	for _, f := range []field{v.Name, v.Born, v.Number, {ID: "after", Value: after}} {
+	for _, f := range []field{v.Name, v.Born, v.Number, {ID: "sort", Value: v.Sort}, {ID: "after", Value: after}} {
 		if f.Value != "" {
 			q.Set(f.ID, f.Value)
 		}

@@ -1,8 +1,10 @@
 package staff
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSearchPage(t *testing.T) {
@@ -77,6 +79,30 @@ func TestPeopleArePagedWithTheSearchInTheAddress(t *testing.T) {
 	}
 	if status, body, _ := get(t, h, "/?name=b&after=nonsense"); status != 400 && status != 410 || strings.Contains(body, "/person/") {
 		t.Errorf("a place in the list that never was: %d", status)
+	}
+}
+
+func TestPeopleAreSortedAsTheAddressSays(t *testing.T) {
+	h := place(t, 60)
+	order := func(path string) (born []string) {
+		_, body, _ := get(t, h, path)
+		for _, row := range strings.Split(body, `<td data-label="Born" class="kith-nowrap">`)[1:] {
+			day, _ := time.Parse("02-Jan-2006", row[:11])
+			born = append(born, day.Format("2006-01-02"))
+		}
+		return born
+	}
+	if up := order("/?sort=born"); len(up) != peopleAPage || !slices.IsSorted(up) {
+		t.Errorf("oldest first: %v", up)
+	}
+	if down := order("/?sort=-born"); !slices.IsSortedFunc(down, func(a, b string) int { return strings.Compare(b, a) }) {
+		t.Errorf("youngest first: %v", down)
+	}
+	_, body, _ := get(t, h, "/?name=b&sort=born")
+	for _, want := range []string{`aria-sort="ascending"><a href="/?name=b&amp;sort=-born">Born`, `aria-sort="none"><a href="/?name=b&amp;sort=name">Name`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the heads do not hold %s", want)
+		}
 	}
 }
 

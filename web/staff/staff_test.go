@@ -27,7 +27,7 @@ var (
 )
 
 // place serves a record with the first people of Merrowby in it and whatever else is given.
-func place(t *testing.T, people int, more ...string) http.Handler {
+func place(t testing.TB, people int, more ...string) http.Handler {
 	t.Helper()
 	door, err := record.Open(context.Background(), record.Options{DB: "sqlite::memory:", Policy: access.Everyone{}, Now: func() time.Time { return today }})
 	if err != nil {
@@ -47,7 +47,7 @@ func place(t *testing.T, people int, more ...string) http.Handler {
 	return site.Handler()
 }
 
-func put(t *testing.T, door *record.Door, bundle []byte) {
+func put(t testing.TB, door *record.Door, bundle []byte) {
 	t.Helper()
 	b, err := fhir.Parse(bundle)
 	if err != nil {
@@ -63,7 +63,7 @@ func put(t *testing.T, door *record.Door, bundle []byte) {
 	}
 }
 
-func must(t *testing.T) func([]byte, error) []byte {
+func must(t testing.TB) func([]byte, error) []byte {
 	return func(b []byte, err error) []byte {
 		t.Helper()
 		if err != nil {
