@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -111,7 +110,7 @@ func (q *request) transaction(entries []entry) error {
 		if answers[e.index] != nil {
 			continue
 		}
-		status, body, _ := q.inner(e)
+		status, body := q.inner(e)
 		if status >= 400 {
 			return &record.OpError{Index: e.index, Err: &statusError{status, fhir.Errorf(fhir.Invalid, "%s %s failed", e.method, e.url)}}
 		}
@@ -227,7 +226,7 @@ func (q *request) batch(entries []entry) error {
 	answers := make([][]byte, len(entries))
 	for _, e := range entries {
 		if order[e.method] == 4 || strings.Contains(e.url, "$") {
-			status, body, _ := q.inner(e)
+			status, body := q.inner(e)
 			if status >= 400 {
 				answers[e.index] = failedAnswer(status, body)
 			} else {
@@ -261,7 +260,7 @@ func failedAnswer(status int, outcome []byte) []byte {
 }
 
 // inner answers a reading entry as a request of its own would be.
-func (q *request) inner(e entry) (int, []byte, error) {
+func (q *request) inner(e entry) (int, []byte) {
 	path, query, _ := strings.Cut(strings.TrimPrefix(e.url, q.Base+"/"), "?")
 	var body []byte
 	if e.res != nil {
@@ -274,13 +273,25 @@ func (q *request) inner(e entry) (int, []byte, error) {
 		r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, int64(len(body))
 	}
 	r.Header.Set("If-None-Match", e.none)
-	w := httptest.NewRecorder()
+	w := &recorder{status: http.StatusOK, header: http.Header{}}
 	in := &request{Server: q.Server, w: w, r: r, who: q.who, query: query}
 	if err := in.serve(); err != nil {
 		in.fail(err)
 	}
-	return w.Code, w.Body.Bytes(), nil
+	return w.status, w.body.Bytes()
 }
+
+// recorder keeps an answer instead of sending it.
+type recorder struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (w *recorder) Header() http.Header         { return w.header }
+func (w *recorder) WriteHeader(status int)      { w.status = status }
+func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
+
 
 type readCloser struct{ *bytes.Reader }
 
