@@ -292,7 +292,6 @@ func (w *recorder) Header() http.Header         { return w.header }
 func (w *recorder) WriteHeader(status int)      { w.status = status }
 func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-
 type readCloser struct{ *bytes.Reader }
 
 func (readCloser) Close() error { return nil }

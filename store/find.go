@@ -66,8 +66,12 @@ func (s *Store) search(ctx context.Context, q Queryer, p *search.Plan, seq int64
 	switch {
 	case f.out.Next == nil && query.Page == nil:
 		f.out.Total = int64(len(f.out.Rows))
-	case query.Total == "accurate" || query.Total == "estimate":
+	case query.Total == "none":
+	case query.Total != "" || p.Counted != 0 && query.Page == nil:
 		all := finder{s: s, q: q, p: p, parts: parts, seq: f.seq}
+		if p.Counted != 0 && query.Page == nil {
+			all.seq = 0 // the counter knows, and it knows of now
+		}
 		if err := all.count(ctx); err != nil {
 			return nil, err
 		}
