@@ -27,7 +27,7 @@ check: setup ## what needs no database: formatting, vet, staticcheck, rooms, doc
 
 bench: ## the figures of docs/performance.md: Go benchmarks, then a load run on SQLite and on PostgreSQL
 	scripts/setup all
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	scripts/postgres $(GO) test -run '^$$' -bench . -benchmem ./...
 	scripts/bench
 
 build: ## make bin/kith

@@ -9,7 +9,7 @@ const asked = JSON.parse(process.argv[2]);
 const browser = await chromium.launch({
   executablePath: asked.chromium,
   headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 
 function say(name, fault = "", note = "") {
