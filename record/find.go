@@ -75,7 +75,10 @@ func (d *Door) answer(ctx context.Context, who access.Actor, q *search.Query, ty
 			return nil, d.audit.refused(ctx, who, access.Search, query, err)
 		}
 	}
-	page.Self = typ + "?" + q.Used.Encode()
+	page.Self = typ
+	if used := q.Used.Encode(); used != "" {
+		page.Self += "?" + used
+	}
 	if page.Next != "" {
 		page.Next = withPage(typ, q.Used, page.Next)
 	}
