@@ -74,9 +74,23 @@ func (d *Door) Count(ctx context.Context, typ string) (int64, error) {
 // practitioners and other shared resources that they refer to. https://hl7.org/fhir/R4/patient-operation-everything.html
 type Everything struct {
 	Types []string // "" for all
-	Since time.Time
+	Since time.Time // only what was written since
+	Start time.Time // only care at or after this; what bears no date is always there
+	End   time.Time // only care before this; zero for no end
 	Count int
 	Page  string
+}
+
+// shows reports whether a row is among those asked for.
+func (e *Everything) shows(v *store.Version) bool {
+	if !e.Since.IsZero() && v.Updated < e.Since.UnixMicro() {
+		return false
+	}
+	if e.Start.IsZero() && e.End.IsZero() || v.Type == patientType {
+		return true
+	}
+	lo, hi, dated := search.When(v.Type, v.Keys)
+	return !dated || (e.Start.IsZero() || hi > e.Start.UnixMicro()) && (e.End.IsZero() || lo < e.End.UnixMicro())
 }
 
 // Everything reads all there is about a patient.
@@ -135,13 +149,13 @@ func (d *Door) Everything(ctx context.Context, who access.Actor, patient string,
 	}
 	shown := rows[:0:0]
 	for _, v := range rows {
-		if !e.Since.IsZero() && v.Updated < e.Since.UnixMicro() {
+		if !e.shows(v) {
 			continue
 		}
 		shown = append(shown, v)
 		page.Matches = append(page.Matches, *stored(v))
 	}
-	if !e.Since.IsZero() {
+	if len(shown) < len(rows) {
 		page.Total = Unknown
 	}
 	return page, d.audit.disclosed(ctx, who, access.Read, what, shown...)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
@@ -298,5 +299,27 @@ func boxAndRecordTogether(t *testing.T, db string) {
 	}
 	if v, err := box.Get(t.Context(), "link", "a"); v != nil || err != nil {
 		t.Errorf("%q is still there, %v", v, err)
+	}
+}
+
+func TestEverythingBetweenDates(t *testing.T) { storetest.Each(t, everythingBetweenDates) }
+
+func everythingBetweenDates(t *testing.T, db string) {
+	d := TestOn(t, db)
+	put(t, d, `{"resourceType":"Patient","id":"p","birthDate":"1950-01-01"}`)
+	for _, year := range []string{"2018", "2019", "2020", "2021"} {
+		put(t, d, `{"resourceType":"Observation","id":"o`+year+`","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p"},"effectiveDateTime":"`+year+`-06-01"}`)
+	}
+	put(t, d, `{"resourceType":"Observation","id":"undated","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p"}}`)
+	page, err := d.Everything(t.Context(), tester, "p", Everything{Start: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range page.Matches {
+		got = append(got, m.ID)
+	}
+	if want := "p o2019 o2020 undated"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
 	}
 }

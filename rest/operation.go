@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
@@ -59,9 +60,15 @@ func (q *request) operation(method, typ, id, name string) error {
 
 func (q *request) everything(id string) error {
 	e := record.Everything{Page: q.param("_page")}
-	for _, name := range [...]string{"start", "end"} {
-		if q.param(name) != "" {
-			return fhir.Errorf(fhir.Unsupported, "$everything is served by _since, _type and _count: %s is not", name)
+	for name, into := range map[string]*time.Time{"start": &e.Start, "end": &e.End} {
+		if s := q.param(name); s != "" {
+			day, err := fhir.ParseDateTime(s)
+			if err != nil {
+				return fhir.Errorf(fhir.Invalid, "%s=%s is not valid: it takes a date", name, s)
+			}
+			if *into = day.Low(); name == "end" {
+				*into = day.High()
+			}
 		}
 	}
 	if types := q.param("_type"); types != "" {
@@ -85,7 +92,7 @@ func (q *request) everything(id string) error {
 	self := "Patient/" + id + "/$everything"
 	if p.Next != "" {
 		v := url.Values{"_page": {p.Next}}
-		for _, name := range [...]string{"_type", "_since", "_count"} {
+		for _, name := range [...]string{"_type", "_since", "start", "end", "_count"} {
 			if s := q.param(name); s != "" {
 				v.Set(name, s)
 			}

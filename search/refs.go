@@ -20,6 +20,20 @@ func Refs(t spec.TypeID, keys []byte, p *Param, target spec.TypeID, f func(spec.
 	}
 }
 
+// When is the time that a row is about, by its type's main date: half-open, in microseconds. False where it has none.
+func When(t spec.TypeID, keys []byte) (lo, hi int64, ok bool) {
+	main := mainOf(t).date
+	Each(keys, func(k *Key) {
+		if main != 0 && k.Param == main && k.Kind == DateKey {
+			if !ok {
+				lo, hi = k.Lo, k.Hi
+			}
+			lo, hi, ok = min(lo, k.Lo), max(hi, k.Hi), true
+		}
+	})
+	return lo, hi, ok
+}
+
 // Each calls f for each key of a row. The slices of a key are good until f returns.
 func Each(keys []byte, f func(*Key)) {
 	r := keyReader{buf: keys}
