@@ -73,7 +73,7 @@ func (d *Door) Count(ctx context.Context, typ string) (int64, error) {
 // Everything are the resources of a patient's compartment in pages, and with the last page the organisations,
 // practitioners and other shared resources that they refer to. https://hl7.org/fhir/R4/patient-operation-everything.html
 type Everything struct {
-	Types []string // "" for all
+	Types []string  // "" for all
 	Since time.Time // only what was written since
 	Start time.Time // only care at or after this; what bears no date is always there
 	End   time.Time // only care before this; zero for no end
