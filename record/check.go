@@ -48,28 +48,26 @@ func (d *Door) Validate(ctx context.Context, res *fhir.Resource) ([]validate.Iss
 // library finds terminology resources in the record by their canonical URL.
 type library struct{ d *Door }
 
-// Canonical is the newest CodeSystem, ValueSet or ConceptMap with that URL, nil where there is none. Terminology is
-// about nobody, so reading it needs no decision and leaves no entry.
-func (l library) Canonical(ctx context.Context, url string) (*fhir.Resource, error) {
+// Canonical is the newest resource of a type with that URL, nil where there is none. Terminology is about nobody, so
+// reading it needs no decision and leaves no entry.
+func (l library) Canonical(ctx context.Context, typ, url string) (*fhir.Resource, error) {
 	url, version, _ := strings.Cut(url, "|")
-	for _, typ := range [...]string{"ValueSet", "CodeSystem", "ConceptMap"} {
-		q, err := l.d.parser(false).Parse(typ, "url="+neturl.QueryEscape(strings.ReplaceAll(url, ",", `\,`)))
+	q, err := l.d.parser(false).Parse(typ, "url="+neturl.QueryEscape(strings.ReplaceAll(url, ",", `\,`)))
+	if err != nil {
+		return nil, err
+	}
+	q.Count = 100
+	found, err := l.d.store.Search(ctx, q.Plan())
+	if err != nil {
+		return nil, err
+	}
+	for i := len(found.Rows) - 1; i >= 0; i-- {
+		res, err := fhir.Parse(found.Rows[i].Body)
 		if err != nil {
 			return nil, err
 		}
-		q.Count = 100
-		found, err := l.d.store.Search(ctx, q.Plan())
-		if err != nil {
-			return nil, err
-		}
-		for i := len(found.Rows) - 1; i >= 0; i-- {
-			res, err := fhir.Parse(found.Rows[i].Body)
-			if err != nil {
-				return nil, err
-			}
-			if version == "" || res.Root().Get("version").Is(version) {
-				return res, nil
-			}
+		if version == "" || res.Root().Get("version").Is(version) {
+			return res, nil
 		}
 	}
 	return nil, nil
@@ -110,7 +108,11 @@ func (d *Door) concepts(ctx context.Context, t *terms.Terms, c *search.Cond, v s
 		all, err := related(ctx, v.System, v.Code)
 		return all, unknownTerms(c, err)
 	}
-	e, err := t.Expand(ctx, v.Code)
+	url, err := d.valueSet(ctx, c, v.Code)
+	if err != nil {
+		return nil, err
+	}
+	e, err := t.Expand(ctx, url)
 	if err != nil {
 		return nil, unknownTerms(c, err)
 	}
@@ -118,6 +120,37 @@ func (d *Door) concepts(ctx context.Context, t *terms.Terms, c *search.Cond, v s
 		return nil, fhir.Errorf(fhir.Unsupported, "%s: the value set leans on %s, which is not known here, so the search cannot be answered exactly", c.Source, e.Missing[0])
 	}
 	return e.Concepts, nil
+}
+
+// valueSet is the canonical URL of a value set that may be named by its place in this record, ValueSet/id.
+func (d *Door) valueSet(ctx context.Context, c *search.Cond, name string) (string, error) {
+	id, ours := strings.CutPrefix(strings.TrimPrefix(name, d.base+"/"), "ValueSet/")
+	if !ours {
+		return name, nil
+	}
+	ref, err := refOf("ValueSet", id)
+	if err != nil {
+		return "", err
+	}
+	found, err := d.store.Many(ctx, []store.Ref{ref}, 0)
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", fhir.Errorf(fhir.Unsupported, "%s: there is no %s here", c.Source, ref)
+	}
+	res, err := fhir.Parse(found[0].Body)
+	if err != nil {
+		return "", err
+	}
+	url := res.Root().Get("url").Text()
+	if url == "" {
+		return "", fhir.Errorf(fhir.Unsupported, "%s: %s has no url, by which value sets are known", c.Source, ref)
+	}
+	if version := res.Root().Get("version").Text(); version != "" {
+		url += "|" + version
+	}
+	return url, nil
 }
 
 // unknownTerms says that a search cannot be answered exactly where its terminology is not known.

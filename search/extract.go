@@ -33,9 +33,13 @@ type extractor struct {
 // gives no key, as the specification says. https://hl7.org/fhir/R4/search.html#ptypes
 func (x *extractor) item(it fhirpath.Item) {
 	typ, v := it.ModelType(), it.Value()
+	if it.Computed() {
+		x.computed(it)
+		return
+	}
 	switch x.param.Type {
 	case "token":
-		x.token(typ, v, it)
+		x.token(typ, v)
 	case "string":
 		x.text(typ, v)
 	case "reference":
@@ -58,6 +62,27 @@ func (x *extractor) item(it fhirpath.Item) {
 		x.quantity(typ, v)
 	case "uri":
 		x.code(URIKey, v)
+	}
+}
+
+// computed adds the key of a value that stands nowhere in the resource, such as that of an exists().
+func (x *extractor) computed(it fhirpath.Item) {
+	code := []byte(it.Text())
+	switch x.param.Type {
+	case "token":
+		x.add(Key{Kind: TokenKey, Code: code})
+	case "string":
+		x.add(Key{Kind: StringKey, Code: code})
+	case "number":
+		if _, ok := it.Decimal(); ok {
+			x.add(Key{Kind: NumberKey, Code: code})
+		}
+	case "date":
+		if d, ok := it.Moment(); ok {
+			x.add(Key{Kind: DateKey, Lo: micros(d.Low()), Hi: micros(d.High())})
+		}
+	case "uri":
+		x.add(Key{Kind: URIKey, Code: code})
 	}
 }
 
@@ -90,7 +115,7 @@ func textBytes(v fhir.Value) []byte {
 	return nil
 }
 
-func (x *extractor) token(typ string, v fhir.Value, it fhirpath.Item) {
+func (x *extractor) token(typ string, v fhir.Value) {
 	switch typ {
 	case "CodeableConcept":
 		for c := range v.Get("coding").Items() {
@@ -102,18 +127,8 @@ func (x *extractor) token(typ string, v fhir.Value, it fhirpath.Item) {
 		x.coding(v.Get("system"), v.Get("value"))
 	case "ContactPoint":
 		x.coding(fhir.Value{}, v.Get("value"))
-	case "boolean", "Boolean":
-		if b, ok := it.Bool(); ok {
-			code := "false"
-			if b {
-				code = "true"
-			}
-			x.add(Key{Kind: TokenKey, Code: []byte(code)})
-		}
 	default:
-		if v.Kind() == fhir.String || v.Kind() == fhir.Number {
-			x.code(TokenKey, v)
-		}
+		x.code(TokenKey, v)
 	}
 }
 

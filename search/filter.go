@@ -137,10 +137,34 @@ func (f *filterParser) comparison() (Cond, error) {
 		return Cond{}, err
 	}
 	c, err := f.p.cond(f.types, name, value, 0)
+	if err == nil && !c.compare(op) && (op == "sw" || op == "ew" || op == "po") {
+		err = fhir.Errorf(fhir.Invalid, "_filter: the operator %q cannot compare %s", op, path)
+	}
 	if negate {
 		c = Cond{Op: Not, Kids: []Cond{c}, Source: c.Source}
 	}
 	return c, err
+}
+
+// compare makes the last condition of a chain compare as an operator says that search parameters do not have, and reports
+// whether it can. In a filter, texts are equal as a whole, whatever their case.
+func (c *Cond) compare(op string) bool {
+	able := len(c.Kids) > 0
+	for i := range c.Kids {
+		able = c.Kids[i].compare(op) && able
+	}
+	switch {
+	case c.Chain != nil:
+		return c.Chain.Cond.compare(op)
+	case c.Param == nil || c.Modifier != "":
+		return able
+	case c.Param.Type == "string" && op != "po", c.Param.Type == "date" && op == "po":
+		for i := range c.Values {
+			c.Values[i].Prefix = op
+		}
+		return true
+	}
+	return false
 }
 
 func (f *filterParser) value() (string, error) {
@@ -183,21 +207,19 @@ func comparisonOf(path, op, value, typ string, chained bool) (name, val string, 
 	ordered := typ == "date" || typ == "number" || typ == "quantity" || chained
 	switch op {
 	case "eq":
-		if typ == "string" {
-			return path + ":exact", value, false, nil
-		}
 		return path, value, false, nil
 	case "ne":
-		if typ == "string" {
-			return path + ":exact", value, true, nil
-		}
 		return path, value, true, nil
 	case "co":
-		if typ == "string" {
+		if typ == "string" || chained {
 			return path + ":contains", value, false, nil
 		}
-	case "sw":
-		if typ == "string" {
+	case "sw", "ew":
+		if typ == "string" || chained {
+			return path, value, false, nil
+		}
+	case "po":
+		if typ == "date" || chained {
 			return path, value, false, nil
 		}
 	case "gt", "lt", "ge", "le", "sa", "eb", "ap":

@@ -195,6 +195,12 @@ func (v *Value) meetsString(text, modifier string) bool {
 	case "contains":
 		return strings.Contains(Fold(text), v.Code)
 	}
+	switch v.Prefix { // of a _filter
+	case "eq", "ne":
+		return Fold(text) == v.Code
+	case "ew":
+		return strings.HasSuffix(Fold(text), v.Code)
+	}
 	return strings.HasPrefix(Fold(text), v.Code)
 }
 
@@ -233,7 +239,7 @@ func (v *Value) meetsDate(lo, hi int64) bool {
 		return lo >= v.Hi
 	case "eb":
 		return hi <= v.Lo
-	case "ap":
+	case "ap", "po":
 		return lo < v.Hi && v.Lo < hi
 	}
 	return v.Lo <= lo && hi <= v.Hi
@@ -325,7 +331,7 @@ func (v *Value) meetsURI(uri, modifier string) bool {
 	case "above":
 		return uri == v.Code || strings.HasPrefix(v.Code, strings.TrimSuffix(uri, "/")+"/")
 	}
-	return uri == v.Code
+	return canonicalEqual(uri, v.Code)
 }
 
 // NeedsRest reports whether matching or sorting looks at more of a row than its keys.

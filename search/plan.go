@@ -319,6 +319,9 @@ func (c *Cond) textParts(t spec.TypeID) []Part {
 	var out []Part
 	for _, v := range c.Values {
 		text := v.Code
+		if v.Prefix == "ew" {
+			return nil
+		}
 		if c.Modifier == "exact" {
 			text = Fold(text)
 		}

@@ -22,7 +22,7 @@ func (t *Terms) resource(ctx context.Context, canonical, resourceType string) (*
 	if t.Source == nil {
 		return nil, nil
 	}
-	res, err := t.Source.Canonical(ctx, canonical)
+	res, err := t.Source.Canonical(ctx, resourceType, canonical)
 	if err != nil {
 		return nil, err
 	}

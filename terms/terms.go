@@ -21,9 +21,9 @@ import (
 
 // Source finds conformance resources in the record.
 type Source interface {
-	// Canonical returns the CodeSystem, ValueSet or ConceptMap with that canonical URL ("url" or "url|version", then of
-	// that version), nil if there is none.
-	Canonical(ctx context.Context, url string) (*fhir.Resource, error)
+	// Canonical returns the resource of a type (CodeSystem, ValueSet or ConceptMap) with that canonical URL ("url" or
+	// "url|version", then of that version), nil if there is none. A code system and a value set may share a URL.
+	Canonical(ctx context.Context, resourceType, url string) (*fhir.Resource, error)
 }
 
 // Terms answers from the embedded tables and, where there is one, Source. The zero value works. It may be used by many

@@ -15,7 +15,7 @@ import (
 // record is a Source for tests: resources by canonical.
 type record map[string]string
 
-func (r record) Canonical(_ context.Context, url string) (*fhir.Resource, error) {
+func (r record) Canonical(_ context.Context, _, url string) (*fhir.Resource, error) {
 	if r[url] == "broken" {
 		return nil, errors.New("the database is gone")
 	}

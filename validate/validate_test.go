@@ -173,7 +173,7 @@ func TestFull(t *testing.T) {
 // record is a terms.Source for tests.
 type record map[string]string
 
-func (r record) Canonical(_ context.Context, url string) (*fhir.Resource, error) {
+func (r record) Canonical(_ context.Context, _, url string) (*fhir.Resource, error) {
 	switch r[url] {
 	case "":
 		return nil, nil
