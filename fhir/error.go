@@ -22,9 +22,10 @@ const (
 	Unprocessable                // well-formed, yet it breaks a rule of the resource (422)
 	Precondition                 // If-Match, If-None-Exist or a conditional matched wrongly (412)
 	TooCostly                    // an exact answer would cost more than the limits allow
+	NoRoom                       // the disk is full: nothing was written (507)
 )
 
-var kindNames = [...]string{"broken", "invalid", "not found", "forbidden", "conflict", "gone", "unsupported", "busy", "too large", "unprocessable", "precondition failed", "too costly"}
+var kindNames = [...]string{"broken", "invalid", "not found", "forbidden", "conflict", "gone", "unsupported", "busy", "too large", "unprocessable", "precondition failed", "too costly", "no room"}
 
 // String is the kind in words.
 func (k ErrKind) String() string { return kindNames[k] }

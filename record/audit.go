@@ -26,8 +26,8 @@ type auditor struct {
 }
 
 type auditJob struct {
-	entry []byte
-	reply chan error
+	entries [][]byte
+	reply   chan error
 }
 
 const (
@@ -64,9 +64,9 @@ func (a *auditor) run() {
 			}
 			err := failing
 			if err == nil {
-				entries := make([][]byte, len(jobs))
+				var entries [][]byte
 				for i := range jobs {
-					entries[i] = jobs[i].entry
+					entries = append(entries, jobs[i].entries...)
 				}
 				err = a.ledger.Append(context.Background(), entries)
 				dirty = true
@@ -100,10 +100,10 @@ func (a *auditor) close() error {
 	return a.ledger.Close()
 }
 
-func (a *auditor) write(ctx context.Context, entry []byte) error {
+func (a *auditor) write(ctx context.Context, entries ...[]byte) error {
 	reply := make(chan error, 1)
 	select {
-	case a.queue <- auditJob{entry, reply}:
+	case a.queue <- auditJob{entries, reply}:
 	case <-a.quit:
 		return fhir.Errorf(fhir.Busy, "the record is being closed")
 	case <-ctx.Done():
@@ -111,8 +111,11 @@ func (a *auditor) write(ctx context.Context, entry []byte) error {
 	}
 	select {
 	case err := <-reply:
+		if fhir.KindOf(err) == fhir.NoRoom {
+			return fhir.Errorf(fhir.NoRoom, "the disk of the audit is full, so nothing was disclosed or changed: %w", err)
+		}
 		if err != nil {
-			return fhir.Errorf(fhir.Busy, "the audit entry could not be written, so nothing was disclosed: %w", err)
+			return fhir.Errorf(fhir.Busy, "the audit entry could not be written, so nothing was disclosed or changed: %w", err)
 		}
 		return nil
 	case <-a.quit:

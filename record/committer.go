@@ -15,7 +15,7 @@ type committer struct {
 	d     *Door
 	queue chan *pending
 	quit  chan struct{}
-	done  sync.WaitGroup
+	ended chan struct{} // closed when the last commit has been answered
 
 	mu   sync.Mutex
 	wake chan struct{} // closed at the next change
@@ -35,15 +35,14 @@ type answer struct {
 const batchOps = 4000
 
 func newCommitter(d *Door) *committer {
-	k := &committer{d: d, queue: make(chan *pending, 1024), quit: make(chan struct{}), wake: make(chan struct{})}
-	k.done.Add(1)
+	k := &committer{d: d, queue: make(chan *pending, 1024), quit: make(chan struct{}), ended: make(chan struct{}), wake: make(chan struct{})}
 	go k.run()
 	return k
 }
 
 func (k *committer) stop() {
 	close(k.quit)
-	k.done.Wait()
+	<-k.ended
 }
 
 func (k *committer) submit(ctx context.Context, c *commit) ([]Result, error) {
@@ -51,7 +50,7 @@ func (k *committer) submit(ctx context.Context, c *commit) ([]Result, error) {
 	select {
 	case k.queue <- p:
 	case <-k.quit:
-		return nil, fhir.Errorf(fhir.Busy, "the record is being closed")
+		return nil, errClosing
 	case <-ctx.Done():
 		return nil, fhir.Errorf(fhir.Busy, "the request was given up: %w", ctx.Err())
 	}
@@ -59,22 +58,24 @@ func (k *committer) submit(ctx context.Context, c *commit) ([]Result, error) {
 	select {
 	case a := <-p.reply:
 		return a.results, a.err
-	case <-k.quit:
+	case <-k.ended:
 		select {
 		case a := <-p.reply:
 			return a.results, a.err
 		default:
-			return nil, fhir.Errorf(fhir.Busy, "the record is being closed")
+			return nil, errClosing
 		}
 	}
 }
 
+var errClosing = fhir.Errorf(fhir.Busy, "the record is being closed")
+
 func (k *committer) run() {
-	defer k.done.Done()
+	defer close(k.ended)
 	for {
 		select {
 		case <-k.quit:
-			return
+			return // what still waits in the queue was not begun, and is answered so
 		case p := <-k.queue:
 			batch := []*pending{p}
 			for n := len(p.c.steps); n < batchOps; {
@@ -338,11 +339,7 @@ func (a *auditor) commitEntry(c *commit, written []*store.Version, err error) []
 
 // writeAll writes entries before the commit they belong to: a change that is stored is never without its entry.
 func (a *auditor) writeAll(ctx context.Context, entries [][]byte) error {
-	for _, e := range entries[:len(entries)-1] {
-		reply := make(chan error, 1)
-		a.queue <- auditJob{e, reply}
-	}
-	return a.write(ctx, entries[len(entries)-1])
+	return a.write(ctx, entries...)
 }
 
 // announce wakes whoever follows the feed in this process.

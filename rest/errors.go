@@ -28,6 +28,7 @@ var kinds = map[fhir.ErrKind]struct {
 	fhir.Unprocessable: {http.StatusUnprocessableEntity, "processing"},
 	fhir.Precondition:  {http.StatusPreconditionFailed, "conflict"},
 	fhir.TooCostly:     {http.StatusForbidden, "too-costly"},
+	fhir.NoRoom:        {http.StatusInsufficientStorage, "no-store"},
 }
 
 // statusError answers with a status of its own.

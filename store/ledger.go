@@ -14,9 +14,15 @@ type Ledger struct {
 	n     int64
 	head  []byte
 	sync  func(context.Context) error
+
+	doubt    bool    // the last Append failed, and may have written all the same
+	unsynced [][]any // rows that the machine may still lose, while this process has them
 }
 
-var auditTable = &Table{Name: "audit", Columns: []string{"chain", "n", "entry", "hash"}, Types: []string{"text", "int", "blob", "blob"}}
+var (
+	auditTable = &Table{Name: "audit", Columns: []string{"chain", "n", "entry", "hash"}, Types: []string{"text", "int", "blob", "blob"}}
+	lostTable  = &Table{Name: auditTable.Name, Columns: auditTable.Columns, Types: auditTable.Types, Unique: true}
+)
 
 // NewLedger opens the ledger on db and begins the chain of this process. sync makes what is written durable.
 func NewLedger(ctx context.Context, db DB, chain string, sync func(context.Context) error) (*Ledger, error) {
@@ -31,6 +37,9 @@ func NewLedger(ctx context.Context, db DB, chain string, sync func(context.Conte
 
 // Append writes entries in their order. It must not be called by two goroutines at once.
 func (l *Ledger) Append(ctx context.Context, entries [][]byte) error {
+	if err := l.settle(ctx); err != nil {
+		return l.db.Faulty(err)
+	}
 	rows := make([][]any, len(entries))
 	n, head := l.n, l.head
 	for i, e := range entries {
@@ -41,10 +50,34 @@ func (l *Ledger) Append(ctx context.Context, entries [][]byte) error {
 	err := l.db.Write(ctx, func(tx Tx) error {
 		return tx.Insert(ctx, auditTable, rows)
 	})
+	l.doubt = err != nil
 	if err == nil {
 		l.n, l.head = n, head
+		l.unsynced = append(l.unsynced, rows...)
 	}
 	return l.db.Faulty(err)
+}
+
+// settle finds out, after an Append that failed, whether its entries were written all the same: a connection can be lost
+// between the commit and its answer. Entries that are there stay, and the chain goes on behind them.
+func (l *Ledger) settle(ctx context.Context) error {
+	if !l.doubt {
+		return nil
+	}
+	n, head := l.n, l.head
+	var rows [][]any
+	err := l.db.Query(ctx, "SELECT n, entry, hash FROM audit WHERE chain = ? AND n > ? ORDER BY n", []any{l.chain, l.n}, func(r Row) error {
+		var entry []byte
+		if err := r.Scan(&n, &entry, &head); err != nil {
+			return err
+		}
+		rows = append(rows, []any{l.chain, n, entry, head})
+		return nil
+	})
+	if err == nil {
+		l.n, l.head, l.unsynced, l.doubt = n, head, append(l.unsynced, rows...), false
+	}
+	return err
 }
 
 func link(head, entry []byte) []byte {
@@ -54,8 +87,32 @@ func link(head, entry []byte) []byte {
 	return h.Sum(nil)
 }
 
-// Sync makes what was appended survive the machine.
-func (l *Ledger) Sync(ctx context.Context) error { return l.sync(ctx) }
+// Sync makes what was appended survive the machine. Where a database of another machine went down in between and came
+// back without the last entries, they are written again.
+func (l *Ledger) Sync(ctx context.Context) error {
+	if err := l.sync(ctx); err != nil {
+		return l.db.Faulty(err)
+	}
+	if len(l.unsynced) == 0 {
+		return nil
+	}
+	var there int
+	first := l.unsynced[0][1]
+	if _, err := one(ctx, l.db, "SELECT count(*) FROM audit WHERE chain = ? AND n >= ? AND n <= ?", []any{l.chain, first, l.n}, &there); err != nil {
+		return l.db.Faulty(err)
+	}
+	if there < len(l.unsynced) {
+		err := l.db.Write(ctx, func(tx Tx) error { return tx.Insert(ctx, lostTable, l.unsynced) })
+		if err == nil {
+			err = l.sync(ctx)
+		}
+		if err != nil {
+			return l.db.Faulty(err)
+		}
+	}
+	l.unsynced = l.unsynced[:0]
+	return nil
+}
 
 // Head names the chain, how many entries it has, and the hash of the last.
 func (l *Ledger) Head() (chain string, n int64, hash []byte) { return l.chain, l.n, l.head }

@@ -39,7 +39,7 @@ type DB interface {
 	// Write runs f in a transaction that it commits where f returns nil. One Write at a time runs in a process.
 	Write(ctx context.Context, f func(Tx) error) error
 	Dialect() Dialect
-	// Faulty classifies an error of the database: Busy where it may pass, TooLarge where the disk is full.
+	// Faulty classifies an error of the database: Busy where it may pass, NoRoom where the disk is full.
 	Faulty(err error) error
 	Close() error
 }

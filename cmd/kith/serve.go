@@ -140,7 +140,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if s.auth == "off" {
 		fmt.Fprintln(stdout, "Access control is off: everyone on this machine sees every record.")
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := make(chan struct{})
 	go func() {
+		defer close(answered)
 		<-ctx.Done()
 		// Requests under way are answered; new ones are not taken.
 		end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -152,7 +156,10 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if ready != nil {
 		go ready(ctx, door)
 	}
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	err = server.Serve(listener)
+	cancel()
+	<-answered // Serve returns as soon as it is told to stop; the door stays open until the last request is answered
+	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

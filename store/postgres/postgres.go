@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -55,6 +56,9 @@ func open(ctx context.Context, url string) (*DB, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = "kith"
 	}
 	config.ConnConfig.StatementCacheCapacity = 1024
+	if !strings.Contains(url, "connect_timeout") {
+		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -101,13 +105,30 @@ func (db *DB) Write(ctx context.Context, f func(store.Tx) error) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	ctx = context.WithoutCancel(ctx)
-	return pgx.BeginFunc(ctx, db.pool, func(pt pgx.Tx) error {
-		t := &tx{pt, &pgx.Batch{}}
-		if err := f(t); err != nil {
-			return err
-		}
-		return t.send(ctx)
-	})
+	pt, err := db.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer pt.Rollback(ctx) // does nothing once committed; where it fails the connection is dropped, which rolls back too
+	t := &tx{pt, &pgx.Batch{}}
+	if err := f(t); err != nil {
+		return err
+	}
+	if err := t.send(ctx); err != nil {
+		return err
+	}
+	err = pt.Commit(ctx)
+	if err == nil || unwritten(err) {
+		return err
+	}
+	return fhir.Errorf(fhir.Busy, "the database went away while this was being stored, and whether it was is not known: look before trying again: %w", err)
+}
+
+// unwritten reports whether a failed COMMIT certainly wrote nothing. A FATAL one says that the server is going, which it
+// may say after it committed.
+func unwritten(err error) bool {
+	pg, answered := errors.AsType[*pgconn.PgError](err)
+	return answered && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
 }
 
 // Close closes the pool.
@@ -262,7 +283,7 @@ func (db *DB) Faulty(err error) error {
 		return fhir.Errorf(fhir.Busy, "the database is not available: try again: %w", err)
 	case "53":
 		if pg.Code == "53100" {
-			return fhir.Errorf(fhir.TooLarge, "the disk of the database is full: nothing was written: %w", err)
+			return fhir.Errorf(fhir.NoRoom, "the disk of the database is full: nothing was written: %w", err)
 		}
 		return fhir.Errorf(fhir.Busy, "the database has no room for more: try again: %w", err)
 	}

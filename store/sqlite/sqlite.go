@@ -31,6 +31,7 @@ func Open(ctx context.Context, path string) (*store.Store, error) {
 	if err != nil {
 		db.Close()
 	}
+	db.reserve = true
 	return s, err
 }
 
@@ -66,6 +67,11 @@ func syncFile(path string) error {
 
 // DB is one SQLite file.
 type DB struct {
+	path string // "" in memory
+	// reserve says that writing stops while there is still some room on the disk, so that what is there can be read on:
+	// reading needs room for its audit entries.
+	reserve bool
+
 	read  *sql.DB
 	write *sql.Conn
 	wdb   *sql.DB
@@ -102,7 +108,11 @@ func open(ctx context.Context, path, sync string) (*DB, error) {
 		read.SetMaxOpenConns(max(4, runtime.NumCPU()*2))
 		read.SetMaxIdleConns(max(4, runtime.NumCPU()*2))
 	}
-	return &DB{read: read, wdb: wdb, write: conn, wst: map[string]*sql.Stmt{}}, nil
+	db := &DB{read: read, wdb: wdb, write: conn, wst: map[string]*sql.Stmt{}}
+	if !inMemory {
+		db.path = path
+	}
+	return db, nil
 }
 
 // pragmas are the settings of every connection: 64 MB of page cache for the writer, 16 for each reader.
@@ -166,6 +176,9 @@ func each(rows *sql.Rows, row func(store.Row) error) error {
 func (db *DB) Write(ctx context.Context, f func(store.Tx) error) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if err := db.roomLeft(); err != nil {
+		return err
+	}
 	// Once begun, a transaction ends by itself: a caller who goes away must not leave it open.
 	ctx = context.WithoutCancel(ctx)
 	t := &tx{db}
@@ -182,6 +195,19 @@ func (db *DB) Write(ctx context.Context, f func(store.Tx) error) error {
 		}
 	}
 	return err
+}
+
+// mostReserve is how much of a large disk is kept free, in bytes; of a small one it is a sixteenth.
+const mostReserve = 64 << 20
+
+func (db *DB) roomLeft() error {
+	if !db.reserve {
+		return nil
+	}
+	if free, size, ok := room(db.path); ok && free < min(mostReserve, size/16) {
+		return fhir.Errorf(fhir.NoRoom, "the disk of the database is full but for %d MB, which are kept so that the record can be read: nothing was written", free>>20)
+	}
+	return nil
 }
 
 // Close closes all connections.
@@ -285,12 +311,19 @@ func (db *DB) Faulty(err error) error {
 		return err
 	}
 	switch s := err.Error(); {
-	case strings.Contains(s, "database or disk is full"), strings.Contains(s, "disk I/O error"), strings.Contains(s, "no space left"):
-		return fhir.Errorf(fhir.TooLarge, "the disk of the database is full: nothing was written: %w", err)
+	case strings.Contains(s, "database or disk is full"), strings.Contains(s, "no space left"), strings.Contains(s, "disk I/O error") && db.full():
+		return fhir.Errorf(fhir.NoRoom, "the disk of the database is full: nothing was written: %w", err)
 	case strings.Contains(s, "locked"), strings.Contains(s, "busy"):
 		return fhir.Errorf(fhir.Busy, "the database is busy: try again: %w", err)
 	}
 	return fhir.Errorf(fhir.Broken, "the database failed: %w", err)
+}
+
+// full reports whether the file system has no room left: growing the shared memory of the write-ahead log on a full disk
+// is reported as a failed disk.
+func (db *DB) full() bool {
+	free, _, ok := room(db.path)
+	return ok && free < 1<<20
 }
 
 // connector opens connections and gives each its settings.
