@@ -38,6 +38,7 @@ type Op struct {
 	IfNone      bool                                         // If-None-Match: *, nothing may be there yet
 	Same        bool                                         // leave a resource alone that is equal to what is there already
 	FullURL     string                                       // by which other resources of the commit refer to this one
+	Closed      bool                                         // references by urn:uuid must be to resources of this commit
 }
 
 // Outcome is what an operation did.
@@ -139,6 +140,9 @@ func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit
 	for i := range ops {
 		s := &c.steps[i]
 		s.op = &ops[i]
+		if s.op.Closed && local == nil {
+			local = map[string]string{}
+		}
 		if err := d.identify(ctx, c, s); err != nil {
 			return nil, &OpError{i, err}
 		}

@@ -84,7 +84,7 @@ func (q *request) transaction(entries []entry) error {
 			}
 			urls[e.fullURL] = e.index
 		}
-		if order[e.method] == 4 || strings.Contains(e.url, "$") {
+		if e.reads() {
 			continue
 		}
 		op, err := q.opOf(e)
@@ -95,6 +95,9 @@ func (q *request) transaction(entries []entry) error {
 	}
 	answers := make([][]byte, len(entries))
 	if len(ops) > 0 {
+		if err := q.tryReads(sorted, ops); err != nil {
+			return err
+		}
 		results, err := q.Door.Commit(q.r.Context(), q.who, ops)
 		if err != nil {
 			if at, ok := errors.AsType[*record.OpError](err); ok {
@@ -111,13 +114,50 @@ func (q *request) transaction(entries []entry) error {
 			continue
 		}
 		status, body := q.inner(e)
-		if status >= 400 {
-			return &record.OpError{Index: e.index, Err: &statusError{status, fhir.Errorf(fhir.Invalid, "%s %s failed", e.method, e.url)}}
+		switch {
+		case status < 400:
+			answers[e.index] = readAnswer(status, body)
+		case len(ops) == 0:
+			return readFailed(e, status, body)
+		default:
+			answers[e.index] = failedAnswer(status, body) // the changes are made, so they are answered for
 		}
-		answers[e.index] = readAnswer(status, body)
 	}
 	q.bundleOf("transaction-response", answers)
 	return nil
+}
+
+// tryReads carries out the reads of a transaction before its changes: one that fails must leave nothing changed. What
+// the changes themselves will bring need not be there yet.
+func (q *request) tryReads(entries []entry, ops []record.Op) error {
+	for _, e := range entries {
+		if !e.reads() {
+			continue
+		}
+		status, body := q.inner(e)
+		if status < 400 {
+			continue
+		}
+		coming := slices.ContainsFunc(ops, func(op record.Op) bool {
+			return op.ID != "" && strings.HasPrefix(e.url+"/", op.Type+"/"+op.ID+"/")
+		})
+		if !coming || status != http.StatusNotFound && status != http.StatusGone {
+			return readFailed(e, status, body)
+		}
+	}
+	return nil
+}
+
+// reads reports whether an entry changes nothing.
+func (e *entry) reads() bool { return order[e.method] == 4 || strings.Contains(e.url, "$") }
+
+// readFailed is a transaction's refusal because of a read, which says what the read's own outcome said.
+func readFailed(e entry, status int, outcome []byte) error {
+	why := ""
+	if res, err := fhir.Parse(outcome); err == nil {
+		why = ": " + res.Root().Get("issue").First().Get("diagnostics").Text()
+	}
+	return &record.OpError{Index: e.index, Err: &statusError{status, fhir.Errorf(fhir.Invalid, "%s %s failed%s", e.method, e.url, why)}}
 }
 
 func (q *request) bundleOf(typ string, answers [][]byte) {
@@ -142,7 +182,7 @@ func (q *request) bundleOf(typ string, answers [][]byte) {
 func (q *request) opOf(e entry) (record.Op, error) {
 	path, query, _ := strings.Cut(strings.TrimPrefix(e.url, q.Base+"/"), "?")
 	typ, id, _ := strings.Cut(strings.Trim(path, "/"), "/")
-	op := record.Op{Type: typ, ID: id, Resource: e.res, FullURL: e.fullURL}
+	op := record.Op{Type: typ, ID: id, Resource: e.res, FullURL: e.fullURL, Closed: true}
 	if strings.Contains(id, "/") {
 		return op, fhir.Errorf(fhir.Invalid, "%s %s is not an interaction of a bundle", e.method, e.url)
 	}
@@ -225,7 +265,7 @@ func readAnswer(status int, body []byte) []byte {
 func (q *request) batch(entries []entry) error {
 	answers := make([][]byte, len(entries))
 	for _, e := range entries {
-		if order[e.method] == 4 || strings.Contains(e.url, "$") {
+		if e.reads() {
 			status, body := q.inner(e)
 			if status >= 400 {
 				answers[e.index] = failedAnswer(status, body)
@@ -237,7 +277,7 @@ func (q *request) batch(entries []entry) error {
 		op, err := q.opOf(e)
 		var results []record.Result
 		if err == nil {
-			op.FullURL = ""
+			op.FullURL, op.Closed = "", false
 			results, err = q.Door.Commit(q.r.Context(), q.who, []record.Op{op})
 		}
 		if err != nil {

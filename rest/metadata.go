@@ -10,6 +10,9 @@ import (
 
 // metadata is the CapabilityStatement, made from the tables that requests are served by.
 func (q *request) metadata() error {
+	if err := q.only("mode"); err != nil {
+		return err
+	}
 	if mode := q.param("mode"); mode != "" && mode != "full" {
 		return fhir.Errorf(fhir.Unsupported, "metadata is served with mode=full, not %q", mode)
 	}
@@ -40,17 +43,22 @@ func (q *request) metadata() error {
 
 func (q *request) appendResource(b []byte, name string) []byte {
 	b = append(b, `{"type":"`+name+`","profile":"http://hl7.org/fhir/StructureDefinition/`+name+`","interaction":[{"code":"read"},{"code":"vread"},{"code":"update"},{"code":"patch"},{"code":"delete"},{"code":"history-instance"},{"code":"history-type"},{"code":"create"},{"code":"search-type"}],`...)
-	b = append(b, `"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"single","referencePolicy":["literal","logical","local"],"searchInclude":[`...)
+	b = append(b, `"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"single","referencePolicy":["literal","logical","local"]`...)
 	n := 0
 	for _, p := range q.Door.Params(name) {
 		if p.Type == "reference" {
-			if n++; n > 1 {
+			if n++; n == 1 {
+				b = append(b, `,"searchInclude":[`...)
+			} else {
 				b = append(b, ',')
 			}
 			b = fhir.AppendString(b, name+":"+p.Code)
 		}
 	}
-	b = append(b, `],"searchParam":`...)
+	if n > 0 {
+		b = append(b, ']')
+	}
+	b = append(b, `,"searchParam":`...)
 	b = appendParams(b, q, name, func(string) bool { return true })
 	b = appendOperations(b, name, func(o operation) bool { return o.typ || o.instance })
 	return append(b, '}')

@@ -59,6 +59,9 @@ func (q *request) operation(method, typ, id, name string) error {
 }
 
 func (q *request) everything(id string) error {
+	if err := q.only("_page", "start", "end", "_type", "_since", "_count"); err != nil {
+		return err
+	}
 	e := record.Everything{Page: q.param("_page")}
 	for name, into := range map[string]*time.Time{"start": &e.Start, "end": &e.End} {
 		if s := q.param(name); s != "" {
@@ -122,6 +125,9 @@ func (q *request) meta(typ, id string) error {
 
 // validate checks a resource without storing it. https://hl7.org/fhir/R4/resource-operation-validate.html
 func (q *request) validate(typ, id string) error {
+	if err := q.only(); err != nil {
+		return err
+	}
 	res, err := q.resource()
 	if err != nil {
 		return err

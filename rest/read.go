@@ -2,10 +2,13 @@ package rest
 
 import (
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/fhirxml"
@@ -13,6 +16,9 @@ import (
 )
 
 func (q *request) read(typ, id string) error {
+	if err := q.only(); err != nil {
+		return err
+	}
 	s, err := q.Door.Get(q.r.Context(), q.who, typ, id)
 	if err != nil {
 		if s != nil {
@@ -29,6 +35,9 @@ func (q *request) read(typ, id string) error {
 }
 
 func (q *request) vread(typ, id, vid string) error {
+	if err := q.only(); err != nil {
+		return err
+	}
 	version, err := strconv.ParseInt(vid, 10, 64)
 	if err != nil {
 		return fhir.Errorf(fhir.NotFound, "%s/%s has no version %q", typ, id, vid)
@@ -70,7 +79,7 @@ func (q *request) prefers(what string) bool {
 // form adds the parameters of a form to those of the URL.
 func (q *request) form() error {
 	if t := q.r.Header.Get("Content-Type"); t != "" && !strings.HasPrefix(t, "application/x-www-form-urlencoded") {
-		return &statusError{http.StatusUnsupportedMediaType, fhir.Errorf(fhir.Unsupported, "a search by POST takes application/x-www-form-urlencoded, not %s", t)}
+		return unsupportedMedia("a search by POST takes application/x-www-form-urlencoded, not %s", t)
 	}
 	body, err := q.body()
 	if err != nil {
@@ -105,6 +114,9 @@ func (q *request) compartment(name, id, typ string) error {
 
 // history answers the versions of a resource, a type or everything, newest first.
 func (q *request) history(typ, id string) error {
+	if err := q.only("_count", "_since", "_page"); err != nil {
+		return err
+	}
 	l := record.Log{Type: typ, ID: id, Back: true, Limit: record.DefaultCount}
 	for _, p := range [...]struct {
 		name string
@@ -119,9 +131,6 @@ func (q *request) history(typ, id string) error {
 				return fhir.Errorf(fhir.Invalid, "%s=%s is not valid: %w", p.name, s, err)
 			}
 		}
-	}
-	if at := q.param("_at"); at != "" {
-		return fhir.Errorf(fhir.Unsupported, "_at=%s: history is served by _since and _count", at)
 	}
 	want := l.Limit
 	l.Limit++
@@ -194,6 +203,13 @@ func (q *request) body() ([]byte, error) {
 	}
 	var body []byte
 	var err error
+	switch q.r.Header.Get("Content-Encoding") {
+	case "", "identity":
+	case "gzip":
+		return q.unpack(limit)
+	default:
+		return nil, unsupportedMedia("the content encoding %s is not taken here: send it plain or as gzip", q.r.Header.Get("Content-Encoding"))
+	}
 	if q.r.ContentLength > 0 {
 		body = make([]byte, q.r.ContentLength)
 		_, err = io.ReadFull(q.r.Body, body)
@@ -209,28 +225,66 @@ func (q *request) body() ([]byte, error) {
 	return body, nil
 }
 
+// unpack reads a packed request; the limit is on what comes out.
+func (q *request) unpack(limit int64) ([]byte, error) {
+	z, err := gzip.NewReader(q.r.Body)
+	if err != nil {
+		return nil, fhir.Errorf(fhir.Invalid, "the request is not valid gzip")
+	}
+	body, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if err != nil {
+		return nil, fhir.Errorf(fhir.Invalid, "the request is not valid gzip to its end")
+	}
+	if int64(len(body)) > limit {
+		return nil, tooLarge(limit)
+	}
+	return body, nil
+}
+
 func tooLarge(limit int64) error {
 	return fhir.Errorf(fhir.TooLarge, "the request is larger than %d MiB", limit>>20)
 }
 
 // resource reads and parses the request's body, JSON or XML.
 func (q *request) resource() (*fhir.Resource, error) {
+	xml, err := q.bodyFormat()
+	if err != nil {
+		return nil, err
+	}
 	body, err := q.body()
 	if err != nil {
 		return nil, err
 	}
-	media, _, _ := strings.Cut(q.r.Header.Get("Content-Type"), ";")
-	switch strings.TrimSpace(media) {
-	case "", "application/fhir+json", "application/json", "text/json", "application/json+fhir":
-	case "application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir":
-		if body, err = fhirxml.ToJSON(body); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, &statusError{http.StatusUnsupportedMediaType, fhir.Errorf(fhir.Unsupported, "the content type %s is not taken here: send application/fhir+json or application/fhir+xml", media)}
-	}
 	if len(body) == 0 {
 		return nil, fhir.Errorf(fhir.Invalid, "the request has no body, and a resource belongs there")
 	}
+	if xml {
+		if body, err = fhirxml.ToJSON(body); err != nil {
+			return nil, err
+		}
+	}
 	return fhir.Parse(body)
+}
+
+// bodyFormat reads the Content-Type of a request that carries a resource.
+func (q *request) bodyFormat() (xml bool, err error) {
+	text := q.r.Header.Get("Content-Type")
+	if text == "" {
+		return false, nil
+	}
+	media, params, err := mime.ParseMediaType(text)
+	xml, served := format(media)
+	switch {
+	case err != nil, !served, strings.Contains(media, "*"):
+		return false, unsupportedMedia("the content type %s is not taken here: send application/fhir+json or application/fhir+xml", text)
+	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") && !strings.EqualFold(params["charset"], "us-ascii"):
+		return false, unsupportedMedia("the character set %s is not taken here: FHIR is written in UTF-8", params["charset"])
+	case params["fhirversion"] != "" && !ours(params["fhirversion"]):
+		return false, unsupportedMedia("resources of FHIR %s are not taken here: this is FHIR 4.0", params["fhirversion"])
+	}
+	return xml, nil
+}
+
+func unsupportedMedia(format string, args ...any) error {
+	return &statusError{http.StatusUnsupportedMediaType, fhir.Errorf(fhir.Unsupported, format, args...)}
 }

@@ -7,8 +7,11 @@
 package rest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kith-care/kith/access"
@@ -125,7 +128,10 @@ func (q *request) root(method string) error {
 // one is a path of one segment: a type, metadata, or something of the whole system.
 func (q *request) one(method, name string) error {
 	switch {
-	case name == "metadata" && method == http.MethodGet:
+	case name == "metadata":
+		if method != http.MethodGet {
+			return notAllowed(q.r.Method, name)
+		}
 		return q.metadata()
 	case name == "_history" && method == http.MethodGet:
 		return q.history("", "")
@@ -178,29 +184,86 @@ func (q *request) param(name string) string {
 // negotiate settles the format of the answer. https://hl7.org/fhir/R4/http.html#mime-type
 func (q *request) negotiate() error {
 	q.pretty = q.param("_pretty") == "true"
-	format := q.param("_format")
-	if format == "" {
-		format = q.r.Header.Get("Accept")
-		switch format {
-		case "", "*/*", "application/fhir+json", "application/json":
-			return nil
-		}
+	wanted := q.param("_format")
+	if wanted == "" {
+		wanted = q.r.Header.Get("Accept")
 	}
-	for part := range strings.SplitSeq(format, ",") {
-		part, _, _ = strings.Cut(part, ";")
-		switch strings.TrimSpace(part) {
-		case "json", "application/json", "application/fhir+json", "application/fhir json", "text/json", "*/*", "application/*", "application/json+fhir":
-			return nil
-		case "xml", "application/xml", "application/fhir+xml", "application/fhir xml", "text/xml", "application/xml+fhir":
-			q.xml = true
-			return nil
-		case "text/html", "html", "application/xhtml+xml", "image/avif", "image/webp", "application/json-patch+json":
-			continue // a browser that asks for pages first
-		}
-	}
-	if strings.Contains(format, "html") {
-		q.pretty = true
+	switch wanted {
+	case "", "*/*", "application/fhir+json", "application/json":
 		return nil
 	}
-	return &statusError{http.StatusNotAcceptable, fhir.Errorf(fhir.Unsupported, "the format %q is not served: ask for application/fhir+json or application/fhir+xml", format)}
+	best := 0.0
+	for part := range strings.SplitSeq(wanted, ",") {
+		media, params, _ := strings.Cut(part, ";")
+		xml, served := format(media)
+		weight := weightOf(params)
+		if strings.Contains(media, "html") {
+			q.pretty = true // a browser, which asks for pages first
+		}
+		if served && weight > best {
+			best, q.xml = weight, xml
+		}
+	}
+	if best > 0 {
+		return nil
+	}
+	return &statusError{http.StatusNotAcceptable, fhir.Errorf(fhir.Unsupported, "the format %q is not served: ask for application/fhir+json or application/fhir+xml of FHIR 4.0", wanted)}
+}
+
+// format reports whether a media type is one of ours, and which.
+func format(media string) (xml, served bool) {
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case "json", "application/json", "application/fhir+json", "application/fhir json", "text/json", "*/*", "application/*", "application/json+fhir":
+		return false, true
+	case "xml", "application/xml", "application/fhir+xml", "application/fhir xml", "text/xml", "application/xml+fhir":
+		return true, true
+	}
+	return false, false
+}
+
+// weightOf is how much a client wants a format, 0 where it wants another version of FHIR.
+func weightOf(params string) float64 {
+	weight := 1.0
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch strings.ToLower(name) {
+		case "q":
+			var err error
+			if weight, err = strconv.ParseFloat(value, 64); err != nil {
+				return 0
+			}
+		case "fhirversion":
+			if !ours(value) {
+				return 0
+			}
+		}
+	}
+	return weight
+}
+
+// ours reports whether a version of FHIR is the one served. https://hl7.org/fhir/R4/http.html#version-parameter
+func ours(version string) bool {
+	version = strings.Trim(version, `"`)
+	return version == "4.0" || version == spec.Version
+}
+
+// only refuses parameters of the query string that an interaction does not know.
+func (q *request) only(names ...string) error {
+	if q.query == "" || q.lenient() {
+		return nil
+	}
+	params, err := url.ParseQuery(q.query)
+	if err != nil {
+		return fhir.Errorf(fhir.Invalid, "the query string %q cannot be read", q.query)
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		switch name {
+		case "_format", "_pretty", "_summary", "_elements":
+			continue
+		}
+		if !slices.Contains(names, name) {
+			return fhir.Errorf(fhir.Invalid, "unknown parameter %q for %s", name, q.r.URL.Path)
+		}
+	}
+	return nil
 }

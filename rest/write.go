@@ -20,14 +20,15 @@ import (
 func (q *request) write(status int, body []byte) {
 	h := q.w.Header()
 	if q.xml {
-		if res, err := fhir.Parse(body); err == nil {
-			if x, err := fhirxml.FromJSON(res); err == nil {
-				body = x
-				h.Set("Content-Type", "application/fhir+xml; charset=utf-8")
-			}
+		x, err := q.asXML(body)
+		if err != nil {
+			q.xml = false // what is wrong is said in the other format
+			q.fail(&statusError{http.StatusNotAcceptable, fhir.Errorf(fhir.Unsupported, "this cannot be written as XML: %w", err)})
+			return
 		}
-	}
-	if h.Get("Content-Type") == "" {
+		body = x
+		h.Set("Content-Type", "application/fhir+xml; charset=utf-8")
+	} else {
 		if q.pretty {
 			var out bytes.Buffer
 			if json.Indent(&out, body, "", "  ") == nil {
@@ -36,7 +37,7 @@ func (q *request) write(status int, body []byte) {
 		}
 		h.Set("Content-Type", "application/fhir+json; charset=utf-8")
 	}
-	if len(body) > 1000 && strings.Contains(q.r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(body) > 1000 && takesGzip(q.r.Header.Get("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
 		body = compress(body)
@@ -46,6 +47,31 @@ func (q *request) write(status int, body []byte) {
 	if q.r.Method != http.MethodHead {
 		q.w.Write(body) // the client has gone away where this fails
 	}
+}
+
+// takesGzip reports whether an Accept-Encoding allows gzip. A client that names it with q=0 refuses it.
+func takesGzip(accept string) bool {
+	if accept == "" {
+		return false
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if name == "gzip" || name == "*" {
+			return weightOf(params) > 0
+		}
+	}
+	return false
+}
+
+func (q *request) asXML(body []byte) ([]byte, error) {
+	res, err := fhir.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	if q.pretty {
+		return fhirxml.Indented(res, "  ")
+	}
+	return fhirxml.FromJSON(res)
 }
 
 var compressors = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed); return w }}

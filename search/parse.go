@@ -329,17 +329,24 @@ func (p *Parser) has(rest, value, source string, depth int) (Cond, error) {
 	return Cond{Source: source, Has: &Has{Type: t, Ref: ref, Cond: c}}, nil
 }
 
-// String is the page as it stands in a link.
+// String is the page as it stands in a link: sequence, row and sort key, with a check that tells it from any other text.
 func (p *Page) String() string {
 	b := binary.AppendUvarint(nil, uint64(p.Seq))
 	b = binary.AppendUvarint(b, uint64(p.Rid))
-	return base64.RawURLEncoding.EncodeToString(append(b, p.Sort...))
+	b = append(b, p.Sort...)
+	return base64.RawURLEncoding.EncodeToString(append(b, pageCheck(b)...))
+}
+
+func pageCheck(b []byte) []byte {
+	h := Hash(0, 0, string(b))
+	return []byte{byte(h), byte(h >> 8)}
 }
 
 // ParsePage reads what String wrote.
 func ParsePage(s string) (*Page, error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err == nil {
+	if err == nil && len(b) > 2 && string(b[len(b)-2:]) == string(pageCheck(b[:len(b)-2])) {
+		b = b[:len(b)-2]
 		seq, n := binary.Uvarint(b)
 		if n > 0 {
 			rid, m := binary.Uvarint(b[n:])

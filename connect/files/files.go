@@ -380,7 +380,7 @@ func (r *run) bundle(ctx context.Context, it item, bundle *fhir.Resource) error 
 	i := -1
 	for e := range bundle.Root().Get("entry").Items() {
 		i++
-		op, err := r.entry(e)
+		op, err := r.entry(e, atomic)
 		if err != nil {
 			r.bad(it.file, i, err)
 			if atomic {
@@ -402,13 +402,14 @@ func (r *run) bundle(ctx context.Context, it item, bundle *fhir.Resource) error 
 	return r.commit(ctx, it, ops, of)
 }
 
-func (r *run) entry(e fhir.Value) (record.Op, error) {
+func (r *run) entry(e fhir.Value, atomic bool) (record.Op, error) {
 	res := e.Get("resource").Resource()
 	if res == nil {
 		return record.Op{}, errors.New("the entry has no resource")
 	}
 	op := r.single(res)
 	op.FullURL = e.Get("fullUrl").Text()
+	op.Closed = atomic
 	req := e.Get("request")
 	if !req.Exists() {
 		return op, nil
