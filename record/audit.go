@@ -123,6 +123,10 @@ func (a *auditor) write(ctx context.Context, entries ...[]byte) error {
 	}
 }
 
+// VerifyAudit reads the whole audit and answers how many entries it has. The error names the first that was changed, is
+// missing, or is out of order.
+func (d *Door) VerifyAudit(ctx context.Context) (int64, error) { return d.audit.ledger.Verify(ctx) }
+
 // disclosed writes that versions were shown to somebody.
 func (a *auditor) disclosed(ctx context.Context, who access.Actor, action access.Action, what string, versions ...*store.Version) error {
 	return a.write(ctx, a.entry(who, action, what, "", versions))

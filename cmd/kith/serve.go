@@ -132,7 +132,14 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door)
 
-	server := &http.Server{Handler: counted(metrics, mux), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	// A page elsewhere must not make a browser change the record in its reader's name.
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
+	handler := guard.Handler(mux)
+	if s.auth == "off" {
+		handler = localOnly(handler)
+	}
+	server := &http.Server{Handler: counted(metrics, handler), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if err := s.startDebug(ctx); err != nil {
 		return err
 	}
@@ -165,16 +172,6 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	return nil
 }
 
-// loopback reports whether an address can be reached from this machine alone.
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // whoIs names who is asking. Sign-in comes with access; until then it is an address.
 func whoIs(r *http.Request) (access.Actor, error) {
 	return access.Actor{ID: "anonymous", From: r.RemoteAddr}, nil
@@ -183,7 +180,9 @@ func whoIs(r *http.Request) (access.Actor, error) {
 func health(door *record.Door) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if err := door.Healthy(r.Context()); err != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		if err := door.Healthy(ctx); err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, "the database does not answer")
 			return

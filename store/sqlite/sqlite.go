@@ -65,6 +65,17 @@ func syncFile(path string) error {
 	return f.Sync()
 }
 
+// Check has SQLite check the structure of a file and its indexes. It says "ok", or what is damaged.
+func Check(ctx context.Context, path string) (said string, err error) {
+	db, err := open(ctx, path, "FULL")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	err = db.Query(ctx, "PRAGMA integrity_check", nil, func(r store.Row) error { return r.Scan(&said) })
+	return said, err
+}
+
 // DB is one SQLite file.
 type DB struct {
 	path string // "" in memory

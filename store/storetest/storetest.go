@@ -8,9 +8,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/kith-care/kith/store/sqlite"
 )
 
 // Each runs f on a new SQLite file and on a new PostgreSQL database, each named as record.Options.DB takes it.
@@ -48,6 +51,23 @@ func Postgres(t testing.TB) string {
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// Intact has the database check its own structures. PostgreSQL has no such check without an extension; there every row
+// is read.
+func Intact(t testing.TB, db string) {
+	t.Helper()
+	path, file := strings.CutPrefix(db, "sqlite:")
+	if !file {
+		run(t, db, "SELECT count(hashtextextended(r::text, 0)) FROM res r")
+		run(t, db, "SELECT count(hashtextextended(a::text, 0)) FROM audit a")
+		return
+	}
+	for _, p := range []string{path, path + "-audit"} {
+		if said, err := sqlite.Check(context.Background(), p); err != nil || said != "ok" {
+			t.Errorf("%s is damaged: %s (%v)", p, said, err)
+		}
+	}
 }
 
 func run(t testing.TB, server, sql string) {
