@@ -325,9 +325,7 @@ func (c *Cond) textParts(t spec.TypeID) []Part {
 		if c.Modifier == "exact" {
 			text = Fold(text)
 		}
-		if len(text) > textLimit {
-			text = text[:textLimit]
-		}
+		text = textKey(text)
 		if text == "" {
 			return nil
 		}
