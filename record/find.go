@@ -190,21 +190,41 @@ func (d *Door) includeOne(ctx context.Context, inc *search.Include, from []*stor
 		return d.revInclude(ctx, inc, from, have, seq)
 	}
 	var want []store.Ref
-	for _, v := range from {
-		if v.Type != inc.Source {
-			continue
+	err := d.refs(ctx, inc.Source, from, inc.Param, inc.Target, func(t spec.TypeID, id string) {
+		if ref := (store.Ref{Type: t, ID: id}); !have[ref] {
+			have[ref] = true
+			want = append(want, ref)
 		}
-		search.Refs(v.Type, v.Keys, inc.Param, inc.Target, func(t spec.TypeID, id string) {
-			if ref := (store.Ref{Type: t, ID: id}); !have[ref] {
-				have[ref] = true
-				want = append(want, ref)
-			}
-		})
-	}
-	if len(want) == 0 {
-		return nil, nil
+	})
+	if err != nil || len(want) == 0 {
+		return nil, err
 	}
 	return d.store.Many(ctx, want, seq)
+}
+
+// refs calls f for each resource that the rows of type t refer to under p, or under any parameter where p is nil. The
+// keys of custom parameters stand beside the rows and are fetched.
+func (d *Door) refs(ctx context.Context, t spec.TypeID, rows []*store.Version, p *search.Param, target spec.TypeID, f func(spec.TypeID, string)) error {
+	var rids []int64
+	for _, v := range rows {
+		if v.Type == t {
+			rids = append(rids, v.Rid)
+			search.Refs(v.Type, v.Keys, p, target, f)
+		}
+	}
+	custom := []*search.Param{p}
+	if p == nil {
+		custom = d.catalogue.Load().Custom(t)
+	}
+	for _, c := range custom {
+		if c.Custom == 0 || c.Type != "reference" || len(rids) == 0 {
+			continue
+		}
+		if err := d.store.Extra(ctx, c.Custom, rids, func(keys []byte) { search.Refs(t, keys, c, target, f) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Door) revInclude(ctx context.Context, inc *search.Include, from []*store.Version, have map[store.Ref]bool, seq int64) ([]*store.Version, error) {
@@ -284,8 +304,8 @@ func (d *Door) resolveCond(ctx context.Context, types []spec.TypeID, c *search.C
 			return err
 		}
 		c.Set = map[string]bool{}
-		for _, v := range rows {
-			search.Refs(v.Type, v.Keys, c.Has.Ref, 0, func(t spec.TypeID, id string) { c.Set[t.String()+"/"+id] = true })
+		if err := d.refs(ctx, c.Has.Type, rows, c.Has.Ref, 0, func(t spec.TypeID, id string) { c.Set[t.String()+"/"+id] = true }); err != nil {
+			return err
 		}
 	case c.Modifier == "list":
 		return d.resolveList(ctx, c, seq)

@@ -77,7 +77,24 @@ func (d *Door) loadCatalogue(ctx context.Context) error {
 	}
 	d.catalogue.Store((*search.Catalogue)(nil).With(custom))
 	for _, p := range fill {
-		d.background(func(ctx context.Context) { d.fill(ctx, p) })
+		if d.filling[p.Custom] {
+			continue
+		}
+		if d.filling == nil {
+			d.filling = map[int64]bool{}
+		}
+		d.filling[p.Custom] = true
+		d.background(func(ctx context.Context) {
+			ready := d.fill(ctx, p)
+			d.loading.Lock()
+			delete(d.filling, p.Custom)
+			d.loading.Unlock()
+			if ready {
+				if err := d.loadCatalogue(ctx); err != nil {
+					slog.Error("the search parameters could not be loaded", "error", err)
+				}
+			}
+		})
 	}
 	return d.forget(ctx, known)
 }
@@ -132,21 +149,24 @@ func defineAll(res *fhir.Resource) ([]*search.Param, error) {
 
 // parameterState reads how far a parameter is, and begins anew where its definition has changed.
 func (d *Door) parameterState(ctx context.Context, key string, seq int64) (parameter, error) {
-	var state parameter
 	raw, err := d.store.BoxGet(ctx, parameterRoom, parameterKind, key)
 	if err != nil {
+		return parameter{}, err
+	}
+	state, err := readParameter(raw)
+	if err != nil || state.Seq == seq {
 		return state, err
-	}
-	if raw != nil {
-		if err := json.Unmarshal(raw, &state); err != nil {
-			return state, err
-		}
-	}
-	if state.Seq == seq {
-		return state, nil
 	}
 	state = parameter{Number: seq, Seq: seq, Begun: d.now().UnixMicro()}
 	return state, d.saveParameter(ctx, key, state)
+}
+
+// readParameter reads a state, the zero one where there is none.
+func readParameter(raw []byte) (state parameter, err error) {
+	if raw != nil {
+		err = json.Unmarshal(raw, &state)
+	}
+	return state, err
 }
 
 func (d *Door) saveParameter(ctx context.Context, key string, state parameter) error {
@@ -160,14 +180,18 @@ func (d *Door) saveParameter(ctx context.Context, key string, state parameter) e
 }
 
 // fill extracts the keys of all resources that were there before the parameter, a few hundred at a time, and then makes
-// it searchable in the transaction that writes the last of them.
-func (d *Door) fill(ctx context.Context, p *search.Param) {
+// it searchable in the transaction that writes the last of them. It answers false where it did not come so far.
+func (d *Door) fill(ctx context.Context, p *search.Param) bool {
 	ix := search.Indexer{Catalogue: d.catalogue.Load(), Base: d.base}
 	key := parameterKey(p)
 	for ctx.Err() == nil {
-		state, err := d.parameterState(ctx, key, p.Custom)
+		raw, err := d.store.BoxGet(ctx, parameterRoom, parameterKind, key)
+		var state parameter
+		if err == nil {
+			state, err = readParameter(raw)
+		}
 		if err == nil && (state.Active || state.Number != p.Custom) {
-			return
+			return state.Active // by another process, or under a definition that has changed meanwhile
 		}
 		var done bool
 		if err == nil {
@@ -175,16 +199,14 @@ func (d *Door) fill(ctx context.Context, p *search.Param) {
 		}
 		if err != nil {
 			slog.Error("a search parameter could not be filled in", "parameter", key, "error", err)
-			return
+			return false
 		}
 		if done {
 			slog.Info("a search parameter is ready", "parameter", key)
-			if err := d.loadCatalogue(ctx); err != nil {
-				slog.Error("the search parameters could not be loaded", "error", err)
-			}
-			return
+			return true
 		}
 	}
+	return false
 }
 
 const (
@@ -198,6 +220,13 @@ func (d *Door) fillSome(ctx context.Context, ix *search.Indexer, p *search.Param
 		return false, err
 	}
 	err = d.store.Write(ctx, func(w *store.Writer) error {
+		raw, err := w.BoxGet(ctx, parameterRoom, parameterKind, key)
+		if err != nil {
+			return err
+		}
+		if now, err := readParameter(raw); err != nil || now.Number != p.Custom {
+			return err // defined anew meanwhile
+		}
 		for _, v := range rows {
 			res, err := fhir.Parse(v.Body)
 			if err != nil {
@@ -220,8 +249,7 @@ func (d *Door) fillSome(ctx context.Context, ix *search.Indexer, p *search.Param
 		// Other processes hear of the parameter within a second; what they write without its keys until then is filled in.
 		state.Active = len(rows) < fillBatch && state.Done >= last && d.now().UnixMicro()-state.Begun > heard.Microseconds()
 		done = state.Active
-		raw, err := json.Marshal(state)
-		if err != nil {
+		if raw, err = json.Marshal(state); err != nil {
 			return err
 		}
 		return w.Box(ctx, store.BoxItem{Room: parameterRoom, Kind: parameterKind, Key: key, Value: raw})

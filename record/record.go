@@ -49,7 +49,8 @@ type Door struct {
 	testNumbers bool
 	catalogue   atomic.Pointer[search.Catalogue]
 	terms       atomic.Pointer[terms.Terms]
-	loading     sync.Mutex // held while the catalogue is made
+	loading     sync.Mutex     // held while the catalogue is made
+	filling     map[int64]bool // custom parameters whose keys are being filled in, under loading
 	tasks       sync.WaitGroup
 	end         context.CancelFunc // ends what runs in the background
 	running     context.Context

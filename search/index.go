@@ -3,6 +3,7 @@ package search
 import (
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
@@ -56,8 +57,20 @@ type Extra struct {
 // ParamNumber is the number of a parameter of one type in the store's range and text keys.
 func ParamNumber(t spec.TypeID, p spec.ParamID) int64 { return int64(t)<<16 | int64(p) }
 
-// textLimit bounds a text key: the rest is compared against the row.
+// textLimit bounds a text key in bytes: the rest is compared against the row.
 const textLimit = 60
+
+// textKey is the beginning of a folded text, of whole letters.
+func textKey(s string) string {
+	if len(s) <= textLimit {
+		return s
+	}
+	end := textLimit
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
 
 // Indexer makes the index of resources.
 type Indexer struct {
@@ -141,10 +154,7 @@ func (out *Index) global(t spec.TypeID, keys []Key) {
 		k := &keys[i]
 		switch k.Kind {
 		case StringKey:
-			text := Fold(string(k.Code))
-			if len(text) > textLimit {
-				text = text[:textLimit]
-			}
+			text := textKey(Fold(string(k.Code)))
 			if e := (Text{ParamNumber(t, k.Param), text}); text != "" && !slices.Contains(out.Texts, e) {
 				out.Texts = append(out.Texts, e)
 			}

@@ -274,6 +274,9 @@ func (p *Parser) chain(param *Param, modifier, rest, value, source string, depth
 	}
 	var types []spec.TypeID
 	targets := param.Targets
+	if len(targets) == 0 || slices.Contains(targets, "Resource") {
+		targets = spec.ResourceNames() // of a custom one that does not say: any
+	}
 	if modifier != "" {
 		targets = []string{modifier}
 	}
@@ -282,10 +285,7 @@ func (p *Parser) chain(param *Param, modifier, rest, value, source string, depth
 	for _, name := range targets {
 		t, ok := spec.Resource(name)
 		if !ok {
-			if modifier != "" {
-				return Cond{}, fhir.Errorf(fhir.Invalid, "%s: there is no resource type %q", source, name)
-			}
-			continue // "Resource": any
+			return Cond{}, fhir.Errorf(fhir.Invalid, "%s: there is no resource type %q", source, name)
 		}
 		if code == "_has" || p.param(t, code) != nil {
 			types = append(types, t)

@@ -170,8 +170,28 @@ func (c *Cond) parts(t spec.TypeID) []Part {
 		return c.tokenParts(t)
 	case "string":
 		return c.textParts(t)
+	case "composite":
+		return c.compositeParts(t)
 	}
 	return nil
+}
+
+// compositeParts reaches the rows of a composite through one of its parts: where both hold, each does.
+func (c *Cond) compositeParts(t spec.TypeID) []Part {
+	if c.Modifier != "" {
+		return nil
+	}
+	var best []Part
+	for i, component := range c.Param.Components {
+		one := Cond{Param: component.Param, Source: c.Source}
+		for _, v := range c.Values {
+			one.Values = append(one.Values, v.Parts[i])
+		}
+		if parts := one.parts(t); parts != nil && (best == nil || partsCost(parts) < partsCost(best)) {
+			best = parts
+		}
+	}
+	return best
 }
 
 func idsOf(set map[string]bool, t spec.TypeID) []string {
@@ -325,9 +345,7 @@ func (c *Cond) textParts(t spec.TypeID) []Part {
 		if c.Modifier == "exact" {
 			text = Fold(text)
 		}
-		if len(text) > textLimit {
-			text = text[:textLimit]
-		}
+		text = textKey(text)
 		if text == "" {
 			return nil
 		}

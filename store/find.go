@@ -263,6 +263,24 @@ func (r *rest) Body() (*fhir.Resource, error) {
 	return fhir.Parse(body)
 }
 
+// Extra calls f with the keys of each of the rows under a custom parameter; rows without any are passed over.
+func (s *Store) Extra(ctx context.Context, param int64, rids []int64, f func(keys []byte)) error {
+	for len(rids) > 0 {
+		some := rids[:min(len(rids), chunkLimit)]
+		rids = rids[len(some):]
+		err := s.db.Query(ctx, "SELECT keys FROM extra WHERE param = ? AND "+s.d.Any("rid"), []any{param, s.d.Ints(some)}, func(r Row) error {
+			var keys []byte
+			err := r.Scan(&keys)
+			f(keys)
+			return err
+		})
+		if err != nil {
+			return s.db.Faulty(err)
+		}
+	}
+	return nil
+}
+
 // body is the resource of a candidate whose packed body is at hand.
 func (s *Store) body(c *candidate) ([]byte, error) {
 	plain, err := s.codec.unpack(c.packed, nil)
