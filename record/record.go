@@ -49,7 +49,9 @@ type Door struct {
 	testNumbers bool
 	catalogue   atomic.Pointer[search.Catalogue]
 	terms       atomic.Pointer[terms.Terms]
-	loading     sync.Mutex // held while the catalogue is made
+	loading     sync.Mutex     // held while the catalogue is made
+	defined     atomic.Int64   // the newest change to a SearchParameter that the catalogue knows
+	filling     map[int64]bool // custom parameters that are being filled in, by number; under loading
 	tasks       sync.WaitGroup
 	end         context.CancelFunc // ends what runs in the background
 	running     context.Context
@@ -59,7 +61,7 @@ type Door struct {
 
 // Open opens the record that o names, creating or migrating its database.
 func Open(ctx context.Context, o Options) (*Door, error) {
-	d := &Door{policy: o.Policy, base: strings.TrimSuffix(o.Base, "/"), now: o.Now}
+	d := &Door{policy: o.Policy, base: strings.TrimSuffix(o.Base, "/"), now: o.Now, filling: map[int64]bool{}}
 	if d.policy == nil {
 		d.policy = access.Nobody{}
 	}
