@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/kith-care/kith/access"
@@ -73,7 +74,11 @@ func (d *Door) commit(ctx context.Context, who access.Actor, ops []Op, items []s
 		c.items = items
 		results, err := d.commits.submit(ctx, c)
 		if errors.Is(err, errMoved) && try < 20 {
-			continue // somebody changed what this commit had looked up: look again
+			// Somebody changed what this commit had looked up, or how resources are to be found: look again.
+			if err := d.catchUp(ctx, d.commits.defined.Load()); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if errors.Is(err, errMoved) {
 			return nil, fhir.Errorf(fhir.Conflict, "the resources concerned keep being changed by others: try again")
@@ -84,7 +89,10 @@ func (d *Door) commit(ctx context.Context, who access.Actor, ops []Op, items []s
 				d.newTerms()
 			}
 			if params {
-				err = d.loadCatalogue(ctx)
+				// The commit is made, whatever becomes of this; housekeeping tries it again.
+				if err := d.loadCatalogue(context.WithoutCancel(ctx)); err != nil {
+					slog.Error("the search parameters could not be loaded", "error", err)
+				}
 			}
 		}
 		return results, err
@@ -112,6 +120,7 @@ type commit struct {
 	items     []store.BoxItem
 	catalogue *search.Catalogue // by which keys were made
 	lookups   []lookup
+	defined   int64               // the search parameters it is indexed by, as Door.defined
 	versions  map[store.Ref]int64 // what prepare patched: these versions must still be current
 }
 
@@ -134,7 +143,7 @@ type lookup struct {
 }
 
 func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit, error) {
-	c := &commit{who: who, steps: make([]step, len(ops)), catalogue: d.catalogue.Load(), versions: map[store.Ref]int64{}}
+	c := &commit{who: who, steps: make([]step, len(ops)), defined: d.defined.Load(), catalogue: d.catalogue.Load(), versions: map[store.Ref]int64{}}
 	var local map[string]string // full URL -> Type/id; nil where no entry has one
 	seen := map[store.Ref]int{}
 	for i := range ops {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
@@ -17,8 +18,10 @@ type committer struct {
 	quit  chan struct{}
 	ended chan struct{} // closed when the last commit has been answered
 
-	mu   sync.Mutex
-	wake chan struct{} // closed at the next change
+	mu      sync.Mutex
+	wake    chan struct{} // closed at the next change
+	looked  int64         // up to this change of the feed, defined is right
+	defined atomic.Int64  // the newest change to a SearchParameter, of all processes
 }
 
 type pending struct {
@@ -98,6 +101,7 @@ func (k *committer) run() {
 func (k *committer) write(batch []*pending) {
 	ctx := context.Background()
 	answers := make([]answer, len(batch))
+	var from, to int64
 	err := k.d.store.Write(ctx, func(w *store.Writer) error {
 		var entries [][]byte
 		for i, p := range batch {
@@ -108,6 +112,7 @@ func (k *committer) write(batch []*pending) {
 			answers[i] = answer{results, err}
 			entries = append(entries, k.d.audit.commitEntry(p.c, written, err))
 		}
+		from, to = w.Base(), w.Seq()
 		return k.d.audit.writeAll(ctx, entries)
 	})
 	if err != nil && len(batch) > 1 && fhir.KindOf(err) != fhir.Busy {
@@ -123,6 +128,7 @@ func (k *committer) write(batch []*pending) {
 		p.reply <- answers[i]
 	}
 	if err == nil {
+		k.wrote(from, to, batch)
 		k.announce()
 	}
 }
@@ -144,6 +150,9 @@ func fatal(err error) error {
 func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Result, []*store.Version, error) {
 	if c.catalogue != k.d.catalogue.Load() {
 		return nil, nil, errMoved // a search parameter has come: the keys must be made again
+	}
+	if err := k.sameParameters(ctx, w, c); err != nil {
+		return nil, nil, err
 	}
 	for _, l := range c.lookups {
 		if err := k.again(ctx, w, l); err != nil {
@@ -178,6 +187,40 @@ func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Re
 		}
 	}
 	return results, written, nil
+}
+
+// sameParameters checks that a commit was indexed by all the search parameters there are. Another process may have been
+// given one: what is written without its keys would never be found by it.
+func (k *committer) sameParameters(ctx context.Context, w *store.Writer, c *commit) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.looked != w.Base() {
+		newest, err := w.LatestOf(ctx, searchParameterType)
+		if err != nil {
+			return fatal(err)
+		}
+		k.defined.Store(newest)
+		k.looked = w.Base()
+	}
+	if c.defined < k.defined.Load() {
+		return errMoved
+	}
+	return nil
+}
+
+// wrote notes that the feed went from one change to another by commits of this process alone, so that it need not look
+// for new search parameters of others.
+func (k *committer) wrote(from, to int64, batch []*pending) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range batch {
+		if params, _ := touched(p.c); params {
+			return
+		}
+	}
+	if k.looked == from {
+		k.looked = to
+	}
 }
 
 // again asks a lookup once more inside the transaction.

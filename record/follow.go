@@ -68,6 +68,9 @@ func (d *Door) commitWith(ctx context.Context, who access.Actor, ops []Op, commi
 			}
 			return err
 		}
+		if err := d.catchUp(ctx, d.commits.defined.Load()); err != nil {
+			return err
+		}
 	}
 }
 

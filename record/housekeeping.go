@@ -37,9 +37,10 @@ func (d *Door) housekeeping(ctx context.Context) {
 		}
 		now, err := d.conformance(ctx)
 		if err == nil && now != seen {
-			seen = now
 			d.newTerms()
-			err = d.loadCatalogue(ctx)
+			if err = d.loadCatalogue(ctx); err == nil {
+				seen = now
+			}
 		}
 		if err == nil {
 			err = d.store.FoldTallies(ctx)

@@ -36,6 +36,24 @@ var searchParameterType, _ = spec.Resource("SearchParameter")
 func (d *Door) loadCatalogue(ctx context.Context) error {
 	d.loading.Lock()
 	defer d.loading.Unlock()
+	return d.load(ctx)
+}
+
+// catchUp loads the catalogue where it does not know a change to a SearchParameter yet.
+func (d *Door) catchUp(ctx context.Context, defined int64) error {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	if d.defined.Load() >= defined {
+		return nil
+	}
+	return d.load(ctx)
+}
+
+func (d *Door) load(ctx context.Context) error {
+	newest, err := d.store.Latest(ctx, searchParameterType)
+	if err != nil {
+		return err
+	}
 	var defs []*store.Version
 	for after := int64(0); ; {
 		some, err := d.store.Current(ctx, searchParameterType, after, 500)
@@ -76,7 +94,9 @@ func (d *Door) loadCatalogue(ctx context.Context) error {
 		}
 	}
 	d.catalogue.Store((*search.Catalogue)(nil).With(custom))
+	d.defined.Store(newest) // after the catalogue: who reads this number first gets a catalogue that is no older
 	for _, p := range fill {
+<<<<<<< HEAD
 		if d.filling[p.Custom] {
 			continue
 		}
@@ -95,6 +115,12 @@ func (d *Door) loadCatalogue(ctx context.Context) error {
 				}
 			}
 		})
+=======
+		if !d.filling[p.Custom] {
+			d.filling[p.Custom] = true
+			d.background(func(ctx context.Context) { d.fill(ctx, p) })
+		}
+>>>>>>> help-b
 	}
 	return d.forget(ctx, known)
 }
@@ -185,6 +211,7 @@ func (d *Door) fill(ctx context.Context, p *search.Param) bool {
 	ix := search.Indexer{Catalogue: d.catalogue.Load(), Base: d.base}
 	key := parameterKey(p)
 	for ctx.Err() == nil {
+<<<<<<< HEAD
 		raw, err := d.store.BoxGet(ctx, parameterRoom, parameterKind, key)
 		var state parameter
 		if err == nil {
@@ -204,9 +231,45 @@ func (d *Door) fill(ctx context.Context, p *search.Param) bool {
 		if done {
 			slog.Info("a search parameter is ready", "parameter", key)
 			return true
+=======
+		done, err := d.fillNext(ctx, &ix, p, key)
+		if err == nil && done {
+			slog.Info("a search parameter is ready", "parameter", key)
+			if err = d.filled(ctx, p); err == nil {
+				return
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			slog.Error("a search parameter could not be filled in, and will be tried again", "parameter", key, "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(2 * time.Second):
+			}
+>>>>>>> help-b
 		}
 	}
 	return false
+}
+
+// filled has the catalogue made again, with p ready or gone.
+func (d *Door) filled(ctx context.Context, p *search.Param) error {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	delete(d.filling, p.Custom)
+	err := d.load(ctx)
+	if err != nil {
+		d.filling[p.Custom] = true // still to be done by the one who asked
+	}
+	return err
+}
+
+// fillNext fills in the next batch; done where there is no more to do, another process having done it included.
+func (d *Door) fillNext(ctx context.Context, ix *search.Indexer, p *search.Param, key string) (done bool, err error) {
+	state, err := d.parameterState(ctx, key, p.Custom)
+	if err != nil || state.Active || state.Number != p.Custom {
+		return true, err
+	}
+	return d.fillSome(ctx, ix, p, key, state)
 }
 
 const (
@@ -279,6 +342,10 @@ func (d *Door) forget(ctx context.Context, known map[string]bool) error {
 		}
 		it.Value = nil
 		err := d.store.Write(ctx, func(w *store.Writer) error {
+			// Another process may have been given it since known was read.
+			if still, err := w.Current(ctx, state.Seq); err != nil || still {
+				return err
+			}
 			if err := w.DropExtra(ctx, state.Number); err != nil {
 				return err
 			}

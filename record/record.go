@@ -50,7 +50,12 @@ type Door struct {
 	catalogue   atomic.Pointer[search.Catalogue]
 	terms       atomic.Pointer[terms.Terms]
 	loading     sync.Mutex     // held while the catalogue is made
+<<<<<<< HEAD
 	filling     map[int64]bool // custom parameters whose keys are being filled in, under loading
+=======
+	defined     atomic.Int64   // the newest change to a SearchParameter that the catalogue knows
+	filling     map[int64]bool // custom parameters that are being filled in, by number; under loading
+>>>>>>> help-b
 	tasks       sync.WaitGroup
 	end         context.CancelFunc // ends what runs in the background
 	running     context.Context
@@ -60,7 +65,7 @@ type Door struct {
 
 // Open opens the record that o names, creating or migrating its database.
 func Open(ctx context.Context, o Options) (*Door, error) {
-	d := &Door{policy: o.Policy, base: strings.TrimSuffix(o.Base, "/"), now: o.Now}
+	d := &Door{policy: o.Policy, base: strings.TrimSuffix(o.Base, "/"), now: o.Now, filling: map[int64]bool{}}
 	if d.policy == nil {
 		d.policy = access.Nobody{}
 	}

@@ -74,10 +74,14 @@ func sentence(e *fhir.Error) string {
 		return e.Msg
 	}
 	cause := e.Cause.Error()
-	if n := len(e.Msg) - len(cause); n > 2 && e.Msg[n:] == cause && fhir.KindOf(e.Cause) == fhir.Broken && e.Kind >= fhir.Conflict {
-		return e.Msg[:n-2]
+	n := len(e.Msg) - len(cause)
+	if n <= 2 || e.Msg[n:] != cause || e.Kind < fhir.Conflict {
+		return e.Msg
 	}
-	return e.Msg
+	if inner, ours := e.Cause.(*fhir.Error); ours {
+		return e.Msg[:n] + sentence(inner)
+	}
+	return e.Msg[:n-2]
 }
 
 func rootOf(path string) string {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"io"
 	"mime"
 	"net/http"
@@ -201,8 +202,6 @@ func (q *request) body() ([]byte, error) {
 	if q.r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	var body []byte
-	var err error
 	switch q.r.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip":
@@ -210,19 +209,16 @@ func (q *request) body() ([]byte, error) {
 	default:
 		return nil, unsupportedMedia("the content encoding %s is not taken here: send it plain or as gzip", q.r.Header.Get("Content-Encoding"))
 	}
-	if q.r.ContentLength > 0 {
-		body = make([]byte, q.r.ContentLength)
-		_, err = io.ReadFull(q.r.Body, body)
-	} else {
-		body, err = io.ReadAll(io.LimitReader(q.r.Body, limit+1))
-	}
-	if err != nil {
+	// The length a client claims costs it nothing, so only what has come is given much room.
+	var body bytes.Buffer
+	body.Grow(int(min(max(q.r.ContentLength, 0)+bytes.MinRead, 1<<20)))
+	if _, err := body.ReadFrom(io.LimitReader(q.r.Body, limit+1)); err != nil {
 		return nil, fhir.Errorf(fhir.Invalid, "the request ended before all of it had come")
 	}
-	if int64(len(body)) > limit {
+	if int64(body.Len()) > limit {
 		return nil, tooLarge(limit)
 	}
-	return body, nil
+	return body.Bytes(), nil
 }
 
 // unpack reads a packed request; the limit is on what comes out.

@@ -131,9 +131,10 @@ func (w *Writer) FinishJob(ctx context.Context, j Job, holder string) (bool, err
 	return n > 0, err
 }
 
-// RetryJob gives a job back, to be tried again at a time; why is kept with it.
+// RetryJob gives a job back, to be tried again at a time; why is kept with it. Nothing happens where the job has been
+// taken again since.
 func (w *Writer) RetryJob(ctx context.Context, j Job, holder string, due time.Time, why string) error {
-	_, err := w.tx.Exec(ctx, "UPDATE job SET holder = '', expires = 0, due = ?, failed = ? WHERE id = ? AND holder = ?", due.UnixMicro(), why, j.ID, holder)
+	_, err := w.tx.Exec(ctx, "UPDATE job SET holder = '', expires = 0, due = ?, failed = ? WHERE id = ? AND holder = ? AND tries = ?", due.UnixMicro(), why, j.ID, holder, int64(j.Tries+1))
 	return err
 }
 

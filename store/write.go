@@ -80,6 +80,14 @@ func (s *Store) Write(ctx context.Context, f func(*Writer) error) error {
 // Seq is the last change, those of this transaction included.
 func (w *Writer) Seq() int64 { return w.seq }
 
+// Base is the last change before this transaction.
+func (w *Writer) Base() int64 { return w.base }
+
+// Current reports whether a change made the version that is current now.
+func (w *Writer) Current(ctx context.Context, rid int64) (bool, error) {
+	return one(ctx, w.tx, "SELECT rid FROM res WHERE rid = ? AND until = 9223372036854775807", []any{rid}, &rid)
+}
+
 // Updated is the time that changes of this transaction bear, in microseconds since 1970.
 func (w *Writer) Updated() int64 { return w.updated }
 

@@ -66,7 +66,8 @@ func TestSearchParameterReachesTheOtherProcess(t *testing.T) {
 	if r := a.do("PUT", "/fhir/SearchParameter/nickname", definition); r.status != 201 {
 		t.Fatal(r)
 	}
-	// The other process has not heard of it yet; what it writes now must be found all the same.
+	within(t, 15*time.Second, "the parameter can be searched by", func() bool { return a.do("GET", "/fhir/Patient?nickname=Mo", "").status == 200 })
+	// The other process may not have heard of it yet; what it writes now must be found all the same.
 	for i := range 40 {
 		person(b, fmt.Sprintf("after-%d", i), "Mo")
 		if i%10 == 0 {

@@ -125,10 +125,10 @@ func (db *DB) Write(ctx context.Context, f func(store.Tx) error) error {
 }
 
 // unwritten reports whether a failed COMMIT certainly wrote nothing. A FATAL one says that the server is going, which it
-// may say after it committed.
+// may say after it committed, and pgx calls a connection that broke while the answer was awaited safe to retry.
 func unwritten(err error) bool {
 	pg, answered := errors.AsType[*pgconn.PgError](err)
-	return answered && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
+	return answered && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
 // Close closes the pool.

@@ -208,14 +208,14 @@ func (db *DB) Write(ctx context.Context, f func(store.Tx) error) error {
 	return err
 }
 
-// mostReserve is how much of a large disk is kept free, in bytes; of a small one it is a sixteenth.
+// mostReserve is how much of a large disk is kept free, in bytes; of a small one it is a quarter.
 const mostReserve = 64 << 20
 
 func (db *DB) roomLeft() error {
 	if !db.reserve {
 		return nil
 	}
-	if free, size, ok := room(db.path); ok && free < min(mostReserve, size/16) {
+	if free, size, ok := room(db.path); ok && free < min(mostReserve, size/4) {
 		return fhir.Errorf(fhir.NoRoom, "the disk of the database is full but for %d MB, which are kept so that the record can be read: nothing was written", free>>20)
 	}
 	return nil
