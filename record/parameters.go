@@ -96,31 +96,10 @@ func (d *Door) load(ctx context.Context) error {
 	d.catalogue.Store((*search.Catalogue)(nil).With(custom))
 	d.defined.Store(newest) // after the catalogue: who reads this number first gets a catalogue that is no older
 	for _, p := range fill {
-<<<<<<< HEAD
-		if d.filling[p.Custom] {
-			continue
-		}
-		if d.filling == nil {
-			d.filling = map[int64]bool{}
-		}
-		d.filling[p.Custom] = true
-		d.background(func(ctx context.Context) {
-			ready := d.fill(ctx, p)
-			d.loading.Lock()
-			delete(d.filling, p.Custom)
-			d.loading.Unlock()
-			if ready {
-				if err := d.loadCatalogue(ctx); err != nil {
-					slog.Error("the search parameters could not be loaded", "error", err)
-				}
-			}
-		})
-=======
 		if !d.filling[p.Custom] {
 			d.filling[p.Custom] = true
 			d.background(func(ctx context.Context) { d.fill(ctx, p) })
 		}
->>>>>>> help-b
 	}
 	return d.forget(ctx, known)
 }
@@ -206,32 +185,11 @@ func (d *Door) saveParameter(ctx context.Context, key string, state parameter) e
 }
 
 // fill extracts the keys of all resources that were there before the parameter, a few hundred at a time, and then makes
-// it searchable in the transaction that writes the last of them. It answers false where it did not come so far.
-func (d *Door) fill(ctx context.Context, p *search.Param) bool {
+// it searchable in the transaction that writes the last of them.
+func (d *Door) fill(ctx context.Context, p *search.Param) {
 	ix := search.Indexer{Catalogue: d.catalogue.Load(), Base: d.base}
 	key := parameterKey(p)
 	for ctx.Err() == nil {
-<<<<<<< HEAD
-		raw, err := d.store.BoxGet(ctx, parameterRoom, parameterKind, key)
-		var state parameter
-		if err == nil {
-			state, err = readParameter(raw)
-		}
-		if err == nil && (state.Active || state.Number != p.Custom) {
-			return state.Active // by another process, or under a definition that has changed meanwhile
-		}
-		var done bool
-		if err == nil {
-			done, err = d.fillSome(ctx, &ix, p, key, state)
-		}
-		if err != nil {
-			slog.Error("a search parameter could not be filled in", "parameter", key, "error", err)
-			return false
-		}
-		if done {
-			slog.Info("a search parameter is ready", "parameter", key)
-			return true
-=======
 		done, err := d.fillNext(ctx, &ix, p, key)
 		if err == nil && done {
 			slog.Info("a search parameter is ready", "parameter", key)
@@ -245,10 +203,8 @@ func (d *Door) fill(ctx context.Context, p *search.Param) bool {
 			case <-ctx.Done():
 			case <-time.After(2 * time.Second):
 			}
->>>>>>> help-b
 		}
 	}
-	return false
 }
 
 // filled has the catalogue made again, with p ready or gone.
@@ -265,9 +221,13 @@ func (d *Door) filled(ctx context.Context, p *search.Param) error {
 
 // fillNext fills in the next batch; done where there is no more to do, another process having done it included.
 func (d *Door) fillNext(ctx context.Context, ix *search.Indexer, p *search.Param, key string) (done bool, err error) {
-	state, err := d.parameterState(ctx, key, p.Custom)
+	raw, err := d.store.BoxGet(ctx, parameterRoom, parameterKind, key)
+	if err != nil {
+		return false, err
+	}
+	state, err := readParameter(raw)
 	if err != nil || state.Active || state.Number != p.Custom {
-		return true, err
+		return true, err // ready, or under a definition that has changed meanwhile
 	}
 	return d.fillSome(ctx, ix, p, key, state)
 }

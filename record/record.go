@@ -50,12 +50,8 @@ type Door struct {
 	catalogue   atomic.Pointer[search.Catalogue]
 	terms       atomic.Pointer[terms.Terms]
 	loading     sync.Mutex     // held while the catalogue is made
-<<<<<<< HEAD
-	filling     map[int64]bool // custom parameters whose keys are being filled in, under loading
-=======
 	defined     atomic.Int64   // the newest change to a SearchParameter that the catalogue knows
 	filling     map[int64]bool // custom parameters that are being filled in, by number; under loading
->>>>>>> help-b
 	tasks       sync.WaitGroup
 	end         context.CancelFunc // ends what runs in the background
 	running     context.Context
