@@ -13,33 +13,16 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/conformance/need"
 )
 
 var tester = access.Actor{ID: "Practitioner/tester", Role: "test"}
-
-// dataPath is a file or folder of the real data, or the test is skipped.
-func dataPath(t testing.TB, sub string) string {
-	t.Helper()
-	root := os.Getenv("KITH_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	path := filepath.Join(root, sub)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("KITH_REQUIRE") == "all" {
-			t.Fatalf("%s is not there", path)
-		}
-		t.Skipf("skipped: %s is not there", path)
-	}
-	return path
-}
 
 const (
 	syntheaArchive = "patients/synthea-r4-A-bulk-data-server.tar.gz"
@@ -50,7 +33,7 @@ const (
 // expectedCounts are the resources by type of the Synthea bundles, and the one Group that stands beside them.
 func expectedCounts(t testing.TB) map[string]int {
 	t.Helper()
-	data, err := os.ReadFile(dataPath(t, syntheaCounts))
+	data, err := os.ReadFile(need.Data(t, syntheaCounts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +57,7 @@ type original struct {
 // originals reads the resources of all files of the archive, in the order of the files.
 func originals(t testing.TB) []original {
 	t.Helper()
-	f, err := os.Open(dataPath(t, syntheaArchive))
+	f, err := os.Open(need.Data(t, syntheaArchive))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/connect/files"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
@@ -57,7 +58,7 @@ func TestImportStoresWhatTheCountsSay(t *testing.T) {
 	want := expectedCounts(t)
 	storetest.Each(t, func(t *testing.T, db string) {
 		d := record.TestOn(t, db)
-		sum := importInto(t, d, false, dataPath(t, syntheaArchive))
+		sum := importInto(t, d, false, need.Data(t, syntheaArchive))
 		compareCounts(t, "the summary", sum.Stored, want)
 		compareCounts(t, "the record", countsIn(t, d, sortedKeys(want)), want)
 	})
@@ -85,7 +86,7 @@ func TestImportTwiceStoresNothingTwiceAndKeepsEveryByte(t *testing.T) {
 	t.Logf("the files say different things about the same resource: %v", disagreed)
 	storetest.Each(t, func(t *testing.T, db string) {
 		d := record.TestOn(t, db)
-		archive := dataPath(t, syntheaArchive)
+		archive := need.Data(t, syntheaArchive)
 		first := importInto(t, d, true, archive)
 		for _, o := range all {
 			typ := o.typ
@@ -146,7 +147,7 @@ func compareBytes(t *testing.T, d *record.Door, byRef map[string][]original) {
 }
 
 func TestImportOfLines(t *testing.T) {
-	folder := dataPath(t, syntheaLines)
+	folder := need.Data(t, syntheaLines)
 	want, byRef := map[string]int{}, map[string][]original{}
 	names, err := filepath.Glob(filepath.Join(folder, "*.ndjson.gz"))
 	if err != nil || len(names) == 0 {

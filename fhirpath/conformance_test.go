@@ -11,28 +11,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"gopkg.in/yaml.v3"
 )
 
 // wanted is the share of the conformance cases that must pass.
 const wanted = 0.98
-
-// dataFolder is the folder of real data, or the test is skipped.
-func dataFolder(t testing.TB, sub string) string {
-	root := os.Getenv("KITH_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	folder := filepath.Join(root, sub)
-	if _, err := os.Stat(folder); err != nil {
-		if os.Getenv("KITH_REQUIRE") == "all" {
-			t.Fatalf("%s is not there", folder)
-		}
-		t.Skipf("%s is not there: the FHIRPath conformance cases were not run", folder)
-	}
-	return folder
-}
 
 // conformanceCase is one expression of the suite.
 type conformanceCase struct {
@@ -48,7 +33,7 @@ func (c conformanceCase) key() string { return c.file + ": " + c.expression }
 // TestConformance runs the expressions of HL7's fhirpath.js that speak of R4 or of no model, and those that speak of R5 over
 // R4's definitions: nearly all of them ask what is the same in both.
 func TestConformance(t *testing.T) {
-	folder := dataFolder(t, "conformance/fhirpath.js/test")
+	folder := need.Data(t, "conformance/fhirpath.js/test")
 	files, err := filepath.Glob(filepath.Join(folder, "cases", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases in %s: %v", folder, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
 )
@@ -17,7 +18,7 @@ import (
 // none of severity error may be broken but two that R4 wrote wrongly: ref-1 is empty, not true, for a reference by
 // display alone, and ele-1 asks XHTML, which is no primitive, for a value.
 func TestInvariantsOnRealResources(t *testing.T) {
-	folder := dataFolder(t, "patients/synthea-r4-A-ndjson")
+	folder := need.Data(t, "patients/synthea-r4-A-ndjson")
 	files, err := filepath.Glob(filepath.Join(folder, "*.ndjson*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no resources in %s: %v", folder, err)

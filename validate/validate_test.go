@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/fhirxml"
 	"github.com/kith-care/kith/terms"
@@ -220,24 +221,9 @@ func TestManyIssues(t *testing.T) {
 	}
 }
 
-func data(t testing.TB, path ...string) string {
-	root := os.Getenv("KITH_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	full := filepath.Join(append([]string{root}, path...)...)
-	if _, err := os.Stat(full); err != nil {
-		if os.Getenv("KITH_REQUIRE") == "all" {
-			t.Fatalf("%s is required: %v", full, err)
-		}
-		t.Skipf("skipped for want of %s", full)
-	}
-	return full
-}
-
 // Synthea writes correct R4, so nothing may be found wrong in it.
 func TestSynthea(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(data(t, "patients", "synthea-r4-A-ndjson"), "*.ndjson.gz"))
+	files, err := filepath.Glob(filepath.Join(need.Data(t, "patients", "synthea-r4-A-ndjson"), "*.ndjson.gz"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
@@ -280,7 +266,7 @@ func TestSynthea(t *testing.T) {
 
 // The examples of UK Core are good R4, except where they are not.
 func TestUKCore(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(data(t, "uk", "ukcore-r4"), "examples", "*.xml"))
+	files, err := filepath.Glob(filepath.Join(need.Data(t, "uk", "ukcore-r4"), "examples", "*.xml"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/kith-care/kith/conformance/need"
 )
 
 // cluster is a PostgreSQL server of the test's own, which it may stop and break.
@@ -28,7 +30,7 @@ func newCluster(t testing.TB, dir string, settings ...string) *cluster {
 	if c.bin == "" {
 		out, err := exec.Command("../../scripts/postgres", "--where").Output()
 		if c.bin = strings.TrimSpace(string(out)); err != nil || c.bin == "" {
-			missing(t, "PostgreSQL's own programs are not installed (KITH_POSTGRES_BIN)")
+			need.Skip(t, "PostgreSQL's own programs are not installed (KITH_POSTGRES_BIN)")
 		}
 	}
 	if dir == "" {
@@ -69,7 +71,7 @@ func newCluster(t testing.TB, dir string, settings ...string) *cluster {
 func postgresUser(t testing.TB) *syscall.Credential {
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		missing(t, "there is no user postgres to run PostgreSQL as")
+		need.Skip(t, "there is no user postgres to run PostgreSQL as")
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
@@ -80,15 +82,6 @@ func postgresUser(t testing.TB) *syscall.Credential {
 		t.Fatal(err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-// missing skips a test for want of something, which fails where nothing may be skipped.
-func missing(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("KITH_REQUIRE") == "all" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }
 
 func (c *cluster) data() string { return filepath.Join(c.dir, "data") }

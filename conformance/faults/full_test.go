@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kith-care/kith/conformance/need"
 )
 
 // smallDisk is a file system of its own with so many megabytes. Where none can be mounted the test is skipped, and what it
@@ -20,11 +22,11 @@ func smallDisk(t *testing.T, megabytes int) string {
 		t.Fatal(err)
 	}
 	if runtime.GOOS != "linux" {
-		missing(t, "a small disk is a tmpfs, which only Linux has")
+		need.Skip(t, "a small disk is a tmpfs, which only Linux has")
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm,mode=755", megabytes)); err != nil {
 		os.Remove(dir)
-		missing(t, fmt.Sprintf("a small disk cannot be mounted (%v): run as root, with the right to mount", err))
+		need.Skip(t, fmt.Sprintf("a small disk cannot be mounted (%v): run as root, with the right to mount", err))
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

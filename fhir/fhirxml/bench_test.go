@@ -4,11 +4,12 @@ import (
 	"os"
 	"testing"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 )
 
 func BenchmarkToJSON(b *testing.B) {
-	body, err := os.ReadFile(data(b, "uk", "ukcore-r4", "structuredefinitions", "UKCore-Patient.xml"))
+	body, err := os.ReadFile(need.Data(b, "uk", "ukcore-r4", "structuredefinitions", "UKCore-Patient.xml"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -22,7 +23,7 @@ func BenchmarkToJSON(b *testing.B) {
 }
 
 func BenchmarkFromJSON(b *testing.B) {
-	body, err := os.ReadFile(data(b, "uk", "ukcore-r4", "structuredefinitions", "UKCore-Patient.xml"))
+	body, err := os.ReadFile(need.Data(b, "uk", "ukcore-r4", "structuredefinitions", "UKCore-Patient.xml"))
 	if err != nil {
 		b.Fatal(err)
 	}

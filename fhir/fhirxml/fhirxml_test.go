@@ -13,27 +13,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 )
 
-// data finds a folder of the real data, or skips.
-func data(t testing.TB, path ...string) string {
-	root := os.Getenv("KITH_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	full := filepath.Join(append([]string{root}, path...)...)
-	if _, err := os.Stat(full); err != nil {
-		if os.Getenv("KITH_REQUIRE") == "all" {
-			t.Fatalf("%s is required: %v", full, err)
-		}
-		t.Skipf("skipped for want of %s", full)
-	}
-	return full
-}
-
 func TestSyntheaThroughXML(t *testing.T) {
-	file, err := os.Open(data(t, "patients", "synthea-r4-A-bulk-data-server.tar.gz"))
+	file, err := os.Open(need.Data(t, "patients", "synthea-r4-A-bulk-data-server.tar.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +90,7 @@ func canonicalJSON(t *testing.T, body []byte) string {
 
 // The examples and definitions of UK Core are written by many hands, in XML.
 func TestUKCoreThroughJSON(t *testing.T) {
-	root := data(t, "uk", "ukcore-r4")
+	root := need.Data(t, "uk", "ukcore-r4")
 	count := 0
 	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".xml") {

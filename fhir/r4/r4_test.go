@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/fhirxml"
 	"github.com/kith-care/kith/fhir/spec"
@@ -172,21 +173,6 @@ func TestResource(t *testing.T) {
 	}
 }
 
-func data(t testing.TB, path ...string) string {
-	root := os.Getenv("KITH_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	full := filepath.Join(append([]string{root}, path...)...)
-	if _, err := os.Stat(full); err != nil {
-		if os.Getenv("KITH_REQUIRE") == "all" {
-			t.Fatalf("%s is required: %v", full, err)
-		}
-		t.Skipf("skipped for want of %s", full)
-	}
-	return full
-}
-
 // through decodes and encodes a resource and fails unless the JSON is equal.
 func through(t *testing.T, res *fhir.Resource) {
 	t.Helper()
@@ -220,7 +206,7 @@ func canonical(t *testing.T, body []byte) string {
 }
 
 func TestSynthea(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(data(t, "patients", "synthea-r4-A-ndjson"), "*.ndjson.gz"))
+	files, err := filepath.Glob(filepath.Join(need.Data(t, "patients", "synthea-r4-A-ndjson"), "*.ndjson.gz"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
@@ -246,7 +232,7 @@ func TestSynthea(t *testing.T) {
 }
 
 func TestUKCore(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(data(t, "uk", "ukcore-r4"), "examples", "*.xml"))
+	files, err := filepath.Glob(filepath.Join(need.Data(t, "uk", "ukcore-r4"), "examples", "*.xml"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
@@ -293,7 +279,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func benchmark(b *testing.B) *fhir.Resource {
-	file, err := os.Open(data(b, "patients", "synthea-r4-A-ndjson", "Observation.ndjson.gz"))
+	file, err := os.Open(need.Data(b, "patients", "synthea-r4-A-ndjson", "Observation.ndjson.gz"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/town"
@@ -41,7 +42,7 @@ type journey struct{ Name, Fault, Note string }
 func TestPagesInARealBrowser(t *testing.T) {
 	chromium := found(t, "../../scripts/chromium")
 	if _, err := os.Stat("../node_modules/playwright-core"); err != nil {
-		without(t, "web/node_modules is not there (scripts/setup css)")
+		need.Skip(t, "web/node_modules is not there (scripts/setup css)")
 	}
 	merrowby := town.Town{Seed: 1, People: 1000} // of whom the first 60 and one more are put in
 	site, who := open(t, merrowby, &kit.MadeUp{Place: "Merrowby", Done: 60, Total: 60})
@@ -146,16 +147,7 @@ func found(t *testing.T, script string) string {
 	t.Helper()
 	out, err := exec.Command(script).Output()
 	if err != nil {
-		without(t, script+" found nothing (scripts/setup installs it)")
+		need.Skip(t, script+" found nothing (scripts/setup installs it)")
 	}
 	return strings.TrimSpace(string(out))
-}
-
-// without skips the test, or fails it where nothing may be skipped.
-func without(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("KITH_REQUIRE") == "all" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }
