@@ -32,7 +32,7 @@ func operations() []operation {
 			run: func(q *request, _, id string) error { return q.everything(id) }},
 		{name: "$validate", typ: true, instance: true, methods: []string{http.MethodPost}, url: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
 			run: (*request).validate},
-		{name: "$meta", system: true, typ: true, instance: true, methods: []string{http.MethodGet}, url: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
+		{name: "$meta", instance: true, methods: []string{http.MethodGet}, url: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
 			run: (*request).meta},
 	}
 }
@@ -105,10 +105,10 @@ func (q *request) everything(id string) error {
 	return q.searchset(p, self)
 }
 
-// meta answers the profiles, tags and security labels of a resource, or of all that are served.
+// meta answers the profiles, tags and security labels of a resource.
 func (q *request) meta(typ, id string) error {
-	if id == "" {
-		return fhir.Errorf(fhir.Unsupported, "$meta is served on single resources")
+	if err := q.only(); err != nil {
+		return err
 	}
 	s, err := q.Door.Get(q.r.Context(), q.who, typ, id)
 	if err != nil {

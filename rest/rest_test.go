@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf16"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir/spec"
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/search"
 	"github.com/kith-care/kith/store/storetest"
 )
@@ -331,4 +335,50 @@ func composite(typ, name string) string {
 func typeID(name string) spec.TypeID {
 	t, _ := spec.Resource(name)
 	return t
+}
+
+// A page is gone once what it shows may have been swept, and a page of another record never was here.
+func TestGonePages(t *testing.T) {
+	now := time.Now()
+	door, err := record.Open(t.Context(), record.Options{DB: storetest.SQLite(t), Policy: access.Everyone{}, Base: "http://kith.test/fhir", Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { door.Close() })
+	server := httptest.NewServer(&Server{Door: door, Base: "http://kith.test/fhir", Who: func(*http.Request) (access.Actor, error) { return access.Actor{}, nil }})
+	t.Cleanup(server.Close)
+	store := func(id string) {
+		t.Helper()
+		if resp, answer := ask(t, "PUT", server.URL+"/Basic/"+id, `{"resourceType":"Basic","id":"`+id+`","code":{"text":"x"}}`, "Content-Type", jsonType); resp.StatusCode >= 300 {
+			t.Fatalf("%s: %s", resp.Status, answer)
+		}
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		store(id)
+	}
+	var page struct {
+		Link []struct{ Relation, URL string }
+	}
+	_, answer := ask(t, "GET", server.URL+"/Basic?_count=1", "")
+	if err := json.Unmarshal(answer, &page); err != nil || len(page.Link) != 2 {
+		t.Fatalf("%s: %v", answer, err)
+	}
+	next := server.URL + strings.TrimPrefix(page.Link[1].URL, "http://kith.test/fhir")
+	for _, step := range []struct {
+		after  time.Duration
+		change string
+		want   int
+	}{{0, "", 200}, {100 * time.Hour, "", 200}, {0, "b", 200}, {23 * time.Hour, "c", 200}, {2 * time.Hour, "", 410}} {
+		now = now.Add(step.after)
+		if step.change != "" {
+			store(step.change)
+		}
+		resp, answer := ask(t, "GET", next, "")
+		if resp.StatusCode != step.want || step.want == 200 && !bytes.Contains(answer, []byte(`"id":"b"`)) {
+			t.Errorf("after %v and a change of %q: %s, want %d: %s", step.after, step.change, resp.Status, step.want, answer)
+		}
+	}
+	if resp, _ := ask(t, "GET", server.URL+"/Basic?_page="+(&search.Page{Seq: 1 << 40, Rid: 1}).String(), ""); resp.StatusCode != http.StatusGone {
+		t.Errorf("a page of another record answers %s", resp.Status)
+	}
 }

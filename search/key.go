@@ -87,9 +87,12 @@ func (r *keyReader) next(k *Key) bool {
 		k.Hi = v + int64(r.uvarint())
 		return !r.bad
 	case ReferenceKey:
-		if t := spec.TypeID(r.uvarint()); t != 0 {
-			k.System = typeNames[t]
+		t := r.uvarint()
+		if t >= uint64(len(typeNames)) {
+			r.bad = true
+			return false
 		}
+		k.System = typeNames[t]
 	case TokenKey, LogicalKey, QuantityKey:
 		k.System = r.system()
 	}

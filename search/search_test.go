@@ -2,6 +2,7 @@ package search
 
 import (
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -230,4 +231,18 @@ func FuzzKeys(f *testing.F) {
 		Refs(observation, keys, nil, 0, func(spec.TypeID, string) {})
 		When(observation, keys)
 	})
+}
+
+// TestDocumentedModifiers holds the table of docs/fhir.md against the modifiers that are taken.
+func TestDocumentedModifiers(t *testing.T) {
+	text, err := os.ReadFile("../docs/fhir.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typ, list := range modifiers {
+		want := "| " + typ + " | `" + strings.ReplaceAll(list, " ", "` `") + "`"
+		if !strings.Contains(string(text), want) {
+			t.Errorf("docs/fhir.md does not say %s", want)
+		}
+	}
 }

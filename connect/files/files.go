@@ -342,8 +342,10 @@ func (r *run) item(ctx context.Context, it item) error {
 	return nil
 }
 
+// parse reads JSON or XML; files from Windows often begin with a byte order mark.
 func parse(data []byte) (*fhir.Resource, error) {
-	if trimmed := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(trimmed) > 0 && trimmed[0] == '<' {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '<' {
 		var err error
 		if data, err = fhirxml.ToJSON(data); err != nil {
 			return nil, err
