@@ -119,7 +119,7 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 	}
 	for i := range 5 {
 		id := fmt.Sprintf("lost-%d", i)
-		p.armed.Store(true)
+		p.arm(ofRecord)
 		s.do("PUT", "/fhir/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`).refusal(t, 503, "whether it was is not known")
 		if b := s.get("/fhir/Patient/" + id); b.Meta.VersionID != "1" {
 			t.Errorf("%s has version %s, so it was stored more than once", id, b.Meta.VersionID)
@@ -136,6 +136,30 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 	}
 	if n := len(s.pages("/fhir/_history")); n != 6 {
 		t.Errorf("%d changes, want 6", n)
+	}
+	s.stop()
+	sound(t, c.url)
+}
+
+// An audit entry whose answer is lost was written. Its request is refused, and the chain goes on behind it.
+func TestAuditOfUnknownOutcome(t *testing.T) {
+	c := newCluster(t, "")
+	p := newProxy(t, c)
+	s := serve(t, p.url)
+	if r := s.do("PUT", "/fhir/Patient/a", `{"resourceType":"Patient","id":"a"}`); r.status != 201 {
+		t.Fatal(r)
+	}
+	for range 5 {
+		p.arm(ofAudit)
+		s.do("GET", "/fhir/Patient/a", "").refusal(t, 503, "the audit entry could not be written")
+		for range 3 {
+			if r := s.do("GET", "/fhir/Patient/a", ""); r.status != 200 {
+				t.Errorf("the next one: %v", r)
+			}
+		}
+	}
+	if p.cuts.Load() != 5 {
+		t.Errorf("%d were cut off, want 5", p.cuts.Load())
 	}
 	s.stop()
 	sound(t, c.url)

@@ -52,6 +52,8 @@ func open(ctx context.Context, url string) (*DB, error) {
 	// most searches.
 	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	config.ConnConfig.RuntimeParams["jit"] = "off"
+	// A process that is frozen in the middle of a write would keep all others from writing.
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
 	if _, set := config.ConnConfig.RuntimeParams["application_name"]; !set {
 		config.ConnConfig.RuntimeParams["application_name"] = "kith"
 	}
