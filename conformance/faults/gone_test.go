@@ -103,6 +103,21 @@ func TestConnectionCutInTheMiddle(t *testing.T) {
 	if cut < 12 {
 		t.Errorf("only %d connections were cut", cut)
 	}
+	// Connections that nobody was using when they were cut are not noticed at all.
+	for i := range 8 {
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { s.do("GET", "/fhir/Observation?_count=1", "") }) // so that there are several
+		}
+		wg.Wait()
+		c.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'kith' AND state = 'idle'")
+		if r := s.do("GET", "/fhir/Observation?_count=1", ""); i%2 == 0 && r.status != 200 {
+			t.Errorf("reading after the connections were cut: %v", r)
+		}
+		if r := s.do("POST", "/fhir/Observation", observation(l.key("create"), "")); r.status != 201 {
+			t.Errorf("writing after the connections were cut: %v", r)
+		}
+	}
 	l.verify(t, s)
 	s.stop()
 	sound(t, c.url)
@@ -141,7 +156,7 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 	sound(t, c.url)
 }
 
-// An audit entry whose answer is lost was written. Its request is refused, and the chain goes on behind it.
+// An audit entry whose answer is lost was written. That is found out, its request is answered, and the chain goes on.
 func TestAuditOfUnknownOutcome(t *testing.T) {
 	c := newCluster(t, "")
 	p := newProxy(t, c)
@@ -151,10 +166,9 @@ func TestAuditOfUnknownOutcome(t *testing.T) {
 	}
 	for range 5 {
 		p.arm(ofAudit)
-		s.do("GET", "/fhir/Patient/a", "").refusal(t, 503, "the audit entry could not be written")
 		for range 3 {
 			if r := s.do("GET", "/fhir/Patient/a", ""); r.status != 200 {
-				t.Errorf("the next one: %v", r)
+				t.Error(r)
 			}
 		}
 	}
