@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+
+	"github.com/kith-care/kith/fhir"
 )
 
 // Ledger is the table of audit entries: each process appends its own chain, in which every entry's hash covers the one
@@ -47,15 +49,24 @@ func (l *Ledger) Append(ctx context.Context, entries [][]byte) error {
 		head = link(head, e)
 		rows[i] = []any{l.chain, n, e, head}
 	}
-	err := l.db.Write(ctx, func(tx Tx) error {
-		return tx.Insert(ctx, auditTable, rows)
-	})
-	l.doubt = err != nil
-	if err == nil {
-		l.n, l.head = n, head
-		l.unsynced = append(l.unsynced, rows...)
+	for try := 0; ; try++ {
+		err := l.db.Write(ctx, func(tx Tx) error {
+			return tx.Insert(ctx, auditTable, rows)
+		})
+		if err == nil {
+			l.n, l.head = n, head
+			l.unsynced = append(l.unsynced, rows...)
+			return nil
+		}
+		l.doubt = true
+		err = l.db.Faulty(err)
+		if try > 0 || fhir.KindOf(err) != fhir.Busy || l.settle(ctx) != nil {
+			return err
+		}
+		if l.n == n {
+			return nil // they were written, and only the answer was lost
+		}
 	}
-	return l.db.Faulty(err)
 }
 
 // settle finds out, after an Append that failed, whether its entries were written all the same: a connection can be lost

@@ -103,6 +103,21 @@ func TestConnectionCutInTheMiddle(t *testing.T) {
 	if cut < 12 {
 		t.Errorf("only %d connections were cut", cut)
 	}
+	// Connections that nobody was using when they were cut are not noticed at all.
+	for i := range 8 {
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { s.do("GET", "/fhir/Observation?_count=1", "") }) // so that there are several
+		}
+		wg.Wait()
+		c.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'kith' AND state = 'idle'")
+		if r := s.do("GET", "/fhir/Observation?_count=1", ""); i%2 == 0 && r.status != 200 {
+			t.Errorf("reading after the connections were cut: %v", r)
+		}
+		if r := s.do("POST", "/fhir/Observation", observation(l.key("create"), "")); r.status != 201 {
+			t.Errorf("writing after the connections were cut: %v", r)
+		}
+	}
 	l.verify(t, s)
 	s.stop()
 	sound(t, c.url)
@@ -119,7 +134,7 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 	}
 	for i := range 5 {
 		id := fmt.Sprintf("lost-%d", i)
-		p.armed.Store(true)
+		p.arm(ofRecord)
 		s.do("PUT", "/fhir/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`).refusal(t, 503, "whether it was is not known")
 		if b := s.get("/fhir/Patient/" + id); b.Meta.VersionID != "1" {
 			t.Errorf("%s has version %s, so it was stored more than once", id, b.Meta.VersionID)
@@ -136,6 +151,29 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 	}
 	if n := len(s.pages("/fhir/_history")); n != 6 {
 		t.Errorf("%d changes, want 6", n)
+	}
+	s.stop()
+	sound(t, c.url)
+}
+
+// An audit entry whose answer is lost was written. That is found out, its request is answered, and the chain goes on.
+func TestAuditOfUnknownOutcome(t *testing.T) {
+	c := newCluster(t, "")
+	p := newProxy(t, c)
+	s := serve(t, p.url)
+	if r := s.do("PUT", "/fhir/Patient/a", `{"resourceType":"Patient","id":"a"}`); r.status != 201 {
+		t.Fatal(r)
+	}
+	for range 5 {
+		p.arm(ofAudit)
+		for range 3 {
+			if r := s.do("GET", "/fhir/Patient/a", ""); r.status != 200 {
+				t.Error(r)
+			}
+		}
+	}
+	if p.cuts.Load() != 5 {
+		t.Errorf("%d were cut off, want 5", p.cuts.Load())
 	}
 	s.stop()
 	sound(t, c.url)

@@ -17,21 +17,18 @@ import (
 type load struct {
 	mu     sync.Mutex
 	n      int
-	acked  map[string]int      // Type/id -> newest version that was answered
-	bodies map[string]string   // Type/id/version -> its mark, where answered
-	said   map[string]bool     // marks whose request was answered with success
-	keys   map[string]int      // key of a conditional create -> how often 201 was answered
-	whole  map[string]bool     // key of a transaction -> whether it was answered
-	refuse map[int]int         // statuses of what was refused
-	lost   int                 // requests without an answer
-	own    map[int]patientLine // each worker's own Patient
+	acked  map[string]int    // Type/id -> newest version that was answered
+	bodies map[string]string // Type/id/version -> its mark, where answered
+	said   map[string]bool   // marks whose request was answered with success
+	keys   map[string]int    // key of a conditional create -> how often 201 was answered
+	whole  map[string]bool   // key of a transaction -> whether it was answered
+	refuse map[int]int       // statuses of what was refused
+	lost   int               // requests without an answer
+	own    map[int]int       // how often each worker has updated its own Patient
 }
 
-// patientLine is a Patient that one worker updates again and again.
-type patientLine struct{ sent, acked int }
-
 func newLoad() *load {
-	return &load{acked: map[string]int{}, bodies: map[string]string{}, said: map[string]bool{}, keys: map[string]int{}, whole: map[string]bool{}, refuse: map[int]int{}, own: map[int]patientLine{}}
+	return &load{acked: map[string]int{}, bodies: map[string]string{}, said: map[string]bool{}, keys: map[string]int{}, whole: map[string]bool{}, refuse: map[int]int{}, own: map[int]int{}}
 }
 
 const system = "http://kith.test/mark"
@@ -80,11 +77,10 @@ func (l *load) one(s *server, worker int) {
 		wg.Wait()
 	case 2:
 		l.mu.Lock()
-		line := l.own[worker]
-		line.sent++
-		l.own[worker] = line
+		l.own[worker]++
+		sent := l.own[worker]
 		l.mu.Unlock()
-		mark := fmt.Sprintf("own-%d-%d", worker, line.sent)
+		mark := fmt.Sprintf("own-%d-%d", worker, sent)
 		r := s.do("PUT", fmt.Sprintf("/fhir/Patient/own-%d", worker), fmt.Sprintf(`{"resourceType":"Patient","id":"own-%d","identifier":[{"system":"%s","value":"%s"}]}`, worker, system, mark))
 		l.note(r, mark, 200, 201)
 	case 3:

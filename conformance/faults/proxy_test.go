@@ -10,13 +10,21 @@ import (
 	"time"
 )
 
-// proxy stands between Kith and PostgreSQL. Once armed it passes the next COMMIT of a writer of the record on, and then
-// cuts the connection, so that the commit happens and its answer is lost.
+// proxy stands between Kith and PostgreSQL. Once armed it passes the next COMMIT on a connection that has sent a certain
+// statement on, and then cuts it, so that the commit happens and its answer is lost.
 type proxy struct {
 	url   string
-	armed atomic.Bool
+	armed atomic.Pointer[string]
 	cuts  atomic.Int64
 }
+
+// What only writers of the record, and only the audit, send.
+const (
+	ofRecord = "FROM feed FOR UPDATE"
+	ofAudit  = "INSERT INTO audit"
+)
+
+func (p *proxy) arm(statement string) { p.armed.Store(&statement) }
 
 func newProxy(t *testing.T, c *cluster) *proxy {
 	t.Helper()
@@ -61,15 +69,20 @@ func (p *proxy) pass(client, server net.Conn) {
 			}
 		}
 	}()
-	writer := false // a connection that has taken the feed for writing, which the audit's never does
+	sent := map[string]bool{}
 	b := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(b)
 		if err != nil {
 			return
 		}
-		writer = writer || bytes.Contains(b[:n], []byte("FROM feed FOR UPDATE"))
-		cut := writer && bytes.Contains(bytes.ToLower(b[:n]), []byte("commit\x00")) && p.armed.CompareAndSwap(true, false)
+		for _, statement := range []string{ofRecord, ofAudit} {
+			if bytes.Contains(b[:n], []byte(statement)) {
+				sent[statement] = true
+			}
+		}
+		armed := p.armed.Load()
+		cut := armed != nil && sent[*armed] && bytes.Contains(bytes.ToLower(b[:n]), []byte("commit\x00")) && p.armed.CompareAndSwap(armed, nil)
 		mute.Store(cut)
 		if _, err := io.Copy(server, bytes.NewReader(b[:n])); err != nil {
 			return

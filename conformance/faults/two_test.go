@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,6 +46,56 @@ func TestOneOfTwoIsKilled(t *testing.T) {
 	l.verify(t, b)
 	b.stop()
 	sound(t, db)
+}
+
+// One of two processes is frozen while it holds the right to write, as a virtual machine can be. The other must not wait
+// for ever, and the frozen one goes on when it wakes, without having written anything by half.
+func TestOneOfTwoIsFrozen(t *testing.T) {
+	c := newCluster(t, "")
+	a, b := serve(t, c.url), serve(t, c.url)
+	l := newLoad()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		l.run(ctx, a)
+		close(done)
+	}()
+	within(t, 60*time.Second, "it is frozen in the middle of a write", func() bool {
+		if err := a.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+		if c.sql("SELECT count(*) FROM pg_stat_activity a JOIN pg_locks k USING (pid) WHERE a.application_name = 'kith' AND a.state = 'idle in transaction' AND k.relation = 'feed'::regclass AND k.mode = 'RowShareLock'") != "0" {
+			return true
+		}
+		if err := a.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+		return false
+	})
+	frozen := time.Now()
+	if r := b.do("PUT", "/fhir/Patient/meanwhile", `{"resourceType":"Patient","id":"meanwhile","identifier":[{"system":"`+system+`","value":"meanwhile"}]}`); r.status != 201 {
+		t.Errorf("the other cannot write: %v", r)
+	}
+	t.Logf("the other wrote after %.1f s", time.Since(frozen).Seconds())
+	if err := a.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 20*time.Second, "the woken one writes again", func() bool {
+		return a.do("POST", "/fhir/Observation", observation(l.key("woken"), "")).status == 201
+	})
+	stop()
+	<-done
+	for status := range l.refuse {
+		if status != 503 {
+			t.Errorf("%d requests were refused with %d", l.refuse[status], status)
+		}
+	}
+	l.verify(t, b)
+	a.stop()
+	b.stop()
+	sound(t, c.url)
 }
 
 // A search parameter that one process is given can be searched by in the other, and what the other writes is found by it

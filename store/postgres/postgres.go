@@ -7,6 +7,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -52,6 +53,8 @@ func open(ctx context.Context, url string) (*DB, error) {
 	// most searches.
 	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	config.ConnConfig.RuntimeParams["jit"] = "off"
+	// A process that is frozen in the middle of a write would keep all others from writing.
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
 	if _, set := config.ConnConfig.RuntimeParams["application_name"]; !set {
 		config.ConnConfig.RuntimeParams["application_name"] = "kith"
 	}
@@ -81,13 +84,39 @@ func (db *DB) Dialect() store.Dialect {
 	}
 }
 
-// Query runs a statement on a connection of the pool.
+// Query runs a statement on a connection of the pool. Where that was lost while nobody used it, as all are when the server
+// is started again, it is asked once more on a new one.
 func (db *DB) Query(ctx context.Context, query string, args []any, row func(store.Row) error) error {
-	rows, err := db.pool.Query(ctx, numbered(query), args...)
-	if err != nil {
+	answered := false
+	ask := func() error {
+		rows, err := db.pool.Query(ctx, numbered(query), args...)
+		if err != nil {
+			return err
+		}
+		return each(rows, func(r store.Row) error {
+			answered = true
+			return row(r)
+		})
+	}
+	err := ask()
+	if answered || !lost(err) || ctx.Err() != nil {
 		return err
 	}
-	return each(rows, row)
+	db.pool.Reset()
+	return ask()
+}
+
+// lost reports whether a connection that was there is there no more; a server that takes no new ones is another matter.
+func lost(err error) bool {
+	if err == nil {
+		return false
+	}
+	if pg, answered := errors.AsType[*pgconn.PgError](err); answered {
+		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "25P03" // shut down, crashed, was idle for too long
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return !connecting && (network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "conn closed"))
 }
 
 func each(rows pgx.Rows, row func(store.Row) error) error {
@@ -106,6 +135,10 @@ func (db *DB) Write(ctx context.Context, f func(store.Tx) error) error {
 	defer db.mu.Unlock()
 	ctx = context.WithoutCancel(ctx)
 	pt, err := db.pool.Begin(ctx)
+	if lost(err) {
+		db.pool.Reset() // nothing has been written yet
+		pt, err = db.pool.Begin(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -306,7 +339,7 @@ func OpenLedger(ctx context.Context, url, chain string) (*store.Ledger, error) {
 	}
 	return store.NewLedger(ctx, db, chain, func(ctx context.Context) error {
 		// A commit that waits for the disk takes all earlier ones there with it.
-		return pgx.BeginFunc(ctx, db.pool, func(t pgx.Tx) error {
+		return db.Write(ctx, func(t store.Tx) error {
 			_, err := t.Exec(ctx, "SET LOCAL synchronous_commit = on")
 			if err == nil {
 				_, err = t.Exec(ctx, "SELECT pg_logical_emit_message(true, 'kith', '')")
