@@ -232,6 +232,20 @@ func system(t *testing.T, d *record.Door, w *world) {
 	if diff := difference(got, want); diff != "" {
 		t.Errorf("?_type=Patient,Practitioner,Basic: %s", diff)
 	}
+	for _, query := range []string{"?_type=Practitioner,Patient&family=sa&_count=2", "?_type=Practitioner,Patient&family:text=sa", "?_type=Patient,Practitioner&family=sa&_sort=-family,_id"} {
+		want = nil
+		for _, typ := range []string{"Patient", "Practitioner"} {
+			for _, r := range w.types[typ] {
+				if family("sa")(w, r) {
+					want = append(want, typ+"/"+r["id"].(string))
+				}
+			}
+		}
+		got, _, _ = found(t, d, escaped(query))
+		if diff := difference(got, want); diff != "" || len(want) < 2 {
+			t.Errorf("%s: %d found, want %d: %s", query, len(got), len(want), diff)
+		}
+	}
 	got, _, _ = found(t, d, escaped("?_tag=http://kith.test/tag|"))
 	if diff := difference(got, []string{"Observation/x1", "Observation/x2"}); diff != "" {
 		t.Errorf("?_tag=http://kith.test/tag|: %s", diff)

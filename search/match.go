@@ -70,6 +70,15 @@ func (c *Cond) leaf(row *Row) (bool, error) {
 	case c.Param.Code == "_lastUpdated":
 		k := Key{Kind: DateKey, Lo: row.Updated, Hi: row.Updated + 1}
 		return c.any(&k), nil
+	}
+	if c.Param.Of != row.Type { // a search of many types, compiled for the first of them
+		of := *c
+		if of.Param = base(row.Type).byCode[c.Param.Code]; of.Param == nil {
+			return false, nil
+		}
+		c = &of
+	}
+	switch {
 	case c.Modifier == "missing":
 		present, err := c.present(row)
 		return present != (c.Values[0].Code == "true"), err
@@ -86,11 +95,6 @@ func (c *Cond) leaf(row *Row) (bool, error) {
 		var err error
 		if keys, err = row.Rest.Extra(param.Custom); err != nil {
 			return false, err
-		}
-	} else if param.Of != row.Type { // a search of many types compiled for the first of them
-		param = base(row.Type).byCode[param.Code]
-		if param == nil {
-			return false, nil
 		}
 	}
 	r := keyReader{buf: keys}

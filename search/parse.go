@@ -228,6 +228,9 @@ func (p *Parser) common(types []spec.TypeID, code, asked string) (*Param, error)
 		if p.param(t, code) == nil {
 			return nil, fhir.Errorf(fhir.Invalid, "unknown search parameter %q for %s (%s)", code, t, asked)
 		}
+		if param.Custom != 0 && len(types) > 1 {
+			return nil, fhir.Errorf(fhir.Unsupported, "%s: the added search parameter %q is served on one type at a time", asked, code)
+		}
 	}
 	return param, nil
 }
