@@ -171,4 +171,3 @@ func (r *run) send(ctx context.Context, it item) error {
 		return ctx.Err()
 	}
 }
-
