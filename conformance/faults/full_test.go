@@ -151,6 +151,35 @@ func TestDiskFullSQLite(t *testing.T) {
 	sound(t, db)
 }
 
+// An import onto a disk that is too small stops and says why; what it stored before is whole, and the import can be done
+// again on a larger one.
+func TestImportOntoFullDisk(t *testing.T) {
+	disk := smallDisk(t, 32)
+	db := "sqlite:" + filepath.Join(disk, "kith.db")
+	file := filepath.Join(t.TempDir(), "patients.ndjson")
+	var b strings.Builder
+	for i := range 30000 {
+		fmt.Fprintf(&b, `{"resourceType":"Patient","id":"p%d","name":[{"family":"%x"}]}`+"\n", i, noise(i, 0))
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := kith(t, "import", "--db", db, "--idempotent", file).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the disk of the database is full") {
+		t.Fatalf("kith import: %v: %.2000s", err, out)
+	}
+	grow(t, disk, 512)
+	if out, err := kith(t, "import", "--db", db, "--idempotent", file).CombinedOutput(); err != nil {
+		t.Fatalf("kith import again: %v: %.2000s", err, out)
+	}
+	s := serve(t, db)
+	if n := s.total("/fhir/Patient?_summary=count"); n != 30000 {
+		t.Errorf("%d Patients are there, want 30000", n)
+	}
+	s.stop()
+	sound(t, db)
+}
+
 // takeAll writes until no byte is free.
 func takeAll(t *testing.T, path string) {
 	t.Helper()

@@ -284,7 +284,7 @@ func (r *run) commit(ctx context.Context, it item, ops []record.Op, of []int) er
 			}
 			err = at.Err
 		}
-		if k := fhir.KindOf(err); k == fhir.Busy || k == fhir.Broken || k == fhir.TooLarge {
+		if k := fhir.KindOf(err); k == fhir.Busy || k == fhir.Broken || k == fhir.NoRoom {
 			return fmt.Errorf("%s: %w", it.file, err)
 		}
 		r.bad(it.file, entry, err)

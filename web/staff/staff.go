@@ -76,6 +76,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, view = http.StatusBadRequest, missingView{s.frame("Not understood"), "This address is not understood", "Begin again with a new search."}
 	case fhir.Forbidden:
 		status, view = http.StatusForbidden, missingView{s.frame("No access"), "You do not have access to this record", e.Msg}
+	case fhir.NoRoom:
+		status, view = http.StatusInsufficientStorage, missingView{s.frame("Not available"), "The record cannot be read at the moment", "The disk is full. Tell whoever looks after this machine."}
 	case fhir.Busy:
 		status, view = http.StatusServiceUnavailable, missingView{s.frame("Not available"), "The record cannot be read at the moment", "Try again in a minute. Nothing you saw before has been lost."}
 		w.Header().Set("Retry-After", "10")
