@@ -54,6 +54,7 @@ func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scor
 	found = slices.CompactFunc(found, func(x, y Scored) bool { return x.A == y.A && x.B == y.B })
 	if r.linkage {
 		r.rivals(m, found)
+		r.alone(m, found)
 		return found
 	}
 	return r.cluster(m, found)
@@ -76,6 +77,8 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 	switch {
 	case w >= m.Link && (r.rows[p.a].nobody || r.rows[p.b].nobody) && g.levels[NHS] != same(NHS):
 		return Ask // "Baby" may be either twin
+	case w >= m.Link && g.levels[DOB] == 1 && g.levels[Address] == 1 && !m.unique(g):
+		return Ask // of the same name in the same town, but born and living elsewhere
 	case w >= m.Link && g.levels[NHS] == 1 && w < m.Link+m.Gap:
 		return Ask
 	case w >= m.Link:
@@ -84,6 +87,31 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 		return Ask
 	}
 	return Apart
+}
+
+// unique reports whether something that is one person's alone agrees.
+func (m *model) unique(g *agreement) bool {
+	return g.levels[NHS] == same(NHS) || g.levels[Email] == same(Email) || g.levels[Phone] == same(Phone)
+}
+
+// alone links pairs a little below the threshold whose rows have nobody else. Where nearly everybody of the smaller file is in the other,
+// a row without another candidate is more likely to belong to its only one: by 1 in (1 - share), and by 4 bits at most.
+func (r *Roster) alone(m *model, found []Scored) {
+	extra := min(-math.Log2(max(1-m.Share, 1.0/16)), 4)
+	rows := map[uint32]int{}
+	for i := range found {
+		if found[i].Decision != Apart {
+			rows[found[i].A]++
+			rows[found[i].B]++
+		}
+	}
+	for i := range found {
+		p := &found[i]
+		if p.Decision == Ask && float64(p.Weight) < m.Link && rows[p.A] == 1 && rows[p.B] == 1 {
+			g, w := r.best(m, p.A, p.B)
+			p.Decision = m.decide(r, &g, w+extra, pair{p.A, p.B})
+		}
+	}
 }
 
 // rivals turns a link into a question where a row has another that is nearly as good, or better, unless the two rivals are one
