@@ -77,7 +77,7 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 	switch {
 	case w >= m.Link && (r.rows[p.a].nobody || r.rows[p.b].nobody) && g.levels[NHS] != same(NHS):
 		return Ask // "Baby" may be either twin
-	case w >= m.Link && g.levels[DOB] == 1 && g.levels[Address] == 1 && !m.unique(g):
+	case w >= m.Link && w < m.Link+2*m.Gap && g.levels[DOB] == 1 && g.levels[Address] == 1 && !m.unique(g):
 		return Ask // of the same name in the same town, but born and living elsewhere
 	case w >= m.Link && g.levels[NHS] == 1 && w < m.Link+m.Gap:
 		return Ask

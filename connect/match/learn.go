@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -8,6 +9,7 @@ import (
 
 // seen is a sampled pair while learning.
 type seen struct {
+	pair
 	straight, crossed agreement
 	canCross          bool
 }
@@ -24,7 +26,7 @@ const (
 func (r *Roster) Learn(tell func(done, total int64)) *Settings {
 	s := Default()
 	pairs, rate := r.sample(tell)
-	s.Households = !r.scrambled(pairs)
+	s.Households = r.families(pairs)
 	chance, drawn := r.chance()
 	share := 0.0
 	for range rounds {
@@ -88,7 +90,7 @@ func (r *Roster) sample(tell func(done, total int64)) (pairs []seen, rate float6
 			if rate < 1 && hash(7, uint64(p.a), uint64(p.b))&math.MaxUint32 > limit {
 				continue
 			}
-			var s seen
+			s := seen{pair: p}
 			s.straight, s.crossed, s.canCross = r.compare(p.a, p.b)
 			own = append(own, s)
 		}
@@ -96,7 +98,8 @@ func (r *Roster) sample(tell func(done, total int64)) (pairs []seen, rate float6
 		pairs = append(pairs, own...)
 		mu.Unlock()
 	})
-	slices.SortFunc(pairs, func(a, b seen) int { return slices.Compare(a.straight.levels[:], b.straight.levels[:]) }) // sums in one order
+	slices.SortFunc(pairs, func(x, y seen) int { return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b)) }) // sums in one order
+	pairs = slices.CompactFunc(pairs, func(x, y seen) bool { return x.pair == y.pair })
 	return pairs, rate
 }
 
@@ -140,23 +143,25 @@ func (r *Roster) chance() (counts [fieldCount][maxLevels]float64, drawn [fieldCo
 	return counts, drawn
 }
 
-// scrambled reports whether whole fields of the file were replaced at random, as made-up test files do and life does not: birth
-// dates that have nothing in common, more than twice in a hundred, between people of the same names and the same place. In such a
-// file forenames are replaced as well, and guarding against twins would question mostly true pairs. Fathers and sons of one name
-// are told from replaced dates by the years between them, which the level "same year" or two parts cannot show: so only the
-// excess over one in fifty counts.
-func (r *Roster) scrambled(pairs []seen) bool {
-	var all, replaced float64
+// families reports whether the file has relatives in it: pairs of one surname under one roof whose forenames and birth dates have
+// nothing in common. Registers of real places have about one for each person. Where they are fewer than six in a hundred of the
+// pairs of one surname under one roof, there are no families to confuse, and a wholly different forename is a wrong one: guarding
+// against twins would then question mostly true pairs. A file that cannot tell is taken to have families.
+func (r *Roster) families(pairs []seen) bool {
+	roof := Address
+	if r.dicts[Address].total == 0 {
+		roof = Postcode
+	}
+	var all, relatives float64
 	for i := range pairs {
 		g := &pairs[i].straight
-		here := g.levels[Postcode] == same(Postcode) || g.levels[Address] == same(Address)
-		if !here || g.levels[Forename] != same(Forename) || g.levels[Surname] != same(Surname) || g.levels[DOB] == 0 {
+		if g.levels[roof] != same(roof) || g.levels[Surname] != same(Surname) || g.levels[Forename] == 0 || g.levels[DOB] == 0 {
 			continue
 		}
 		all++
-		if g.levels[DOB] == 1 {
-			replaced++
+		if g.levels[Forename] == 1 && g.levels[DOB] <= 2 {
+			relatives++
 		}
 	}
-	return all >= 50 && replaced > .02*all
+	return all < 50 || relatives > .06*all
 }

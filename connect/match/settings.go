@@ -125,13 +125,16 @@ type model struct {
 // leastU keeps a level that chance never showed from being proof. (Spec of the index: minimum u 0.001.)
 const leastU = 0.001
 
+// mostAgainst is all that one field can say against a pair, in bits: what never differed in one file may differ in the next row.
+const mostAgainst = -10
+
 func (s *Settings) model(r *Roster) *model {
 	m := &model{Settings: s, swapped: math.Log2(s.Swapped), perHead: math.Log2(s.Share)}
 	m.prior = math.Log2(min(s.Share*r.people()/r.universe(), .5))
 	for f := range fieldCount {
 		levels := s.Fields[f].Levels
 		for l, v := range levels {
-			m.bits[f][l+1] = math.Log2(v.M / max(v.U, leastU))
+			m.bits[f][l+1] = max(math.Log2(v.M/max(v.U, leastU)), mostAgainst)
 		}
 		m.same[f] = math.Log2(levels[len(levels)-1].M)
 		for l := 2; l <= len(levels); l++ { // more agreement is never worth less
