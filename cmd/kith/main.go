@@ -17,6 +17,7 @@ func commands() []command {
 	return []command{
 		{"serve", "serve a record as FHIR R4 and as pages", serveCommand},
 		{"import", "read bundles, resources and NDJSON into a record", importCommand},
+		{"match", "find the rows of one or two CSV files that are about the same person", matchCommand},
 		{"demo", "serve a made-up town on an embedded database", demoCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},

@@ -1,0 +1,257 @@
+package match
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+)
+
+// Settings are what a run knows before it sees a pair. They can be written to a file and read again, so that a later run
+// decides as this one did. How common each name is comes from the files of the run itself.
+type Settings struct {
+	Format     string  `json:"format"`
+	Link       float64 `json:"link"`       // bits from which a pair is a link: 5 is odds of 32 to 1
+	Review     float64 `json:"review"`     // bits from which a person should look
+	Gap        float64 `json:"gap"`        // bits by which a link must beat its rival
+	Share      float64 `json:"share"`      // true pairs for each person
+	Swapped    float64 `json:"swapped"`    // share of true pairs with forename and surname exchanged
+	Households bool    `json:"households"` // twins and relatives under one roof are guarded against
+	Fields     []Table `json:"fields"`
+}
+
+// Table is a field's levels.
+type Table struct {
+	Field  string  `json:"field"`
+	Levels []Level `json:"levels"`
+}
+
+// Level says how often true pairs (M) and random pairs (U) agree so far, where neither side is silent.
+type Level struct {
+	Name string  `json:"name"`
+	M    float64 `json:"m"`
+	U    float64 `json:"u"`
+}
+
+const settingsFormat = "kith match settings 1"
+
+// Thresholds of the error model: a pair linked at 5 bits is wrong once in 33, and most links are far above. A pair at -2 bits is
+// right once in five.
+const (
+	linkBits   = 5
+	reviewBits = -2
+	gapBits    = 5
+)
+
+// priors are m and u of the levels from the second on, as they are in registers of people; the file's own counts soon outweigh them.
+var priors = [fieldCount][2][]float64{
+	NHS:      {{.01, .02, .97}, {.99999, 5e-6, 1e-6}},
+	Forename: {{.025, .015, .02, .04, .05, .85}, {.95, .004, .02, .005, .004, .01}},
+	Surname:  {{.05, .01, .02, .04, .88}, {.98, .002, .008, .003, .004}},
+	DOB:      {{.01, .005, .02, .01, .03, .01, .915}, {.96, .012, .025, .0005, .002, .0001, .00005}},
+	Sex:      {{.02, .98}, {.5, .5}},
+	Postcode: {{.2, .1, .05, .05, .05, .55}, {.9, .08, .015, .003, .001, .0005}},
+	Address:  {{.2, .05, .1, .15, .5}, {.93, .05, .01, .002, .0002}},
+	Town:     {{.2, .03, .07, .7}, {.93, .02, .005, .02}},
+	Phone:    {{.4, .05, .55}, {.999, .001, 1e-6}},
+	Email:    {{.3, .05, .1, .55}, {.998, .001, .001, 1e-6}},
+}
+
+// Default returns the settings before anything is learned.
+func Default() *Settings {
+	s := &Settings{Format: settingsFormat, Link: linkBits, Review: reviewBits, Gap: gapBits, Share: .1, Swapped: .01, Households: true}
+	for f := range fieldCount {
+		t := Table{Field: f.String()}
+		for l, name := range levelNames[f][1:] {
+			t.Levels = append(t.Levels, Level{name, priors[f][0][l], priors[f][1][l]})
+		}
+		s.Fields = append(s.Fields, t)
+	}
+	return s
+}
+
+// ReadSettings reads what WriteTo wrote and refuses what could not be used.
+func ReadSettings(from io.Reader) (*Settings, error) {
+	d := json.NewDecoder(from)
+	d.DisallowUnknownFields()
+	var s Settings
+	if err := d.Decode(&s); err != nil {
+		return nil, fmt.Errorf("settings are not readable: %w", err)
+	}
+	return &s, s.check()
+}
+
+func (s *Settings) check() error {
+	if s.Format != settingsFormat {
+		return fmt.Errorf("settings are of format %q, not %q", s.Format, settingsFormat)
+	}
+	if s.Share <= 0 || s.Swapped <= 0 || s.Swapped >= 1 || s.Gap < 0 || s.Review > s.Link {
+		return fmt.Errorf("settings: share and swapped must be above 0, gap not below, and review not above link")
+	}
+	if len(s.Fields) != int(fieldCount) {
+		return fmt.Errorf("settings have %d fields, not %d", len(s.Fields), fieldCount)
+	}
+	for f, t := range s.Fields {
+		if t.Field != fieldNames[f] || len(t.Levels) != len(levelNames[f])-1 {
+			return fmt.Errorf("settings: field %d should be %s with %d levels", f+1, fieldNames[f], len(levelNames[f])-1)
+		}
+		for l, v := range t.Levels {
+			if v.Name != levelNames[f][l+1] || !(v.M > 0 && v.M <= 1 && v.U > 0 && v.U <= 1) {
+				return fmt.Errorf("settings: level %d of %s should be %q with m and u between 0 and 1", l+1, t.Field, levelNames[f][l+1])
+			}
+		}
+	}
+	return nil
+}
+
+// Write writes settings as JSON people can read.
+func (s *Settings) Write(to io.Writer) error {
+	e := json.NewEncoder(to)
+	e.SetIndent("", "  ")
+	return e.Encode(s)
+}
+
+// model is settings as bits, ready for one roster.
+type model struct {
+	*Settings
+	bits    [fieldCount][maxLevels]float64
+	same    [fieldCount]float64 // log2 m of the highest level: its u is the value's own rarity
+	prior   float64
+	swapped float64
+	perHead float64
+}
+
+// leastU keeps a level that chance never showed from being proof. (Spec of the index: minimum u 0.001.)
+const leastU = 0.001
+
+// mostAgainst is all that one field can say against a pair, in bits: what never differed in one file may differ in the next row.
+const mostAgainst = -10
+
+func (s *Settings) model(r *Roster) *model {
+	m := &model{Settings: s, swapped: math.Log2(s.Swapped), perHead: math.Log2(s.Share)}
+	m.prior = math.Log2(min(s.Share*r.people()/r.universe(), .5))
+	for f := range fieldCount {
+		levels := s.Fields[f].Levels
+		for l, v := range levels {
+			m.bits[f][l+1] = max(math.Log2(v.M/max(v.U, leastU)), mostAgainst)
+		}
+		m.same[f] = math.Log2(levels[len(levels)-1].M)
+		for l := 2; l <= len(levels); l++ { // more agreement is never worth less
+			m.bits[f][l] = max(m.bits[f][l], m.bits[f][l-1])
+		}
+	}
+	return m
+}
+
+// of returns the bits of one field of a pair.
+func (m *model) of(g *agreement, f Field) float64 {
+	l := g.levels[f]
+	if l == 0 {
+		return 0
+	}
+	if l == same(f) && f != Sex {
+		return max(m.same[f]+float64(g.rare[f])/8, m.bits[f][l-1])
+	}
+	return m.bits[f][l]
+}
+
+// How often there is somebody who is easily mistaken for a person: a twin, and relatives of one name under one roof.
+const (
+	twins     = 0.015
+	relatives = 1.0
+	household = 0.5 // what a further agreement about the same household is worth
+	namesake  = 6   // bits of a forename within a family: one son in fifty or so has his father's
+)
+
+var roof = [...]Field{Postcode, Address, Town, Phone}
+
+// weight is the log2 odds that a pair with this agreement is one person.
+func (m *model) weight(g *agreement) float64 {
+	own := m.of(g, NHS) + m.of(g, Sex) + m.of(g, Email)
+	first, last, born := m.of(g, Forename), m.of(g, Surname), m.of(g, DOB)
+	w := m.prior + own + first + last + born + m.under(g)
+	if g.cross {
+		w += m.swapped
+	}
+	if m.Households {
+		w = min(w, m.perHead-math.Log2(twins)+own+first, m.perHead-math.Log2(relatives)+own+min(first, namesake)+born)
+	}
+	return w
+}
+
+// under is what the fields of one household say together: the best whole, the others by half, for and against.
+func (m *model) under(g *agreement) float64 {
+	var best, worst, plus, minus float64
+	for _, f := range roof {
+		b := m.of(g, f)
+		if b > 0 {
+			plus += b
+			best = max(best, b)
+		} else {
+			minus += b
+			worst = min(worst, b)
+		}
+	}
+	return best + (plus-best)*household + worst + (minus-worst)*household
+}
+
+// best compares two rows and keeps the better reading of their names.
+func (r *Roster) best(m *model, a, b uint32) (agreement, float64) {
+	straight, crossed, canCross := r.compare(a, b)
+	w := m.weight(&straight)
+	if canCross {
+		if v := m.weight(&crossed); v > w {
+			return crossed, v
+		}
+	}
+	return straight, w
+}
+
+// A Part is one line of an explanation.
+type Part struct {
+	Field, Level string
+	Bits         float64
+}
+
+// Explain takes a pair's weight apart; the parts add up to the weight.
+func (r *Roster) explain(m *model, a, b uint32) ([]Part, float64) {
+	g, w := r.best(m, a, b)
+	parts := []Part{{"prior", "how rare a true pair is", m.prior}}
+	sum := m.prior
+	for f := range fieldCount {
+		if g.levels[f] == 0 {
+			continue
+		}
+		bits := m.of(&g, f)
+		if slices.Contains(roof[:], f) {
+			alone := agreement{}
+			alone.levels, alone.rare = g.levels, g.rare
+			alone.levels[f] = 0
+			bits = m.under(&g) - m.under(&alone)
+		}
+		parts = append(parts, Part{f.String(), levelNames[f][g.levels[f]], bits})
+		sum += bits
+	}
+	if g.cross {
+		parts = append(parts, Part{"names", "forename and surname swapped", m.swapped})
+		sum += m.swapped
+	}
+	if rest := m.prior + m.loose(&g) - sum; math.Abs(rest) > 1e-9 {
+		parts = append(parts, Part{"household", "one roof, counted once", rest})
+		sum += rest
+	}
+	if math.Abs(w-sum) > 1e-9 {
+		parts = append(parts, Part{"family", "could be a twin or a relative", w - sum})
+	}
+	return parts, w
+}
+
+// loose is the weight without prior and without the guard for families.
+func (m *model) loose(g *agreement) float64 {
+	open := *m
+	settings := *m.Settings
+	settings.Households = false
+	open.Settings = &settings
+	return open.weight(g) - m.prior
+}
