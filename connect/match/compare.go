@@ -169,7 +169,7 @@ func (r *Roster) level(f Field, x, y uint32) uint8 {
 		return address(v, w)
 	case Town:
 		switch {
-		case len(a) > 3 && withinOne(a, b):
+		case max(len(a), len(b)) > 3 && withinOne(a, b):
 			return 3
 		case winkler(a, b) >= 0.85:
 			return 2
