@@ -47,13 +47,10 @@ func TestAgreementOfFields(t *testing.T) {
 		{Town, "London", "Lonon", "one letter off"}, {Phone, "01632 960111", "01632 960112", "one digit off"},
 		{Email, "ada@example.org", "ada@other.net", "same name elsewhere"}, {NHS, "9434765919", "9434765919", "same"}, {Sex, "F", "male", "different"},
 	} {
-		r, err := New([]Person{{ID: "1"}, {ID: "2"}}, nil, false)
-		if err != nil {
-			t.Fatal(err)
-		}
 		a, b := Person{ID: "1"}, Person{ID: "2"}
 		a.Values[c.field], b.Values[c.field] = c.one, c.two
-		if r, err = New([]Person{a, b}, nil, false); err != nil {
+		r, err := New([]Person{a, b}, nil, false)
+		if err != nil {
 			t.Fatal(err)
 		}
 		there, _, _ := r.compare(0, 1)
