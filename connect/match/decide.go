@@ -162,8 +162,13 @@ func (r *Roster) cluster(m *model, found []Scored) []Scored {
 			refused[pair{found[i].A, found[i].B}] = true
 		}
 	}
+	whole := make(map[int]float64, len(strongest)) // the guard makes many weights equal; what it took off still tells which is stronger
+	for _, i := range strongest {
+		g, _ := r.best(m, found[i].A, found[i].B)
+		whole[i] = m.unguarded(&g)
+	}
 	slices.SortFunc(strongest, func(i, j int) int {
-		return cmp.Or(cmp.Compare(found[j].Weight, found[i].Weight), byRows(found[i], found[j]))
+		return cmp.Or(cmp.Compare(found[j].Weight, found[i].Weight), cmp.Compare(whole[j], whole[i]), byRows(found[i], found[j]))
 	})
 	of := map[uint32]*[]uint32{}
 	group := func(row uint32) *[]uint32 {
@@ -220,6 +225,9 @@ func (r *Roster) join(m *model, a, b []uint32, refused map[pair]bool) bool {
 			g, w := r.best(m, x, y)
 			if g.levels[NHS] == same(NHS) && g.levels[DOB] == same(DOB) {
 				w = max(w, m.Link)
+			}
+			if g.levels[NHS] == 1 && w < m.Link+m.Gap {
+				return false // two numbers are two people, whoever is like both of them
 			}
 			sum += math.Max(w, -20)
 		}

@@ -161,6 +161,27 @@ func TestTwinsAndFathersAreNotTheirTwinsAndSons(t *testing.T) {
 	}
 }
 
+// Two people of one name and birth date, and a row without a number that is like both: it must not join them.
+func TestTwoNumbersAreNotJoinedThroughAThirdRow(t *testing.T) {
+	g := newRegister(12).fill(2000)
+	again, _ := g.other(.2)
+	people := append(append(slices.Clone(g.people), again...),
+		person("jean1", "nhs", "4000745212", "forename", "Jean", "surname", "Tallowby", "dob", "1959-03-09", "sex", "F", "postcode", "ZZ3 1OR"),
+		person("jean2", "nhs", "9434765919", "forename", "Jean", "surname", "Tallowby", "dob", "1959-03-09", "sex", "F", "postcode", "ZZ11 9LS"),
+		person("jean3", "forename", "Jean", "surname", "Tallowby", "dob", "1959-03-09", "sex", "F", "postcode", "ZZ11 9LS"))
+	r, err := New(people, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Decision{}
+	for _, p := range r.Run(r.Learn(quiet), true, quiet) {
+		got[r.ID(p.A)+"="+r.ID(p.B)] = p.Decision
+	}
+	if got["jean1=jean2"] == One || got["jean1=jean3"] == One || got["jean2=jean3"] != One {
+		t.Errorf("the two of different numbers: %v, the stranger: %v, the same address: %v", got["jean1=jean2"], got["jean1=jean3"], got["jean2=jean3"])
+	}
+}
+
 func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 	g := newRegister(5).fill(1500)
 	b, _ := g.other(.5)

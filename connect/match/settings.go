@@ -168,14 +168,19 @@ var roof = [...]Field{Postcode, Address, Town, Phone}
 
 // weight is the log2 odds that a pair with this agreement is one person.
 func (m *model) weight(g *agreement) float64 {
-	own := m.of(g, NHS) + m.of(g, Sex) + m.of(g, Email)
-	first, last, born := m.of(g, Forename), m.of(g, Surname), m.of(g, DOB)
-	w := m.prior + own + first + last + born + m.under(g)
+	w := m.unguarded(g)
+	if m.Households {
+		own, first := m.of(g, NHS)+m.of(g, Sex)+m.of(g, Email), m.of(g, Forename)
+		w = min(w, m.perHead-math.Log2(twins)+own+first, m.perHead-math.Log2(relatives)+own+min(first, namesake)+m.of(g, DOB))
+	}
+	return w
+}
+
+// unguarded is the weight if there were neither twins nor relatives.
+func (m *model) unguarded(g *agreement) float64 {
+	w := m.prior + m.of(g, NHS) + m.of(g, Forename) + m.of(g, Surname) + m.of(g, DOB) + m.of(g, Sex) + m.of(g, Email) + m.under(g)
 	if g.cross {
 		w += m.swapped
-	}
-	if m.Households {
-		w = min(w, m.perHead-math.Log2(twins)+own+first, m.perHead-math.Log2(relatives)+own+min(first, namesake)+born)
 	}
 	return w
 }
@@ -237,7 +242,7 @@ func (r *Roster) explain(m *model, a, b uint32) ([]Part, float64) {
 		parts = append(parts, Part{"names", "forename and surname swapped", m.swapped})
 		sum += m.swapped
 	}
-	if rest := m.prior + m.loose(&g) - sum; math.Abs(rest) > 1e-9 {
+	if rest := m.unguarded(&g) - sum; math.Abs(rest) > 1e-9 {
 		parts = append(parts, Part{"household", "one roof, counted once", rest})
 		sum += rest
 	}
@@ -245,13 +250,4 @@ func (r *Roster) explain(m *model, a, b uint32) ([]Part, float64) {
 		parts = append(parts, Part{"family", "could be a twin or a relative", w - sum})
 	}
 	return parts, w
-}
-
-// loose is the weight without prior and without the guard for families.
-func (m *model) loose(g *agreement) float64 {
-	open := *m
-	settings := *m.Settings
-	settings.Households = false
-	open.Settings = &settings
-	return open.weight(g) - m.prior
 }
