@@ -140,9 +140,15 @@ func cleanSex(value string) string {
 	return ""
 }
 
-// cleanPostcode drops spaces; ZZ99 codes of the NHS mean no abode, abroad or not known.
+// cleanPostcode keeps letters A to Z and digits, which is all that postcodes have; ZZ99 codes of the NHS mean no abode, abroad
+// or not known.
 func cleanPostcode(value string) string {
-	p := strings.ToUpper(strings.Join(words(value), ""))
+	p := strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToUpper(strings.Join(words(value), "")))
 	if strings.HasPrefix(p, "ZZ99") {
 		return ""
 	}
