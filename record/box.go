@@ -74,6 +74,17 @@ func (b Box) Disclose(ctx context.Context, who access.Actor, what string) error 
 // Part is one row of an extract as it was last filed: what the store calls a part.
 type Part = store.Part
 
+// PartState is what became of a row.
+type PartState = store.PartState
+
+// The states of a row.
+const (
+	RowFiled       = store.Filed
+	RowRetracted   = store.Retracted
+	RowParked      = store.Parked
+	RowQuarantined = store.Quarantine
+)
+
 // Parts are the rows known of these units of a feed.
 func (b Box) Parts(ctx context.Context, feed int64, units []int64) ([]Part, error) {
 	return b.d.store.Parts(ctx, feed, units)

@@ -60,15 +60,15 @@ func (t *Table) Conflict() string {
 var (
 	resTable = &Table{Name: "res", Columns: []string{"rid", "idh", "type", "id", "version", "op", "patient", "until", "updated", "keys", "dict", "splice", "body"},
 		Types: []string{"int", "int", "int", "text", "int", "int", "int", "int", "int", "blob", "int", "int", "blob"}}
-	hashTable   = &Table{Name: "hash", Columns: []string{"h", "rid", "num"}, Types: []string{"int", "int", "num"}, Unique: true}
-	clinTable   = &Table{Name: "clin", Columns: []string{"patient", "h", "date", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
-	wordTable   = &Table{Name: "word", Columns: []string{"param", "text", "rid"}, Types: []string{"int", "text", "int"}, Unique: true}
-	spanTable   = &Table{Name: "span", Columns: []string{"param", "lo", "hi", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
-	alsoTable   = &Table{Name: "also", Columns: []string{"patient", "type", "rid"}, Types: []string{"int", "int", "int"}, Unique: true}
-	extraTable  = &Table{Name: "extra", Columns: []string{"param", "rid", "keys"}, Types: []string{"int", "int", "blob"}, Unique: true}
-	tallyTable  = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
-	homeTable   = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
-	partTable   = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made", " "),
+	hashTable  = &Table{Name: "hash", Columns: []string{"h", "rid", "num"}, Types: []string{"int", "int", "num"}, Unique: true}
+	clinTable  = &Table{Name: "clin", Columns: []string{"patient", "h", "date", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
+	wordTable  = &Table{Name: "word", Columns: []string{"param", "text", "rid"}, Types: []string{"int", "text", "int"}, Unique: true}
+	spanTable  = &Table{Name: "span", Columns: []string{"param", "lo", "hi", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
+	alsoTable  = &Table{Name: "also", Columns: []string{"patient", "type", "rid"}, Types: []string{"int", "int", "int"}, Unique: true}
+	extraTable = &Table{Name: "extra", Columns: []string{"param", "rid", "keys"}, Types: []string{"int", "int", "blob"}, Unique: true}
+	tallyTable = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
+	homeTable  = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
+	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made", " "),
 		Types: slices.Repeat([]string{"int"}, 13), Replace: "feed, unit, part"}
 	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
 )

@@ -95,6 +95,8 @@ type Feed struct {
 	Strict       bool          `json:"strict,omitempty"`       // what does not validate is refused, not warned of
 	// Held says why nothing more is filed until a person says so; "" where it is not held.
 	Held string `json:"held,omitempty"`
+	// Confirmed says that a person has let the feed go on: what it was held for is done once.
+	Confirmed bool `json:"confirmed,omitempty"`
 	// Full is, by table, the stamp of the newest full extract, in microseconds: older rows have nothing more to say.
 	Full map[string]int64 `json:"full,omitempty"`
 	// Until is where the newest extract ends, in microseconds: the next must begin there, where the format says from when.
@@ -127,7 +129,7 @@ func (d *Desk) Feed(ctx context.Context, f Feed) (*Feed, error) {
 		if have.Kind != f.Kind {
 			return nil, fhir.Errorf(fhir.Conflict, "the feed %s is of kind %s, not %s", f.Name, have.Kind, f.Kind)
 		}
-		f.Number, f.Held, f.Full, f.Until, f.Rows = have.Number, have.Held, have.Full, have.Until, have.Rows
+		f.Number, f.Held, f.Confirmed, f.Full, f.Until, f.Rows = have.Number, have.Held, have.Confirmed, have.Full, have.Until, have.Rows
 	} else {
 		f.Number = 1
 		for _, other := range d.feeds {
@@ -186,8 +188,13 @@ func (d *Desk) Hold(ctx context.Context, name, why string) error {
 	return d.change(ctx, name, func(f *Feed) { f.Held = why })
 }
 
-// Release lets a held feed go on.
-func (d *Desk) Release(ctx context.Context, name string) error { return d.Hold(ctx, name, "") }
+// Release lets a held feed go on and do once what it was held for. Who says so is in the audit.
+func (d *Desk) Release(ctx context.Context, who access.Actor, name string) error {
+	if err := d.box.Disclose(ctx, who, "release of the feed "+name); err != nil {
+		return err
+	}
+	return d.change(ctx, name, func(f *Feed) { f.Held, f.Confirmed = "", true })
+}
 
 // Named is the feed of that name.
 func (d *Desk) Named(name string) (*Feed, error) {
