@@ -90,7 +90,11 @@ func (x *extract) prepare(r *Row) (ok bool, err error) {
 	}
 	r.part, r.of = digestOf("row", t.Name, r.key), digestOf(t.Unit, r.unit)
 	r.deleted = t.Deleted != nil && t.Deleted(r)
-	r.content = digestOf(string(r.raw))
+	if t.Content != nil {
+		r.content = digestOf(t.Content(r))
+	} else {
+		r.content = digestOf(string(r.raw))
+	}
 	return true, nil
 }
 
@@ -151,14 +155,11 @@ func (x *extract) read(f *File, each func([]*Row) error) error {
 			return nil // a newer full extract has said all there is to say
 		}
 		if bad == nil {
-			if t.Split != nil {
-				t.Split(r, func(part *Row) {
-					if bad == nil {
-						bad = take(part)
-					}
-				})
-			} else {
-				bad = take(r)
+			bad = take(r)
+			for i := 0; bad == nil && i < len(t.Also); i++ {
+				also := *r
+				also.table, also.second = x.tables[t.Also[i]], true
+				bad = take(&also)
 			}
 		}
 		if bad != nil {
@@ -236,7 +237,9 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		case p == nil:
 		case x.force && p.Content == r.content && p.Item == r.File.Item.Number:
 		case p.Content == r.content:
-			count.Unchanged++
+			if !r.second {
+				count.Unchanged++
+			}
 			if stamp > p.Stamp && !r.File.Full {
 				p.Stamp, p.Item, p.Line, p.Place, p.Size = stamp, r.File.Item.Number, r.Line, r.place, r.size
 				bump = append(bump, *p)

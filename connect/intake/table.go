@@ -49,15 +49,18 @@ type File struct {
 // Table is one table of a format.
 type Table struct {
 	Name    string
-	Need    []string               // columns without which nothing can be said of a row
-	Key     func(*Row) string      // what names the row within its feed; "" is refused
-	Unit    string                 // the kind of the units that its rows belong to
-	UnitKey func(*Row) string      // nil where it is Key
-	Deleted func(*Row) bool        // the source takes the row back; nil for never
-	Order   func(*Row) int64       // which of two rows of one key in one file is later; nil for the order of lines
-	Skip    func(*Row) bool        // the row is none of ours, such as another practice's; nil for never
-	Hold    func(*Row) string      // a reason to stop before this row is acted on; nil for never
-	Split   func(*Row, func(*Row)) // makes several logical rows of one; nil for itself
+	Need    []string          // columns without which nothing can be said of a row
+	Key     func(*Row) string // what names the row within its feed; "" is refused
+	Unit    string            // the kind of the units that its rows belong to
+	UnitKey func(*Row) string // nil where it is Key
+	Deleted func(*Row) bool   // the source takes the row back; nil for never
+	Order   func(*Row) int64  // which of two rows of one key in one file is later; nil for the order of lines
+	Skip    func(*Row) bool   // the row is none of ours, such as another practice's; nil for never
+	Hold    func(*Row) string // a reason to stop before this row is acted on; nil for never
+	// Also are tables that stand in no file: each row of this one is a row of theirs too, with their own key and unit.
+	Also []string
+	// Content is what of a row counts when it is asked whether it has changed; nil for all of it.
+	Content func(*Row) string
 }
 
 // Unit is a kind of thing that rows make.
@@ -90,6 +93,7 @@ type Row struct {
 	part, of    int64 // digests of (table, key) and (kind, unit)
 	content     int64
 	deleted     bool
+	second      bool // a row of a table that stands in no file: it is counted once only
 }
 
 type span struct {
