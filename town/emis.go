@@ -19,12 +19,19 @@ type emis struct {
 	old      bool   // sends the older columns, with "Ususal" and "Clinican"
 	cuts     []time.Time
 	orgID    string
+	lacks    map[int]int // table → position of the newest column that the older form lacks
 	users    map[*practitioner]string // everyone's GUID here; someone of another practice is one of ours here
 }
 
 func newEMIS(t Town, place *place, practice, feed int, cuts []time.Time) *emis {
 	e := &emis{town: t, place: place, practice: practice, feed: feed, name: "emis-" + strings.ToLower(place.organizations[practice].ods), old: practice == millLane, cuts: cuts,
-		orgID: guid(t.Seed, 'O', practice, 0), users: map[*practitioner]string{}}
+		orgID: guid(t.Seed, 'O', practice, 0), users: map[*practitioner]string{}, lacks: map[int]int{}}
+	for i, table := range emisTables {
+		names, older := strings.Split(table.columns, ","), strings.Split(table.older, ",")
+		if e.old && table.older != "" && len(older) < len(names) {
+			e.lacks[i] = slices.IndexFunc(names, func(name string) bool { return !slices.Contains(older, name) })
+		}
+	}
 	for i := range place.staff {
 		e.users[&place.staff[i]] = guid(t.Seed, 'U', place.ours(i, practice), 0)
 	}
@@ -70,11 +77,13 @@ func (e *emis) begin(w *files) error {
 	return nil
 }
 
-// row appends a row in the columns of the drop. fields are in the order of the newest columns without ProcessingId where
-// that comes last, which most tables do.
+// row appends a row in the columns of the drop. fields are in the order of the newest columns.
 func (e *emis) row(o *outbox, drop, table int, fields ...string) {
 	s := o.sheet(e.key(drop, table))
 	o.rows++
+	if k := e.lacks[table]; k > 0 && len(fields) > k {
+		fields = append(fields[:k:k], fields[k+1:]...)
+	}
 	if e.shuffled(table, drop) {
 		last := len(fields) - 1
 		fields = append(append([]string{fields[last]}, fields[:last]...), "x")
@@ -97,11 +106,7 @@ func (e *emis) shared(o *outbox) {
 			if c.category == ethnic {
 				national, kind, text = e.ethnicLetter(c.snomed), "Ethnicity", c.term
 			}
-			fields := []string{c.codeID(), c.term, c.read2, c.snomed, c.description(), national, kind, text, emisCategory[c.category], e.serial(o, drop)}
-			if !e.old {
-				fields = append(fields, "")
-			}
-			e.row(o, drop, emisClinicalCode, fields...)
+			e.row(o, drop, emisClinicalCode, c.codeID(), c.term, c.read2, c.snomed, c.description(), national, kind, text, emisCategory[c.category], e.serial(o, drop), "")
 		}
 		for i := range drugs {
 			e.row(o, drop, emisDrugCode, drugs[i].codeID(), drugs[i].name, drugs[i].id, e.serial(o, drop))

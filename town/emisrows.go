@@ -274,11 +274,7 @@ func (x *emisRows) observation(f *fact, drop int, now time.Time, on, precision s
 			status, ended, ep = "Past Problem", ymd(f.ended), "YMD"
 		}
 		weight := map[bool]string{true: "Significant Problem", false: "Minor Problem"}[f.significant]
-		fields := []string{id, x.patient, org, "", deleted, f.text, ended, ep, "", entered, "YMD", user, "", status, weight, e.serial(o, drop)}
-		if e.old {
-			fields = append(fields[:4:4], fields[5:]...)
-		}
-		e.row(o, drop, emisProblem, fields...)
+		e.row(o, drop, emisProblem, id, x.patient, org, "", deleted, f.text, ended, ep, "", entered, "YMD", user, "", status, weight, e.serial(o, drop))
 	}
 	if f.kind == referralFact {
 		urgency := map[bool]string{true: "Urgent", false: "Routine"}[f.urgent]

@@ -178,7 +178,11 @@ func (c *chart) oldPlans(d dice, n int) {
 			m = insteadOfPenicillin
 		}
 		at := c.past(d)
-		c.add(&fact{kind: planFact, drug: drugBook[m.name], when: at, precision: byDay, by: c.l.anyGP(), dose: m.dose, quantity: m.quantity, unit: m.unit, last: at})
+		last := at.Add(time.Duration(28*d.IntN(4)) * day)
+		if !last.Before(c.p.end) {
+			last = at
+		}
+		c.add(&fact{kind: planFact, drug: drugBook[m.name], when: at, precision: byDay, by: c.l.anyGP(), dose: m.dose, quantity: m.quantity, unit: m.unit, step: 28, last: last})
 	}
 }
 
