@@ -19,7 +19,7 @@ type emis struct {
 	old      bool   // sends the older columns, with "Ususal" and "Clinican"
 	cuts     []time.Time
 	orgID    string
-	lacks    map[int]int // table → position of the newest column that the older form lacks
+	lacks    map[int]int              // table → position of the newest column that the older form lacks
 	users    map[*practitioner]string // everyone's GUID here; someone of another practice is one of ours here
 }
 
