@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/kith-care/kith/fhir"
@@ -93,9 +94,22 @@ func (x *extract) prepare(r *Row) (ok bool, err error) {
 	if t.Content != nil {
 		r.content = digestOf(t.Content(r))
 	} else {
-		r.content = digestOf(string(r.raw))
+		r.content = digestOf(x.steady(r)...)
 	}
 	return true, nil
+}
+
+// steady is a row without its volatile columns.
+func (x *extract) steady(r *Row) []string {
+	from := int32(0)
+	var parts []string
+	for _, c := range x.format.Volatile {
+		if i, ok := r.head.at[c]; ok && i < len(r.spans) && r.spans[i].from >= from {
+			parts = append(parts, string(r.raw[from:r.spans[i].from]))
+			from = r.spans[i].to
+		}
+	}
+	return append(parts, strings.TrimRight(string(r.raw[from:]), "\r\n"))
 }
 
 // held stops a feed.

@@ -30,6 +30,9 @@ type Format struct {
 	Stages [][]string
 	Tables []Table
 	Units  []Unit
+	// Volatile are columns that say nothing of what a row is about, such as a running number: a row that differs in
+	// them alone has not changed.
+	Volatile []string
 	// Windows1252 says in which character set files come: else it is UTF-8.
 	Windows1252 bool
 }
