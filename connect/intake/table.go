@@ -246,7 +246,7 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 	for {
 		if s.at < len(s.block) || s.done {
 			raw, spans, lines, whole := cut(s.block[s.at:], s.comma, s.done)
-			broken := lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow)
+			broken := whole && lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow || !closed(raw, spans))
 			if !whole && len(s.block)-s.at > maxRow {
 				broken = true // more than a row can be, and no end in sight
 			}
@@ -344,6 +344,16 @@ func cut(data []byte, comma byte, last bool) (raw []byte, spans []span, lines in
 		spans = append(spans, span{int32(from), int32(end), from < len(data) && data[from] == '"'})
 	}
 	return data, spans, lines, true
+}
+
+// closed reports whether the quote of the last value is closed.
+func closed(raw []byte, spans []span) bool {
+	if len(spans) == 0 {
+		return true
+	}
+	last := spans[len(spans)-1]
+	value := raw[last.from:last.to]
+	return !last.quoted || bytes.Count(value, []byte{'"'})%2 == 0
 }
 
 // indexEnd is the place of the next comma or end of line.
