@@ -15,6 +15,7 @@ import (
 type Writing struct {
 	Density  Density          // empty is full up to 20,000 people, sixty facts each beyond
 	Days     int              // daily extracts after the bulk, which is that many days before the town's last day
+	Gap      bool             // the third daily extract of the TPP practice is missing: it lies in a folder of its own, to be sent later
 	Progress func(people int) // called now and then with how many people are written, from one goroutine
 }
 
@@ -58,7 +59,7 @@ func (t Town) Write(ctx context.Context, dir string, w Writing) (Written, error)
 	for k := w.Days; k >= 0; k-- {
 		s.cuts = append(s.cuts, t.until().Add(-time.Duration(k)*day))
 	}
-	s.feeds = t.feeds(s.place, s.cuts)
+	s.feeds = t.feeds(s.place, s.cuts, &w)
 	if err := s.begin(); err != nil {
 		return done, err
 	}
@@ -100,8 +101,8 @@ func (t Town) check(dir string, w *Writing) error {
 }
 
 // feeds are the town's systems that write extracts.
-func (t Town) feeds(place *place, cuts []time.Time) []feed {
-	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts)}
+func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
+	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap)}
 }
 
 type sending struct {
