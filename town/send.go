@@ -102,7 +102,7 @@ func (t Town) check(dir string, w *Writing) error {
 
 // feeds are the town's systems that write extracts.
 func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
-	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap)}
+	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts)}
 }
 
 type sending struct {
