@@ -102,7 +102,8 @@ func (t Town) check(dir string, w *Writing) error {
 
 // feeds are the town's systems that write extracts.
 func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
-	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts)}
+	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts),
+		newGPConnect(t, place, cuts)}
 }
 
 type sending struct {
@@ -221,6 +222,11 @@ func (s *sending) keep(o *outbox, done *Written) error {
 	for _, b := range o.bad {
 		path := s.out.names[b.key]
 		bad = jsonLine(bad, trueBad{Feed: filepath.Dir(filepath.Dir(path)), File: path, Line: first[b.key] + b.line, Outcome: b.outcome, Why: b.why})
+	}
+	for _, d := range o.documents {
+		if err := s.out.whole(d); err != nil {
+			return err
+		}
 	}
 	done.Rows += o.rows
 	done.Bad += len(o.bad)
