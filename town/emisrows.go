@@ -324,7 +324,6 @@ func (x *emisRows) spoilt(drop int) {
 
 // truth says what must be there, and what must not, after the last drop.
 func (x *emisRows) truth(end time.Time) {
-	bulk := x.cuts[0]
 	for _, f := range x.c.facts {
 		seen, ok := x.v.holds(f)
 		if !ok || seen.After(end) {
@@ -332,7 +331,7 @@ func (x *emisRows) truth(end time.Time) {
 		}
 		deleted := x.v.happened(f.deleted)
 		gone := !deleted.IsZero() && !deleted.After(end)
-		if gone && (!deleted.After(bulk) || !x.everWritten(seen, deleted)) {
+		if gone && !everWritten(x.cuts, seen, deleted) {
 			continue
 		}
 		line := trueFact{Feed: x.name, Patient: x.patient, Person: x.person, Kind: f.becomes(), Key: x.guid(f), Deleted: gone || x.erasedBy(end)}
@@ -353,8 +352,8 @@ func (x *emisRows) truth(end time.Time) {
 }
 
 // everWritten reports whether a fact stood in some drop between being seen and being deleted.
-func (x *emisRows) everWritten(seen, deleted time.Time) bool {
-	for _, cut := range x.cuts {
+func everWritten(cuts []time.Time, seen, deleted time.Time) bool {
+	for _, cut := range cuts {
 		if !seen.After(cut) && deleted.After(cut) {
 			return true
 		}

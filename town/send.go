@@ -15,6 +15,7 @@ import (
 type Writing struct {
 	Density  Density          // empty is full up to 20,000 people, sixty facts each beyond
 	Days     int              // daily extracts after the bulk, which is that many days before the town's last day
+	Gap      bool             // the third daily extract of the TPP practice is missing: it lies in a folder of its own, to be sent later
 	Progress func(people int) // called now and then with how many people are written, from one goroutine
 }
 
@@ -58,7 +59,7 @@ func (t Town) Write(ctx context.Context, dir string, w Writing) (Written, error)
 	for k := w.Days; k >= 0; k-- {
 		s.cuts = append(s.cuts, t.until().Add(-time.Duration(k)*day))
 	}
-	s.feeds = t.feeds(s.place, s.cuts)
+	s.feeds = t.feeds(s.place, s.cuts, &w)
 	if err := s.begin(); err != nil {
 		return done, err
 	}
@@ -100,8 +101,9 @@ func (t Town) check(dir string, w *Writing) error {
 }
 
 // feeds are the town's systems that write extracts.
-func (t Town) feeds(place *place, cuts []time.Time) []feed {
-	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts)}
+func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
+	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts),
+		newGPConnect(t, place, cuts)}
 }
 
 type sending struct {
@@ -220,6 +222,11 @@ func (s *sending) keep(o *outbox, done *Written) error {
 	for _, b := range o.bad {
 		path := s.out.names[b.key]
 		bad = jsonLine(bad, trueBad{Feed: filepath.Dir(filepath.Dir(path)), File: path, Line: first[b.key] + b.line, Outcome: b.outcome, Why: b.why})
+	}
+	for _, d := range o.documents {
+		if err := s.out.whole(d); err != nil {
+			return err
+		}
 	}
 	done.Rows += o.rows
 	done.Bad += len(o.bad)
