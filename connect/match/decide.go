@@ -3,8 +3,10 @@ package match
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Decision says what becomes of a pair.
@@ -32,17 +34,20 @@ func (r *Roster) ID(row uint32) string { return r.ids[row] }
 // Len is the number of rows.
 func (r *Roster) Len() int { return len(r.rows) }
 
+// worthKeeping is the weight below which a pair is not even kept for a second look.
+const worthKeeping = -12
+
 // Run scores all candidate pairs and decides. With all, pairs that are apart are returned as well.
 func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scored {
 	m := s.model(r)
 	var mu sync.Mutex
 	var found []Scored
-	r.candidates(tell, func(_ int, batch []pair) {
+	r.visit(tell, func(_ int, batch []pair) {
 		var own []Scored
 		for _, p := range batch {
 			g, w := r.best(m, p.a, p.b)
 			d := m.decide(r, &g, w, p)
-			if d != Apart || all {
+			if d != Apart || all || w > worthKeeping {
 				own = append(own, Scored{p.a, p.b, float32(w), d})
 			}
 		}
@@ -54,10 +59,39 @@ func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scor
 	found = slices.CompactFunc(found, func(x, y Scored) bool { return x.A == y.A && x.B == y.B })
 	if r.linkage {
 		r.rivals(m, found)
-		r.alone(m, found)
-		return found
+		found = r.leftovers(m, found)
+	} else {
+		found = r.cluster(m, found)
 	}
-	return r.cluster(m, found)
+	if !all {
+		found = slices.DeleteFunc(found, func(p Scored) bool { return p.Decision == Apart })
+	}
+	return found
+}
+
+// visit walks the candidates: those that Learn has just found, or finds them.
+func (r *Roster) visit(tell func(done, total int64), do func(worker int, batch []pair)) {
+	if r.found == nil {
+		r.candidates(tell, do)
+		return
+	}
+	work, total := make(chan []pair, len(r.found)), int64(len(r.found))
+	for _, batch := range r.found {
+		work <- batch
+	}
+	close(work)
+	r.found = nil
+	var done atomic.Int64
+	var wait sync.WaitGroup
+	for w := range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for batch := range work {
+				do(w, batch)
+				tell(done.Add(1), total)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 func byRows(x, y Scored) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) }
@@ -92,26 +126,6 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 // unique reports whether something that is one person's alone agrees.
 func (m *model) unique(g *agreement) bool {
 	return g.levels[NHS] == same(NHS) || g.levels[Email] == same(Email) || g.levels[Phone] == same(Phone)
-}
-
-// alone links pairs a little below the threshold whose rows have nobody else. Where nearly everybody of the smaller file is in the other,
-// a row without another candidate is more likely to belong to its only one: by 1 in (1 - share), and by 4 bits at most.
-func (r *Roster) alone(m *model, found []Scored) {
-	extra := min(-math.Log2(max(1-m.Share, 1.0/16)), 4)
-	rows := map[uint32]int{}
-	for i := range found {
-		if found[i].Decision != Apart {
-			rows[found[i].A]++
-			rows[found[i].B]++
-		}
-	}
-	for i := range found {
-		p := &found[i]
-		if p.Decision == Ask && float64(p.Weight) < m.Link && rows[p.A] == 1 && rows[p.B] == 1 {
-			g, w := r.best(m, p.A, p.B)
-			p.Decision = m.decide(r, &g, w+extra, pair{p.A, p.B})
-		}
-	}
 }
 
 // rivals turns a link into a question where a row has another that is nearly as good, or better, unless the two rivals are one
@@ -191,6 +205,7 @@ func (r *Roster) cluster(m *model, found []Scored) []Scored {
 			of[row] = a
 		}
 	}
+	r.gather(m, found, of, refused)
 	known := map[pair]int{}
 	for i := range found {
 		if a := of[found[i].A]; a != nil && a == of[found[i].B] {
