@@ -31,7 +31,7 @@ type facts struct {
 	nhs, email, phone, first, last, place, town uint32 // numbers of values
 	soundFirst, soundLast                       uint32
 	born, year, month, day                      uint32
-	district, street                            uint64
+	rarest, second, area, district, street      uint64
 }
 
 func (r *Roster) facts(v *[fieldCount]uint32, own []word) (x facts) {
@@ -54,6 +54,7 @@ func (r *Roster) facts(v *[fieldCount]uint32, own []word) (x facts) {
 	}
 	if x.place != 0 {
 		p := r.word(Postcode, x.place, own).text
+		x.area = text(p[:min(2, len(p))])
 		if british(p) {
 			p = p[:len(p)-3]
 		}
@@ -70,11 +71,12 @@ func (r *Roster) facts(v *[fieldCount]uint32, own []word) (x facts) {
 			}
 		}
 		if one >= 0 {
-			x.street = text(tokens[one].text)
+			x.rarest = text(tokens[one].text)
+			x.street = x.rarest
 		}
 		if two >= 0 {
-			second := text(tokens[two].text)
-			x.street = hash(1, min(x.street, second), max(x.street, second))
+			x.second = text(tokens[two].text)
+			x.street = hash(1, min(x.rarest, x.second), max(x.rarest, x.second))
 		}
 	}
 	return x
@@ -88,7 +90,19 @@ func text(s string) uint64 {
 	return h
 }
 
-const passes = 16
+// The first passes are for all files. Small ones, in which rows may be in a bad state, can afford the others too.
+const (
+	passes      = 25
+	manyPasses  = 16
+	smallRoster = 60_000
+)
+
+func (r *Roster) passes() int {
+	if len(r.rows) <= smallRoster {
+		return passes
+	}
+	return manyPasses
+}
 
 // key is the block of a row in a pass; 0 where the row takes no part in it.
 func (x *facts) key(pass int) uint64 {
@@ -141,6 +155,24 @@ func (x *facts) key(pass int) uint64 {
 		if x.day != 0 && (x.soundFirst != 0 || x.soundLast != 0) {
 			return hash(15, uint64(x.month), uint64(x.day), uint64(max(x.soundFirst, x.soundLast))) // the year is wrong
 		}
+	case 16:
+		return alone(uint64(x.town))
+	case 17:
+		return both(uint64(x.soundLast), uint64(x.year))
+	case 18:
+		return both(uint64(x.soundFirst), uint64(x.year))
+	case 19:
+		return alone(x.rarest)
+	case 20:
+		return alone(x.second)
+	case 21:
+		return alone(uint64(x.first))
+	case 22:
+		return alone(uint64(x.last))
+	case 23:
+		return both(uint64(x.soundFirst), x.area)
+	case 24:
+		return both(uint64(x.soundLast), x.area)
 	}
 	return 0
 }
@@ -169,7 +201,7 @@ type reading struct {
 // blocks is the work of finding candidates: for each row the block it was in, by pass, so that no pair is compared twice.
 type blocks struct {
 	*Roster
-	own  [][passes]uint32
+	own  []uint32  // so many a row as there are passes
 	read []reading // the first of each row is its own
 	work chan blockBatch
 	next blockBatch
@@ -192,7 +224,7 @@ type entry struct {
 // candidates hands every pair worth comparing to visit, in batches and from several goroutines at once. A pair can come twice.
 func (r *Roster) candidates(tell func(done, total int64), visit func(worker int, batch []pair)) {
 	n := len(r.rows)
-	k := &blocks{Roster: r, own: make([][passes]uint32, n), read: make([]reading, n, n+n/8), work: make(chan blockBatch, 8)}
+	k := &blocks{Roster: r, own: make([]uint32, n*r.passes()), read: make([]reading, n, n+n/8), work: make(chan blockBatch, 8)}
 	for i := range n {
 		k.read[i] = reading{r.facts(&r.rows[i].values, nil), uint32(i)}
 	}
@@ -212,7 +244,7 @@ func (r *Roster) candidates(tell func(done, total int64), visit func(worker int,
 		})
 	}
 	entries, spare := make([]entry, 0, len(k.read)), make([]entry, len(k.read))
-	for pass := range passes {
+	for pass := range k.passes() {
 		entries = entries[:0]
 		for i := range k.read {
 			if key := k.read[i].key(pass); key != 0 {
@@ -223,7 +255,7 @@ func (r *Roster) candidates(tell func(done, total int64), visit func(worker int,
 		sortEntries(entries, spare)
 		k.divide(entries, pass, 0)
 		k.send()
-		tell(int64(pass+1), passes)
+		tell(int64(pass+1), int64(k.passes()))
 	}
 	close(k.work)
 	wait.Wait()
@@ -308,8 +340,8 @@ func (k *blocks) divide(entries []entry, pass, step int) {
 			for _, e := range block {
 				row := k.read[e.of].row
 				k.next.rows = append(k.next.rows, row)
-				if int(e.of) < len(k.own) && !windowed {
-					k.own[row][pass] = max(uint32(e.key>>32)^uint32(e.key), 1)
+				if int(e.of) < len(k.rows) && !windowed {
+					k.own[int(row)*k.passes()+pass] = max(uint32(e.key>>32)^uint32(e.key), 1)
 				}
 			}
 			k.next.ends = append(k.next.ends, uint32(len(k.next.rows)))
@@ -335,6 +367,7 @@ func (k *blocks) send() {
 // pairs makes the pairs of a batch of blocks, without those that an earlier pass had.
 func (k *blocks) pairs(worker int, batch *blockBatch, visit func(worker int, batch []pair)) {
 	out := make([]pair, 0, batch.pairs)
+	stride := k.passes()
 	from := uint32(0)
 	for _, end := range batch.ends {
 		block := batch.rows[from:end]
@@ -344,14 +377,14 @@ func (k *blocks) pairs(worker int, batch *blockBatch, visit func(worker int, bat
 			if batch.windowed {
 				last = min(i+1+neighbours, last)
 			}
-			one := &k.own[a]
+			one := k.own[int(a)*stride:][:batch.pass]
 		partners:
 			for _, b := range block[i+1 : last] {
 				if a == b || k.linkage && k.rows[a].file == k.rows[b].file {
 					continue
 				}
-				other := &k.own[b]
-				for p := range batch.pass {
+				other := k.own[int(b)*stride:][:batch.pass]
+				for p := range one {
 					if one[p] == other[p] && one[p] != 0 {
 						continue partners
 					}

@@ -58,6 +58,13 @@ func cleanNHS(value string, testNumbers bool) string {
 // silent are names that name nobody. Babies and twins are often registered so before they have a name.
 const silent = " baby twin twins infant boy girl male female unknown unnamed notknown na none nil test patient newborn bo unk null nan "
 
+// unborn reports whether a forename that names nobody stands for a baby who may be one of twins.
+func unborn(forename string) bool {
+	return slices.ContainsFunc(words(forename), func(w string) bool {
+		return strings.Contains(" baby twin twins infant boy girl newborn bo male female ", " "+w+" ")
+	})
+}
+
 const titles = " mr mrs ms miss mx dr prof sir master rev "
 
 func cleanName(value string) string {

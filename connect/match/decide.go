@@ -59,6 +59,7 @@ func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scor
 	found = slices.CompactFunc(found, func(x, y Scored) bool { return x.A == y.A && x.B == y.B })
 	if r.linkage {
 		r.rivals(m, found)
+		r.alone(m, found)
 		found = r.leftovers(m, found)
 	} else {
 		found = r.cluster(m, found)
@@ -98,6 +99,10 @@ func byRows(x, y Scored) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(
 
 // decide applies the rules that need no weight, then the thresholds.
 func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
+	return m.judge(g, w, r.rows[p.a].nobody || r.rows[p.b].nobody)
+}
+
+func (m *model) judge(g *agreement, w float64, nobody bool) Decision {
 	if g.levels[NHS] == same(NHS) {
 		switch {
 		case g.levels[DOB] == same(DOB):
@@ -109,7 +114,7 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 		}
 	}
 	switch {
-	case w >= m.Link && (r.rows[p.a].nobody || r.rows[p.b].nobody) && g.levels[NHS] != same(NHS):
+	case w >= m.Link && nobody && g.levels[NHS] != same(NHS):
 		return Ask // "Baby" may be either twin
 	case w >= m.Link && w < m.Link+2*m.Gap && g.levels[DOB] == 1 && g.levels[Address] == 1 && !m.unique(g):
 		return Ask // of the same name in the same town, but born and living elsewhere
@@ -126,6 +131,26 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 // unique reports whether something that is one person's alone agrees.
 func (m *model) unique(g *agreement) bool {
 	return g.levels[NHS] == same(NHS) || g.levels[Email] == same(Email) || g.levels[Phone] == same(Phone)
+}
+
+// alone links pairs a little below the threshold whose rows have nobody else. Where nearly everybody of the smaller file is in the other,
+// a row without another candidate is more likely to belong to its only one: by 1 in (1 - share), and by 4 bits at most.
+func (r *Roster) alone(m *model, found []Scored) {
+	extra := min(-math.Log2(max(1-m.Share, 1.0/16)), 4)
+	rows := map[uint32]int{}
+	for i := range found {
+		if found[i].Decision != Apart {
+			rows[found[i].A]++
+			rows[found[i].B]++
+		}
+	}
+	for i := range found {
+		p := &found[i]
+		if p.Decision == Ask && float64(p.Weight) < m.Link && rows[p.A] == 1 && rows[p.B] == 1 {
+			g, w := r.best(m, p.A, p.B)
+			p.Decision = m.decide(r, &g, w+extra, pair{p.A, p.B})
+		}
+	}
 }
 
 // rivals turns a link into a question where a row has another that is nearly as good, or better, unless the two rivals are one
@@ -167,13 +192,17 @@ const largestPerson = 100
 // for it, so that a chain of weak links does not join strangers. All pairs of a person are links, with their own weights.
 func (r *Roster) cluster(m *model, found []Scored) []Scored {
 	strongest := make([]int, 0)
-	refused := map[pair]bool{}
+	refused, certain := map[pair]bool{}, map[pair]bool{} // certainly not one, whatever their other rows say
 	for i := range found {
 		switch {
 		case found[i].Decision == One:
 			strongest = append(strongest, i)
 		case found[i].Decision == Ask && float64(found[i].Weight) >= m.Link:
-			refused[pair{found[i].A, found[i].B}] = true
+			p := pair{found[i].A, found[i].B}
+			refused[p] = true
+			if g, _ := r.best(m, p.a, p.b); g.levels[NHS] != 0 || r.rows[p.a].nobody || r.rows[p.b].nobody {
+				certain[p] = true
+			}
 		}
 	}
 	whole := make(map[int]float64, len(strongest)) // the guard makes many weights equal; what it took off still tells which is stronger
@@ -205,7 +234,7 @@ func (r *Roster) cluster(m *model, found []Scored) []Scored {
 			of[row] = a
 		}
 	}
-	r.gather(m, found, of, refused)
+	r.gather(m, found, of, certain)
 	known := map[pair]int{}
 	for i := range found {
 		if a := of[found[i].A]; a != nil && a == of[found[i].B] {

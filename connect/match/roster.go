@@ -120,7 +120,7 @@ func (r *Roster) take(p *Person, testNumbers bool) (values [fieldCount]uint32, m
 		if text == "" {
 			if strings.TrimSpace(v) != "" {
 				r.Silent[f]++
-				nobody = nobody || Field(f) == Forename
+				nobody = nobody || Field(f) == Forename && unborn(v)
 			}
 			continue
 		}

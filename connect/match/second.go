@@ -158,8 +158,10 @@ func (r *Roster) gather(m *model, found []Scored, of map[uint32]*[]uint32, refus
 			}
 			seen[groups{a, b}] = true
 			g, w := r.bestOf(m, profile(a), profile(b), nil)
-			if w < m.Review || g.levels[NHS] == 1 || g.levels[NHS] == 2 || r.rows[p.A].nobody || r.rows[p.B].nobody {
+			if d := m.judge(&g, w, r.rows[p.A].nobody || r.rows[p.B].nobody); d == Apart || g.levels[NHS] == 1 || g.levels[NHS] == 2 {
 				continue
+			} else if d == Ask {
+				w = min(w, m.Link-1)
 			}
 			joints = append(joints, joint{groups{a, b}, w, pair{slices.Min(*a), slices.Min(*b)}})
 		}
