@@ -221,7 +221,8 @@ type entry struct {
 	of  uint32 // which reading
 }
 
-// candidates hands every pair worth comparing to visit, in batches and from several goroutines at once. A pair can come twice.
+// candidates hands every pair worth comparing to visit, in batches and from several goroutines at once. A pair can come twice. The batch is visit's
+// until it returns.
 func (r *Roster) candidates(tell func(done, total int64), visit func(worker int, batch []pair)) {
 	n := len(r.rows)
 	k := &blocks{Roster: r, own: make([]uint32, n*r.passes()), read: make([]reading, n, n+n/8), work: make(chan blockBatch, 8)}
@@ -238,8 +239,9 @@ func (r *Roster) candidates(tell func(done, total int64), visit func(worker int,
 	var wait sync.WaitGroup
 	for w := range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
+			var buffer []pair
 			for batch := range k.work {
-				k.pairs(w, &batch, visit)
+				buffer = k.pairs(w, &batch, buffer, visit)
 			}
 		})
 	}
@@ -365,8 +367,8 @@ func (k *blocks) send() {
 }
 
 // pairs makes the pairs of a batch of blocks, without those that an earlier pass had.
-func (k *blocks) pairs(worker int, batch *blockBatch, visit func(worker int, batch []pair)) {
-	out := make([]pair, 0, batch.pairs)
+func (k *blocks) pairs(worker int, batch *blockBatch, buffer []pair, visit func(worker int, batch []pair)) []pair {
+	out := buffer[:0]
 	stride := k.passes()
 	from := uint32(0)
 	for _, end := range batch.ends {
@@ -396,4 +398,5 @@ func (k *blocks) pairs(worker int, batch *blockBatch, visit func(worker int, bat
 	if len(out) > 0 {
 		visit(worker, out)
 	}
+	return out
 }

@@ -68,10 +68,12 @@ func unborn(forename string) bool {
 const titles = " mr mrs ms miss mx dr prof sir master rev "
 
 func cleanName(value string) string {
-	value = strings.NewReplacer("'", "", "’", "", "`", "").Replace(value)
 	all := words(strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
+		switch {
+		case r >= '0' && r <= '9':
 			return ' '
+		case r == '\'' || r == '’' || r == '`':
+			return -1
 		}
 		return r
 	}, value))

@@ -97,6 +97,13 @@ func (w *row) all(f Field) iter.Seq[uint32] {
 }
 
 func (r *Roster) rare(f Field, value uint32) uint8 {
+	if known := r.dicts[f].rares[roleOf(f)]; int(value) < len(known) {
+		return known[value]
+	}
+	return r.rareNow(f, value)
+}
+
+func (r *Roster) rareNow(f Field, value uint32) uint8 {
 	return uint8(min(max(r.rarity(f, value), 0)*8, 255))
 }
 

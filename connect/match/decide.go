@@ -45,6 +45,9 @@ func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scor
 	r.visit(tell, func(_ int, batch []pair) {
 		var own []Scored
 		for _, p := range batch {
+			if !all && !r.hopeful(m, &r.rows[p.a], &r.rows[p.b]) {
+				continue
+			}
 			g, w := r.best(m, p.a, p.b)
 			d := m.decide(r, &g, w, p)
 			if d != Apart || all || w > worthKeeping {

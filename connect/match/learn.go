@@ -34,6 +34,7 @@ func (r *Roster) Learn(tell func(done, total int64)) *Settings {
 		m := s.model(r)
 		var counts [fieldCount][maxLevels]float64
 		var total, crossed float64
+		var here, there, both, either float64 // of true pairs with postcode and address: those where one, the other, both disagree
 		for i := range pairs {
 			g := &pairs[i].straight
 			w := m.weight(g)
@@ -50,11 +51,29 @@ func (r *Roster) Learn(tell func(done, total int64)) *Settings {
 			if g.cross {
 				crossed += p
 			}
+			if g.levels[Postcode] != 0 && g.levels[Address] != 0 {
+				either += p
+				away, elsewhere := g.levels[Postcode] <= 2, g.levels[Address] == 1
+				if away {
+					here += p
+				}
+				if elsewhere {
+					there += p
+				}
+				if away && elsewhere {
+					both += p
+				}
+			}
 			for f := range fieldCount {
 				counts[f][g.levels[f]] += p
 			}
 		}
 		s.Share = max(total/rate/r.people(), 1/r.people()/2)
+		if either > priorPairs {
+			base := (there + 1) / (either + 2)
+			lift := math.Log2(max((both+.5)/(here+1)/base, 1))
+			s.Moved = 1 - .5*min(lift/-math.Log2(base), 1)
+		}
 		s.Swapped = (crossed + priorPairs*.01) / (total + priorPairs)
 		true_ := min(s.Share*r.people()/r.universe(), .5)
 		for f := range fieldCount {
@@ -88,6 +107,7 @@ func (r *Roster) sample(tell func(done, total int64)) (pairs []seen, rate float6
 	r.found = nil
 	r.candidates(tell, func(_ int, batch []pair) {
 		var own []seen
+		batch = slices.Clone(batch)
 		for _, p := range batch {
 			if rate < 1 && hash(7, uint64(p.a), uint64(p.b))&math.MaxUint32 > limit {
 				continue

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Roster is one file, or two, cleaned and ready to be compared. Equal values are kept once, so a row costs about 60 bytes.
@@ -38,6 +40,7 @@ type dictionary struct {
 	number  map[string]uint32
 	counts  [2][]uint32 // rows with the value; the second is of surnames
 	filled  [2]int
+	rares   [2][]uint8        // how rare a value is, in eighths of a bit; nil where counts still change
 	tokens  map[string]uint32 // of addresses: the number of each word
 	common  []uint32          // rows with the word, by its number
 	bits    []float32         // what each word tells, by its number; 0 is a word nobody has
@@ -107,40 +110,98 @@ func New(a, b []Person, testNumbers bool) (*Roster, error) {
 			return nil, fmt.Errorf("id %q stands twice in file %d", e.p.ID, e.file+1)
 		}
 		r.ids[i], r.rows[i].file = e.p.ID, e.file
-		r.rows[i].values, r.rows[i].also, r.rows[i].nobody = r.take(e.p, testNumbers)
 	}
-	r.dicts[Address].weigh()
+	// Cleaning is the work of many; numbering the values is done in the order of the rows.
+	const stretch = 4096
+	cleaned := make([]chan []tidy, (len(all)+stretch-1)/stretch)
+	for c := range cleaned {
+		cleaned[c] = make(chan []tidy, 1)
+	}
+	next, ahead := atomic.Int64{}, make(chan bool, 64)
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			for {
+				ahead <- true
+				c := int(next.Add(1)) - 1
+				if c >= len(cleaned) {
+					<-ahead
+					return
+				}
+				part := all[c*stretch : min((c+1)*stretch, len(all))]
+				out := make([]tidy, len(part))
+				for i := range part {
+					out[i] = tidied(part[i].p, testNumbers)
+				}
+				cleaned[c] <- out
+			}
+		}()
+	}
+	for c := range cleaned {
+		for i, t := range <-cleaned[c] {
+			to := &r.rows[c*stretch+i]
+			to.values, to.also, to.nobody = r.take(&t)
+		}
+		<-ahead
+	}
+	r.weigh()
 	return r, nil
 }
 
-// take cleans a person and counts the values.
-func (r *Roster) take(p *Person, testNumbers bool) (values [fieldCount]uint32, more []also, nobody bool) {
-	for f, v := range p.Values {
-		text := clean(Field(f), v, testNumbers)
-		if text == "" {
-			if strings.TrimSpace(v) != "" {
-				r.Silent[f]++
-				nobody = nobody || Field(f) == Forename && unborn(v)
-			}
-			continue
+// weigh settles what words and values tell, once the values are all there.
+func (r *Roster) weigh() {
+	r.dicts[Address].weigh()
+	for f := range fieldCount {
+		d, role := r.dicts[f], roleOf(f)
+		d.rares[role] = make([]uint8, len(d.words))
+		for v := range d.words {
+			d.rares[role][v] = r.rareNow(f, uint32(v))
 		}
-		values[f] = r.dicts[f].add(Field(f), text, r.groups)
+	}
+}
+
+// tidy is a cleaned person.
+type tidy struct {
+	values [fieldCount]string
+	also   []Value
+	silent [fieldCount]bool // something was there and said nothing
+	nobody bool
+}
+
+func tidied(p *Person, testNumbers bool) (t tidy) {
+	for f, v := range p.Values {
+		t.values[f] = clean(Field(f), v, testNumbers)
+		if t.values[f] == "" && strings.TrimSpace(v) != "" {
+			t.silent[f] = true
+			t.nobody = t.nobody || Field(f) == Forename && unborn(v)
+		}
 	}
 	for _, v := range p.Also {
 		text := clean(v.Field, v.Text, testNumbers)
-		if text == "" {
-			continue
+		switch {
+		case text == "" || text == t.values[v.Field] || slices.Contains(t.also, Value{v.Field, text}):
+		case t.values[v.Field] == "":
+			t.values[v.Field] = text
+		default:
+			t.also = append(t.also, Value{v.Field, text})
 		}
-		if values[v.Field] == 0 {
-			values[v.Field] = r.dicts[v.Field].add(v.Field, text, r.groups)
-			continue
-		}
-		if n := r.dicts[v.Field].number[text]; n != 0 && (values[v.Field] == n || slices.Contains(more, also{v.Field, n})) {
-			continue
-		}
-		more = append(more, also{v.Field, r.dicts[v.Field].add(v.Field, text, r.groups)})
 	}
-	return values, more, nobody
+	return t
+}
+
+// take numbers and counts a person's values.
+func (r *Roster) take(t *tidy) (values [fieldCount]uint32, more []also, nobody bool) {
+	for f, text := range t.values {
+		if t.silent[f] {
+			r.Silent[f]++
+		}
+		if text != "" {
+			values[f] = r.dicts[f].add(Field(f), text, r.groups)
+		}
+	}
+	for _, v := range t.also {
+		more = append(more, also{v.Field, r.dicts[v.Field].add(v.Field, v.Text, r.groups)})
+	}
+	return values, more, t.nobody
 }
 
 // newWord makes what comparing a value needs; the numbers of an address's words are left to its dictionary.

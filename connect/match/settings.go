@@ -19,6 +19,7 @@ type Settings struct {
 	Swapped    float64 `json:"swapped"`    // share of true pairs with forename and surname exchanged
 	Households bool    `json:"households"` // twins and relatives under one roof are guarded against
 	Roof       float64 `json:"roof"`       // what a further agreement about the same household is worth: 1 where it is news, 1/2 where it is not
+	Moved      float64 `json:"moved"`      // the same for disagreement: 1/2 where people who move change all of it
 	Fields     []Table `json:"fields"`
 }
 
@@ -61,7 +62,7 @@ var priors = [fieldCount][2][]float64{
 
 // Default returns the settings before anything is learned.
 func Default() *Settings {
-	s := &Settings{Format: settingsFormat, Link: linkBits, Review: reviewBits, Gap: gapBits, Share: .1, Swapped: .01, Households: true, Roof: .5}
+	s := &Settings{Format: settingsFormat, Link: linkBits, Review: reviewBits, Gap: gapBits, Share: .1, Swapped: .01, Households: true, Roof: .5, Moved: .5}
 	for f := range fieldCount {
 		t := Table{Field: f.String()}
 		for l, name := range levelNames[f][1:] {
@@ -87,8 +88,8 @@ func (s *Settings) check() error {
 	if s.Format != settingsFormat {
 		return fmt.Errorf("settings are of format %q, not %q", s.Format, settingsFormat)
 	}
-	if s.Share <= 0 || s.Swapped <= 0 || s.Swapped >= 1 || s.Gap < 0 || s.Review > s.Link || s.Roof < 0 || s.Roof > 1 {
-		return fmt.Errorf("settings: share and swapped must be above 0, gap not below, roof from 0 to 1, and review not above link")
+	if s.Share <= 0 || s.Swapped <= 0 || s.Swapped >= 1 || s.Gap < 0 || s.Review > s.Link || s.Roof < 0 || s.Roof > 1 || s.Moved < 0 || s.Moved > 1 {
+		return fmt.Errorf("settings: share and swapped must be above 0, gap not below, roof and moved from 0 to 1, and review not above link")
 	}
 	if len(s.Fields) != int(fieldCount) {
 		return fmt.Errorf("settings have %d fields, not %d", len(s.Fields), fieldCount)
@@ -189,7 +190,7 @@ func (m *model) unguarded(g *agreement) float64 {
 	return w
 }
 
-// under is what the fields of one household say together: the best whole, the others by half, for and against.
+// under is what the fields of one household say together: the best whole, the others by as much as they are news, for and against.
 func (m *model) under(g *agreement) float64 {
 	var best, worst, plus, minus float64
 	for _, f := range roof {
@@ -202,7 +203,7 @@ func (m *model) under(g *agreement) float64 {
 			worst = min(worst, b)
 		}
 	}
-	return best + (plus-best)*m.Roof + worst + (minus-worst)*m.Roof
+	return best + (plus-best)*m.Roof + worst + (minus-worst)*m.Moved
 }
 
 // best compares two rows and keeps the better reading of their names.
@@ -219,6 +220,55 @@ func (r *Roster) bestOf(m *model, a, b *row, own []word) (agreement, float64) {
 		}
 	}
 	return straight, w
+}
+
+// hopeful is false where a pair cannot weigh enough to be kept, which a few equal numbers and the birth date often settle before
+// letters are compared. It never errs the other way.
+func (r *Roster) hopeful(m *model, a, b *row) bool {
+	if len(a.also)+len(b.also) > 0 {
+		return true
+	}
+	x, y := &a.values, &b.values
+	most := func(f Field) float64 { // of a field as it stands
+		switch {
+		case x[f] == 0 || y[f] == 0:
+			return 0
+		case x[f] == y[f] && f != Sex:
+			return max(m.same[f]+float64(r.rare(f, x[f]))/8, m.bits[f][same(f)-1])
+		case x[f] == y[f]:
+			return m.bits[f][same(f)]
+		}
+		return m.bits[f][same(f)-1]
+	}
+	w := m.prior + most(NHS) + most(DOB) + most(Sex) + most(Email)
+	for _, f := range roof {
+		w += max(most(f), 0)
+	}
+	straight, crossed := most(Forename)+most(Surname), math.Inf(-1)
+	if x[Forename] != 0 && x[Surname] != 0 && y[Forename] != 0 && y[Surname] != 0 {
+		crossed = m.swapped
+		for _, pair := range [2][2]uint32{{x[Forename], y[Surname]}, {x[Surname], y[Forename]}} {
+			if pair[0] == pair[1] {
+				crossed += max(m.same[Forename], m.same[Surname]) + float64(r.crossRarity(pair))/8
+			}
+			crossed += max(m.bits[Forename][same(Forename)-1], m.bits[Surname][same(Surname)-1], 0)
+		}
+	}
+	if w+max(straight, crossed) <= worthKeeping {
+		return false
+	}
+	for _, f := range [...]Field{DOB, NHS} {
+		if x[f] != 0 && y[f] != 0 && x[f] != y[f] {
+			w += m.bits[f][differing(f, &r.dicts[f].words[x[f]], &r.dicts[f].words[y[f]], r.dicts[f])] - m.bits[f][same(f)-1]
+		}
+	}
+	if w+max(straight, crossed) <= worthKeeping {
+		return false
+	}
+	if x[Forename] != 0 && y[Forename] != 0 && x[Forename] != y[Forename] && w+crossed <= worthKeeping {
+		w += m.bits[Forename][r.forename(x[Forename], y[Forename], nil)] - m.bits[Forename][same(Forename)-1]
+	}
+	return w+max(straight, crossed) > worthKeeping
 }
 
 // A Part is one line of an explanation.
