@@ -62,6 +62,10 @@ func (r *Roster) facts(v *[fieldCount]uint32, own []word) (x facts) {
 	}
 	if v[Address] != 0 { // its two most telling words
 		tokens, worth := r.word(Address, v[Address], own).tokens, r.dicts[Address].bits
+		if r.live {
+			x.street = lasting(tokens)
+			return x
+		}
 		one, two := -1, -1
 		for t := range tokens {
 			if one < 0 || worth[tokens[t].number] > worth[tokens[one].number] {
@@ -80,6 +84,25 @@ func (r *Roster) facts(v *[fieldCount]uint32, own []word) (x facts) {
 		}
 	}
 	return x
+}
+
+// lasting makes the key of a street from words chosen by how they look, not by how rare they are at the moment, so that a row is
+// found again where it was put: the two longest that are not street, road and the like.
+func lasting(tokens []token) uint64 {
+	one, two := "", ""
+	for _, t := range tokens {
+		switch {
+		case kindsOfStreet[t.text]:
+		case len(t.text) > len(one):
+			one, two = t.text, one
+		case len(t.text) > len(two):
+			two = t.text
+		}
+	}
+	if one == "" || two == "" {
+		return 0
+	}
+	return hash(1, text(one), text(two))
 }
 
 func text(s string) uint64 {

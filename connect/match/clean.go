@@ -171,6 +171,11 @@ var streetWords = map[string]string{
 	"pk": "park", "nr": "near", "bldg": "building", "vlge": "village", "no": "", "number": "",
 }
 
+var kindsOfStreet = map[string]bool{
+	"street": true, "road": true, "avenue": true, "close": true, "court": true, "drive": true, "crescent": true, "place": true, "lane": true,
+	"gardens": true, "square": true, "terrace": true, "flat": true, "grove": true, "parade": true, "house": true, "way": true, "park": true, "the": true,
+}
+
 // cleanAddress expands short forms and sorts the words, since systems do not agree on the order of lines.
 func cleanAddress(value string) string {
 	all := words(value)

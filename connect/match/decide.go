@@ -45,7 +45,7 @@ func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scor
 	r.visit(tell, func(_ int, batch []pair) {
 		var own []Scored
 		for _, p := range batch {
-			if !all && !r.hopeful(m, &r.rows[p.a], &r.rows[p.b]) {
+			if !all && !r.hopeful(m, &r.rows[p.a], &r.rows[p.b], nil) {
 				continue
 			}
 			g, w := r.best(m, p.a, p.b)

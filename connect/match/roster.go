@@ -12,6 +12,7 @@ import (
 
 // Roster is one file, or two, cleaned and ready to be compared. Equal values are kept once, so a row costs about 60 bytes.
 type Roster struct {
+	live    bool // an Index: rows come and go
 	linkage bool // two files: pairs are between them, never within
 	rows    []row
 	ids     []string
@@ -301,6 +302,9 @@ func (r *Roster) rarity(f Field, value uint32) float64 {
 	others := 0.0
 	if value < borrowed {
 		others = max(float64(d.counts[role][value])-2, 0)
+		if r.live { // whoever is asked about is not counted
+			others = max(float64(d.counts[role][value])-1, 0)
+		}
 	}
 	return -math.Log2((others + prior/usual[f]) / (float64(d.filled[role]) + prior))
 }

@@ -127,12 +127,18 @@ type model struct {
 // leastU keeps a level that chance never showed from being proof. (Spec of the index: minimum u 0.001.)
 const leastU = 0.001
 
+// fewestPeople is how many people a place has at least: an index that is still filling must not take the first namesake for the person.
+const fewestPeople = 5000
+
 // mostAgainst is all that one field can say against a pair, in bits: what never differed in one file may differ in the next row.
 const mostAgainst = -10
 
 func (s *Settings) model(r *Roster) *model {
 	m := &model{Settings: s, swapped: math.Log2(s.Swapped), perHead: math.Log2(s.Share)}
 	m.prior = math.Log2(min(s.Share*r.people()/r.universe(), .5))
+	if r.live {
+		m.prior = math.Log2(min(s.Share/float64(max(r.sizes[0], fewestPeople)), .5))
+	}
 	for f := range fieldCount {
 		levels := s.Fields[f].Levels
 		for l, v := range levels {
@@ -224,7 +230,7 @@ func (r *Roster) bestOf(m *model, a, b *row, own []word) (agreement, float64) {
 
 // hopeful is false where a pair cannot weigh enough to be kept, which a few equal numbers and the birth date often settle before
 // letters are compared. It never errs the other way.
-func (r *Roster) hopeful(m *model, a, b *row) bool {
+func (r *Roster) hopeful(m *model, a, b *row, own []word) bool {
 	if len(a.also)+len(b.also) > 0 {
 		return true
 	}
@@ -259,14 +265,14 @@ func (r *Roster) hopeful(m *model, a, b *row) bool {
 	}
 	for _, f := range [...]Field{DOB, NHS} {
 		if x[f] != 0 && y[f] != 0 && x[f] != y[f] {
-			w += m.bits[f][differing(f, &r.dicts[f].words[x[f]], &r.dicts[f].words[y[f]], r.dicts[f])] - m.bits[f][same(f)-1]
+			w += m.bits[f][differing(f, r.word(f, x[f], own), r.word(f, y[f], own), r.dicts[f])] - m.bits[f][same(f)-1]
 		}
 	}
 	if w+max(straight, crossed) <= worthKeeping {
 		return false
 	}
 	if x[Forename] != 0 && y[Forename] != 0 && x[Forename] != y[Forename] && w+crossed <= worthKeeping {
-		w += m.bits[Forename][r.forename(x[Forename], y[Forename], nil)] - m.bits[Forename][same(Forename)-1]
+		w += m.bits[Forename][r.forename(x[Forename], y[Forename], own)] - m.bits[Forename][same(Forename)-1]
 	}
 	return w+max(straight, crossed) > worthKeeping
 }
