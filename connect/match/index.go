@@ -201,7 +201,10 @@ const (
 // Find answers who may be p, likeliest first: those who are one person with p, those about whom someone should be asked, and of
 // the others the nearest few. Somebody in the index under p's own ID is left out. Where two who are not one person themselves are
 // nearly as good as each other, both are questions.
-func (x *Index) Find(p Person) []Candidate {
+func (x *Index) Find(p Person) []Candidate { return x.find(p, nil) }
+
+// find is Find where together says who is known to be one person.
+func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
 	t := tidied(&p, x.testNumbers)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -230,6 +233,9 @@ func (x *Index) Find(p Person) []Candidate {
 	for i := range found {
 		for j := range found {
 			if i == j || found[i].d != One || found[j].d != One || found[i].w-found[j].w >= m.Gap || certain(&found[i].g) {
+				continue
+			}
+			if together != nil && together(x.r.ids[found[i].row], x.r.ids[found[j].row]) {
 				continue
 			}
 			if _, w := x.r.best(m, found[i].row, found[j].row); w < m.Link {
@@ -263,6 +269,25 @@ func (x *Index) Weigh(p Person, id string) (Candidate, bool) {
 	c := Candidate{ID: id, Weight: w, Decision: m.judge(&g, w, probe.nobody || x.r.rows[i].nobody), Parts: m.parts(&g, w), Certain: certain(&g)}
 	c.Clash = g.levels[NHS] == same(NHS) && !c.Certain && c.Decision == Ask
 	return c, true
+}
+
+// clash reports whether two in the index have NHS numbers, and none in common.
+func (x *Index) clash(a, b string) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	i, ok := x.at[a]
+	j, there := x.at[b]
+	if !ok || !there || x.r.rows[i].values[NHS] == 0 || x.r.rows[j].values[NHS] == 0 {
+		return false
+	}
+	for one := range x.r.rows[i].all(NHS) {
+		for other := range x.r.rows[j].all(NHS) {
+			if one == other {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func certain(g *agreement) bool { return g.levels[NHS] == same(NHS) && g.levels[DOB] == same(DOB) }
