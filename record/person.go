@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/access"
@@ -56,12 +57,13 @@ type Relation struct {
 }
 
 // Relate makes relations, in their order, and keeps what a room has to say of them, in one transaction. It is Link and Unlink for
-// a room that must not forget why. Patients of One must be there; those of Apart may have been deleted. What the room has read and
+// a room that must not forget why. Patients that were deleted meanwhile are not linked. What the room has read and
 // decided by is was: where somebody has changed one of these since, nothing is written and the error is a Conflict.
 func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation, was []BoxItem, items ...BoxItem) error {
 	d := b.d
+	relations = slices.Clone(relations)
 	var refs []store.Ref
-	needed := map[string]bool{}
+	seen := map[string]bool{}
 	var what strings.Builder
 	for _, r := range relations {
 		for _, half := range []struct {
@@ -73,10 +75,10 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 				if err != nil {
 					return err
 				}
-				if _, seen := needed[id]; !seen {
+				if !seen[id] {
+					seen[id] = true
 					refs = append(refs, ref)
 				}
-				needed[id] = needed[id] || half.verb == "link"
 				if i == 0 {
 					what.WriteString(" " + half.verb)
 				}
@@ -89,17 +91,15 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 		if err != nil {
 			return err
 		}
-		alive := map[string]bool{}
+		gone := map[string]bool{}
 		for _, v := range found {
 			if err := d.permit(ctx, who, access.Update, v); err != nil {
 				return d.audit.refused(ctx, who, access.Update, b.room+":"+what.String(), err)
 			}
-			alive[v.ID] = v.Op < store.Delete
+			gone[v.ID] = v.Op >= store.Delete
 		}
-		for _, ref := range refs {
-			if needed[ref.ID] && !alive[ref.ID] {
-				return fhir.Errorf(fhir.Gone, "Patient/%s is not in the record, so it cannot be linked", ref.ID)
-			}
+		for i := range relations {
+			relations[i].One = slices.DeleteFunc(slices.Clone(relations[i].One), func(id string) bool { return gone[id] })
 		}
 		if err := d.audit.disclosed(ctx, who, access.Update, b.room+":"+what.String(), found...); err != nil {
 			return err

@@ -302,9 +302,6 @@ func (r *Roster) rarity(f Field, value uint32) float64 {
 	others := 0.0
 	if value < borrowed {
 		others = max(float64(d.counts[role][value])-2, 0)
-		if r.live { // whoever is asked about is not counted
-			others = max(float64(d.counts[role][value])-1, 0)
-		}
 	}
 	return -math.Log2((others + prior/usual[f]) / (float64(d.filled[role]) + prior))
 }
