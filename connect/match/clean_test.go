@@ -53,8 +53,8 @@ func TestAgreementOfFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		there, _, _ := r.compare(0, 1)
-		back, _, _ := r.compare(1, 0)
+		there, _, _ := r.compare(&r.rows[0], &r.rows[1], nil)
+		back, _, _ := r.compare(&r.rows[1], &r.rows[0], nil)
 		if got := LevelName(c.field, there.levels[c.field]); got != c.wantLevel || there != back {
 			t.Errorf("%s: %q and %q: %s, want %s (and the same the other way round)", c.field, c.one, c.two, got, c.wantLevel)
 		}
@@ -131,8 +131,8 @@ func FuzzClean(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			there, _, _ := r.compare(0, 1)
-			back, _, _ := r.compare(1, 0)
+			there, _, _ := r.compare(&r.rows[0], &r.rows[1], nil)
+			back, _, _ := r.compare(&r.rows[1], &r.rows[0], nil)
 			if there != back {
 				t.Fatalf("%s: %q with %q: %v, the other way round %v", field, one, two, there, back)
 			}

@@ -265,7 +265,7 @@ func (m *model) ends(r *Roster, f Field) (common, rare float64) {
 	g := agreement{}
 	first := true
 	for v := 1; v < len(r.dicts[f].words); v++ {
-		r.equal(&g, f, uint32(v))
+		g.levels[f], g.rare[f] = same(f), r.rare(f, uint32(v))
 		b := m.of(&g, f)
 		if first {
 			common, rare, first = b, b, false
