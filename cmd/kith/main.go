@@ -19,6 +19,7 @@ func commands() []command {
 		{"import", "read bundles, resources and NDJSON into a record", importCommand},
 		{"match", "find the rows of one or two CSV files that are about the same person", matchCommand},
 		{"demo", "serve a made-up town on an embedded database", demoCommand},
+		{"town", "write what the systems of a made-up town send, and the truth", townCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
