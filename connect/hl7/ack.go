@@ -207,3 +207,14 @@ func ascii(s string) bool {
 	}
 	return true
 }
+
+// VerdictOf is how a message that could not be filed is answered: what is none of ours is rejected, the rest is at fault.
+func VerdictOf(err error) Verdict {
+	if err == nil {
+		return Accept
+	}
+	if fhir.KindOf(err) == fhir.Unsupported {
+		return Reject
+	}
+	return Fault
+}

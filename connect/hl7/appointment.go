@@ -40,6 +40,8 @@ func (b *builder) appointment(sch Segment, resources []Segment, notes []Segment)
 		if c := b.concept(sch.Field(6)); c != nil {
 			x.CancelationReason = c
 		}
+	} else {
+		x.CancelationReason = nil // app-4
 	}
 	b.appointmentTime(x, sch, resources)
 	var said []string

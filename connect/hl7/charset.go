@@ -31,13 +31,13 @@ func (m *Message) charset(data []byte) (string, error) {
 	switch name {
 	case "UNICODE UTF-8", "UTF-8", "UTF8":
 		if i := invalidAt(data); i >= 0 {
-			return "", fhir.Errorf(fhir.Invalid, "MSH-18 says %s, but byte %d of the message is not UTF-8", named, i+1).At("MSH-18")
+			return "", fhir.Errorf(fhir.Invalid, "it says %s, but byte %d of the message is not UTF-8", named, i+1).At("MSH-18")
 		}
 		return string(data), nil
 	case "UNICODE UTF-16", "UNICODE":
 		// Such a message would not begin with the bytes of MSH, so what arrived has been turned into something else.
 		if i := invalidAt(data); i >= 0 {
-			return "", fhir.Errorf(fhir.Invalid, "MSH-18 says %s, but the message came as single bytes that are not UTF-8", named).At("MSH-18")
+			return "", fhir.Errorf(fhir.Invalid, "it says %s, but the message came as single bytes that are not UTF-8", named).At("MSH-18")
 		}
 		return string(data), nil
 	case "", "ASCII", "ISO IR6":
@@ -56,7 +56,7 @@ func (m *Message) charset(data []byte) (string, error) {
 	}
 	set, known := charsets[name]
 	if !known {
-		return "", fhir.Errorf(fhir.Unsupported, "MSH-18: the character set %q is not read here", named).At("MSH-18")
+		return "", fhir.Errorf(fhir.Unsupported, "the character set %q is not read here", named).At("MSH-18")
 	}
 	m.decode = func(b []byte) string { return decoded(set, b) }
 	return decoded(set, data), nil

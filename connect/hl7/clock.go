@@ -3,10 +3,9 @@ package hl7
 import (
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-	_ "time/tzdata" // Europe/London must be known on any machine
 
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
 )
 
@@ -17,14 +16,6 @@ type clock struct {
 	near  time.Time // when the message was sent, or came: what decides which of two equal hours is meant
 	warn  func(at, format string, args ...any)
 }
-
-var london = sync.OnceValue(func() *time.Location {
-	place, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		panic(err) // tzdata is compiled in
-	}
-	return place
-})
 
 // recent is how long before its message an event may lie for the message's time to say which hour it was in.
 const recent = 3 * time.Hour
@@ -193,7 +184,7 @@ func zone(s string) (offset int, zoned, ok bool) {
 // clockOf makes the clock of a message from MSH-7.
 func clockOf(m *Message, place *time.Location, received time.Time, warn func(at, format string, args ...any)) *clock {
 	if place == nil {
-		place = london()
+		place = london.Zone
 	}
 	c := &clock{place: place, near: received, warn: func(string, string, ...any) {}}
 	text := m.At(0).Field(7).Text()

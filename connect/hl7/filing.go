@@ -1,11 +1,10 @@
 package hl7
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"time"
 
+	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 )
@@ -13,7 +12,7 @@ import (
 // Config says whose message is mapped.
 type Config struct {
 	Feed     string // names the sender among our feeds, for example "ZZ1"; ids are made from it
-	Item     string // under which the message is kept as it came
+	Item     int64  // under which the message is kept as it came
 	Received time.Time
 	Place    *time.Location // where the sender's clocks hang; nil for Europe/London
 	// Seen is when a resource was last spoken of by a message that did not change it; nil where nobody remembers.
@@ -73,11 +72,8 @@ const (
 	Unlink       MergeKind = "unlink"  // A37: they are not
 )
 
-// ID is the id of a resource that comes from a feed, always the same for the same key: 32 hexadecimal digits.
-func ID(feed, typ, key string) string {
-	sum := sha256.Sum256([]byte(feed + "\x00" + typ + "\x00" + key))
-	return hex.EncodeToString(sum[:16])
-}
+// ID is the id of a resource that comes from a feed, always the same for the same key.
+func ID(feed, typ, key string) string { return intake.ID(feed, typ, key) }
 
 // stampURL is the extension of meta that says when what the resource says was so, by the sender's clock.
 const stampURL = "https://kith.care/fhir/StructureDefinition/hl7-as-of"
@@ -180,7 +176,7 @@ func (b *builder) finish() error {
 
 // stamp notes where a resource comes from and as of when.
 func (b *builder) stamp(m *r4.Meta, place string) {
-	m.Source = "urn:kith:intake:" + b.cfg.Feed + "/" + b.cfg.Item + "#" + place
+	m.Source = intake.Source(b.cfg.Feed, b.cfg.Item, place)
 	m.VersionId, m.LastUpdated = "", fhir.DateTime{}
 	if b.filing.Stamp.IsZero() {
 		return
@@ -240,7 +236,7 @@ func headOf(x any) header {
 		return header{&x.ID, &x.Meta}
 	case *r4.DiagnosticReport:
 		return header{&x.ID, &x.Meta}
-	case *Specimen:
+	case *r4.Specimen:
 		return header{&x.ID, &x.Meta}
 	case *r4.Observation:
 		return header{&x.ID, &x.Meta}

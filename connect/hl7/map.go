@@ -3,6 +3,7 @@ package hl7
 import (
 	"time"
 
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 )
@@ -19,6 +20,9 @@ func Map(msg *Message, cfg Config, current func(typ, id string) *fhir.Resource) 
 	}
 	b.clock = clockOf(msg, cfg.Place, cfg.Received, b.warn)
 	b.filing.Stamp = b.asOf()
+	if b.code == "ADT" && b.event == "A29" {
+		return b.filing, b.deletePerson()
+	}
 	if err := b.walk(); err != nil {
 		return nil, err
 	}
@@ -26,6 +30,43 @@ func Map(msg *Message, cfg Config, current func(typ, id string) *fhir.Resource) 
 		return nil, err
 	}
 	return b.filing, nil
+}
+
+// deletePerson is A29: the sender takes the patient back, with all that came with them.
+func (b *builder) deletePerson() error {
+	pid := b.msg.First("PID")
+	key, _ := b.patientKey(pid.Place()+"-3", pid.Field(3))
+	if key == "" {
+		return missing("PID[1]-3", "the patient has no identifier")
+	}
+	ref := Ref{"Patient", ID(b.cfg.Feed, "Patient", key)}
+	b.speaksOf(ref.ID)
+	b.filing.Deletes = []Delete{{Ref: ref, Place: pid.Place(), Cascade: true}}
+	return nil
+}
+
+// Patients are the ids of the Patients a message is about, those it merges included, without anything else being read.
+func Patients(msg *Message, feed string) []string {
+	b := &builder{cfg: Config{Feed: feed}, msg: msg, filing: &Filing{}}
+	b.clock = &clock{place: london.Zone, warn: func(string, string, ...any) {}}
+	b.facility = or(msg.At(0).Field(4).Text(), msg.At(0).Field(3).Text())
+	for s := range msg.All() {
+		fields := []int{3, 2, 4}
+		switch s.Name() {
+		case "MRG":
+			fields = []int{1, 4}
+		case "PID":
+		default:
+			continue
+		}
+		for _, n := range fields {
+			if key, _ := b.patientKey("", s.Field(n)); key != "" {
+				b.speaksOf(ID(feed, "Patient", key))
+				break
+			}
+		}
+	}
+	return b.filing.PatientKeys
 }
 
 // kindOf is message code and trigger event, from EVN-1 or the code's usual event where MSH-9 has none, as before v2.3.
@@ -204,9 +245,6 @@ func (w *walker) person(s Segment) error {
 	w.patients = append(w.patients, w.patient)
 	if pv1 := w.ahead(s, "PV1", "PID"); pv1.Exists() {
 		w.pv1(s, pv1, w.ahead(s, "PV2", "PID"))
-	}
-	if w.event == "A29" && w.code == "ADT" {
-		w.filing.Deletes = append(w.filing.Deletes, Delete{Ref: w.patient, Place: s.Place(), Cascade: true})
 	}
 	return nil
 }

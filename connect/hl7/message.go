@@ -117,7 +117,7 @@ func (m *Message) read(data []byte) (string, error) {
 func delimsOf(data []byte) (d Delims, err error) {
 	d.Field = data[3]
 	if wordByte(d.Field) || d.Field <= ' ' || d.Field >= 0x7f {
-		return d, fhir.Errorf(fhir.Invalid, "MSH-1: %q cannot separate fields", data[3:4]).At("MSH-1")
+		return d, fhir.Errorf(fhir.Invalid, "%q cannot separate fields", data[3:4]).At("MSH-1")
 	}
 	end := 4
 	for end < len(data) && data[end] != d.Field && data[end] >= ' ' {
@@ -125,14 +125,14 @@ func delimsOf(data []byte) (d Delims, err error) {
 	}
 	coding := data[4:end]
 	if len(coding) < 1 || len(coding) > 5 {
-		return d, fhir.Errorf(fhir.Invalid, "MSH-2 holds %d encoding characters, not four", len(coding)).At("MSH-2")
+		return d, fhir.Errorf(fhir.Invalid, "there are %d encoding characters, not four", len(coding)).At("MSH-2")
 	}
 	for i, c := range coding {
 		if wordByte(c) || c <= ' ' || c >= 0x7f {
-			return d, fhir.Errorf(fhir.Invalid, "MSH-2: %q cannot be a separator", coding[i:i+1]).At("MSH-2")
+			return d, fhir.Errorf(fhir.Invalid, "%q cannot be a separator", coding[i:i+1]).At("MSH-2")
 		}
 		if c == d.Field || strings.IndexByte(string(coding[:i]), c) >= 0 {
-			return d, fhir.Errorf(fhir.Invalid, "MSH-2 %q uses %q for two things", coding, coding[i:i+1]).At("MSH-2")
+			return d, fhir.Errorf(fhir.Invalid, "the encoding characters %s use %q for two things", coding, coding[i:i+1]).At("MSH-2")
 		}
 		switch i { // a fifth, since v2.7, marks truncation, which nothing here does
 		case 0:

@@ -50,7 +50,11 @@ func (b *builder) obx(s Segment, g *group) {
 		return
 	}
 	if t := g.lastText; isText(kind) && t != nil && t.code == named && t.sub == sub {
-		t.x.ValueString = strings.TrimRight(t.x.ValueString, " ") + "\n" + s.Field(5).Whole()
+		if line := s.Field(5).Whole(); t.x.ValueString != "" {
+			t.x.ValueString += "\n" + line
+		} else if line != "" {
+			t.x.ValueString, t.x.DataAbsentReason = line, nil
+		}
 		return
 	}
 	pair := named + "|" + sub

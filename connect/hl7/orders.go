@@ -235,7 +235,7 @@ func (b *builder) source(g *group) {
 	if field.Empty() || g.specimen.ID != "" {
 		return
 	}
-	x, e := draft[Specimen](b, "Specimen", g.key+"|OBR-15", g.obr.Place())
+	x, e := draft[r4.Specimen](b, "Specimen", g.key+"|OBR-15", g.obr.Place())
 	g.specimen = e.ref
 	if e.stale {
 		return
@@ -252,7 +252,7 @@ func (b *builder) source(g *group) {
 	}
 	x.Collection = nil
 	if when := b.clock.dateTime(g.obr.Place()+"-7", g.obr.Field(7)); when.Year != 0 {
-		x.Collection = &SpecimenCollection{CollectedDateTime: when}
+		x.Collection = &r4.SpecimenCollection{CollectedDateTime: when}
 		if site := field.Comp(4).Text(); site != "" {
 			x.Collection.BodySite = &r4.CodeableConcept{Text: site}
 		}

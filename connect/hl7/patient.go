@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/text/language"
+
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 )
@@ -120,7 +122,7 @@ func (b *builder) pid(pid, pd1 Segment) error {
 	case lang.Null():
 		x.Communication = nil
 	case !lang.Empty():
-		if c := b.concept(lang); c != nil {
+		if c := b.language(lang); c != nil {
 			x.Communication = []r4.PatientCommunication{{Language: c, Preferred: ptr(true)}}
 		}
 	}
@@ -140,6 +142,20 @@ func (b *builder) pid(pid, pd1 Segment) error {
 	}
 	b.practice(x, pd1)
 	return nil
+}
+
+// language reads a language as R4 wants it, by BCP 47, and keeps the sender's own code beside it.
+func (b *builder) language(p Part) *r4.CodeableConcept {
+	own := b.concept(p)
+	if own == nil {
+		return nil
+	}
+	tag, err := language.Parse(p.Comp(1).Text())
+	if err != nil || tag.IsRoot() {
+		return &r4.CodeableConcept{Text: or(own.Text, p.Comp(1).Text())}
+	}
+	own.Coding = append([]r4.Coding{{System: "urn:ietf:bcp:47", Code: tag.String()}}, own.Coding...)
+	return own
 }
 
 // setList is set for a repeating field: what is sent replaces what was there.

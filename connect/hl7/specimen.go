@@ -5,38 +5,6 @@ import (
 	"github.com/kith-care/kith/fhir/r4"
 )
 
-// Specimen is R4's resource Specimen, as far as SPM and OBR fill it. https://hl7.org/fhir/R4/specimen.html
-type Specimen struct {
-	ID                  string
-	Meta                *r4.Meta
-	Extension           []r4.Extension
-	Identifier          []r4.Identifier
-	AccessionIdentifier *r4.Identifier
-	Status              string
-	Type                *r4.CodeableConcept
-	Subject             *r4.Reference
-	ReceivedTime        fhir.DateTime
-	Parent              []r4.Reference
-	Request             []r4.Reference
-	Collection          *SpecimenCollection
-	Condition           []r4.CodeableConcept
-	Note                []r4.Annotation
-
-	More r4.More
-}
-
-// SpecimenCollection is Specimen.collection.
-type SpecimenCollection struct {
-	r4.BackboneElement
-
-	Collector         *r4.Reference
-	CollectedDateTime fhir.DateTime
-	CollectedPeriod   *r4.Period
-	Quantity          *r4.Quantity
-	Method            *r4.CodeableConcept
-	BodySite          *r4.CodeableConcept
-}
-
 // specimen maps an SPM segment; the order it belongs to is request.
 func (b *builder) specimen(s Segment, request Ref, orderKey string) Ref {
 	id := s.Field(2)
@@ -44,7 +12,7 @@ func (b *builder) specimen(s Segment, request Ref, orderKey string) Ref {
 	if key == "" {
 		key = orderKey + "|" + s.Field(1).Text()
 	}
-	x, e := draft[Specimen](b, "Specimen", key, s.Place())
+	x, e := draft[r4.Specimen](b, "Specimen", key, s.Place())
 	if v := id.Comp(1).Text(); v != "" {
 		x.Identifier = []r4.Identifier{b.entity(id.Comp(1))}
 	}
@@ -65,7 +33,7 @@ func (b *builder) specimen(s Segment, request Ref, orderKey string) Ref {
 		x.Status = "unavailable"
 	}
 	if x.Collection == nil {
-		x.Collection = &SpecimenCollection{}
+		x.Collection = &r4.SpecimenCollection{}
 	}
 	c := x.Collection
 	set(s.Field(7), &c.Method, b.concept)
