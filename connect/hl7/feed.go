@@ -140,7 +140,7 @@ func (f *Feed) file(ctx context.Context, it *intake.Item, msg *Message, parseErr
 		}
 	}
 	for try := 0; ; try++ {
-		err = f.once(ctx, it, msg, mine)
+		err = f.once(ctx, it, msg, mine, try == 0)
 		switch fhir.KindOf(err) {
 		case fhir.Conflict, fhir.Precondition:
 			if err != nil && try < 10 { // somebody else wrote: look again
@@ -164,8 +164,10 @@ func (f *Feed) file(ctx context.Context, it *intake.Item, msg *Message, parseErr
 }
 
 // once maps a message against the record as it is and files what it comes to in one transaction.
-func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine string) error {
-	look := f.look(ctx)
+// With hope, the results of a report nobody has are taken to be new without looking for each: where one is not, the write
+// is refused and the message mapped again.
+func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine string, hope bool) error {
+	look := &look{f: f, ctx: ctx, have: map[Ref]held{}, hope: hope}
 	filing, err := Map(msg, Config{Feed: f.name, Item: it.Number, Received: it.Received, Place: f.Place, Seen: look.seenAt}, look.current)
 	if look.err != nil {
 		return look.err
@@ -174,9 +176,8 @@ func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine str
 		return err
 	}
 	extra := []record.BoxItem{{Kind: "hl7-id/" + f.name, Key: mine, Value: []byte(it.SHA256)}}
-	for _, ref := range filing.Confirmed {
-		extra = append(extra, look.confirm(ref, filing.Stamp)...)
-	}
+	said, again := look.confirm(filing.Confirmed, filing.Stamp)
+	extra = append(extra, said...)
 	ops := look.ops(filing.Resources)
 	if len(filing.Merges) > 0 {
 		// Links are made of Patients that are in the record, so those go first; the item stays pending until all is done,
@@ -209,6 +210,11 @@ func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine str
 	}
 	*it = done
 	f.known.learn(ops, results)
+	for _, ref := range again {
+		h := look.have[ref]
+		h.seen = filing.Stamp
+		f.known.add(ref, h)
+	}
 	return nil
 }
 
@@ -315,7 +321,8 @@ type look struct {
 	f    *Feed
 	ctx  context.Context
 	have map[Ref]held
-	seen map[Ref]time.Time
+	hope bool
+	new  bool // the message is of a report that the record does not have
 	err  error
 }
 
@@ -323,10 +330,7 @@ type look struct {
 type held struct {
 	res     *fhir.Resource
 	version int64
-}
-
-func (f *Feed) look(ctx context.Context) *look {
-	return &look{f: f, ctx: ctx, have: map[Ref]held{}, seen: map[Ref]time.Time{}}
+	seen    time.Time // when a message last said it again without changing it
 }
 
 func (l *look) current(typ, id string) *fhir.Resource {
@@ -336,14 +340,21 @@ func (l *look) current(typ, id string) *fhir.Resource {
 	}
 	if h, ok := l.f.known.get(ref); ok {
 		l.have[ref] = h
+		l.hope = l.hope && typ != "DiagnosticReport"
 		return h.res
+	}
+	if typ == "Observation" && l.hope && l.new {
+		l.have[ref] = held{}
+		return nil
 	}
 	stored, err := l.f.desk.Door.Get(l.ctx, l.f.desk.Who, typ, id)
 	h := held{}
 	switch {
 	case err == nil:
 		h.version = stored.Version
-		h.res, err = stored.Resource()
+		if h.res, err = stored.Resource(); err == nil {
+			h.seen, err = l.seen(ref)
+		}
 	case fhir.KindOf(err) == fhir.Gone:
 		h.version, err = -1, nil
 	case fhir.KindOf(err) == fhir.NotFound:
@@ -352,36 +363,36 @@ func (l *look) current(typ, id string) *fhir.Resource {
 	if err != nil && l.err == nil {
 		l.err = err
 	}
+	if typ == "DiagnosticReport" {
+		l.new = h.version == 0
+		l.hope = l.hope && l.new
+	}
 	l.have[ref] = h
 	return h.res
 }
 
-// seenAt is when a resource was last confirmed by a message that did not change it.
-func (l *look) seenAt(typ, id string) time.Time {
-	ref := Ref{typ, id}
-	if t, ok := l.seen[ref]; ok {
-		return t
-	}
-	var at time.Time
+// seen is when a resource was last confirmed by a message that did not change it.
+func (l *look) seen(ref Ref) (time.Time, error) {
 	value, err := l.f.box().Get(l.ctx, "hl7-seen/"+l.f.name, ref.String())
-	if err != nil && l.err == nil {
-		l.err = err
+	if err != nil || value == nil {
+		return time.Time{}, err
 	}
-	if value != nil {
-		if micros, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-			at = time.UnixMicro(micros)
-		}
-	}
-	l.seen[ref] = at
-	return at
+	micros, err := strconv.ParseInt(string(value), 10, 64)
+	return time.UnixMicro(micros), err
 }
 
-// confirm keeps that a message said a resource again, where that is news.
-func (l *look) confirm(ref Ref, at time.Time) []record.BoxItem {
-	if at.IsZero() || !at.After(l.seen[ref]) || shared[ref.Type] {
-		return nil
+func (l *look) seenAt(typ, id string) time.Time { return l.have[Ref{typ, id}].seen }
+
+// confirm keeps that a message said resources again, where that is news.
+func (l *look) confirm(refs []Ref, at time.Time) (items []record.BoxItem, learn []Ref) {
+	for _, ref := range refs {
+		if at.IsZero() || !at.After(l.have[ref].seen) || shared[ref.Type] {
+			continue
+		}
+		items = append(items, record.BoxItem{Kind: "hl7-seen/" + l.f.name, Key: ref.String(), Value: []byte(strconv.FormatInt(at.UnixMicro(), 10))})
+		learn = append(learn, ref)
 	}
-	return []record.BoxItem{{Kind: "hl7-seen/" + l.f.name, Key: ref.String(), Value: []byte(strconv.FormatInt(at.UnixMicro(), 10))}}
+	return items, learn
 }
 
 // ops writes drafts on condition that the record is still as it was read.

@@ -86,7 +86,7 @@ func (k *known) get(ref Ref) (held, bool) {
 	}
 	h, ok := k.old[ref]
 	if ok {
-		k.put(ref, h)
+		k.put(ref, h) // it is wanted still
 	}
 	return h, ok
 }
@@ -96,6 +96,15 @@ func (k *known) put(ref Ref, h held) {
 		k.new, k.old = make(map[Ref]held), k.new
 	}
 	k.new[ref] = h
+}
+
+// add remembers a resource as it is, where nobody has learnt better since.
+func (k *known) add(ref Ref, h held) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if have, ok := k.new[ref]; !ok || have.version <= h.version {
+		k.put(ref, h)
+	}
 }
 
 func (k *known) forget() {
@@ -116,7 +125,7 @@ func (k *known) learn(ops []record.Op, results []record.Result) {
 			continue
 		}
 		if res, err := fhir.Parse(r.Body); err == nil {
-			k.put(ref, held{res, r.Version})
+			k.put(ref, held{res: res, version: r.Version})
 		}
 	}
 }
