@@ -369,7 +369,7 @@ func (x *extract) file(works []*work) error {
 	defer x.mu.Unlock()
 	for file, n := range f.kept {
 		if x.rows[file] != nil {
-			x.rows[file].add(n)
+			x.rows[file].Add(n)
 		}
 	}
 	sum(x.types, f.types)

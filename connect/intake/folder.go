@@ -2,6 +2,7 @@ package intake
 
 import (
 	"archive/zip"
+	"bytes"
 	"io"
 	"io/fs"
 	"os"
@@ -93,6 +94,25 @@ func uploads(path, name string) ([]Upload, error) {
 	})
 }
 
+// Opened are the files that an upload holds: itself, or what is in the zip.
+func Opened(name string, open func() (io.ReadCloser, error)) ([]Upload, error) {
+	if !strings.EqualFold(filepath.Ext(name), ".zip") {
+		return []Upload{{name, open}}, nil
+	}
+	return zipped(name, func() (io.ReaderAt, int64, io.Closer, error) {
+		in, err := open()
+		if err != nil {
+			return nil, 0, nil, err
+		}
+		defer in.Close()
+		data, err := io.ReadAll(io.LimitReader(in, maxInner+1))
+		if err == nil && int64(len(data)) > maxInner {
+			err = fhir.Errorf(fhir.Invalid, "%s is larger than %d MB: put it into the feed's folder", name, maxInner>>20)
+		}
+		return bytes.NewReader(data), int64(len(data)), io.NopCloser(strings.NewReader("")), err
+	})
+}
+
 // mostUnzipped bounds what one file inside a zip may grow to, so that a small zip cannot fill the disk.
 const mostUnzipped = 16 << 30
 
@@ -125,7 +145,7 @@ func zipped(name string, open func() (io.ReaderAt, int64, io.Closer, error)) ([]
 				if err != nil {
 					return nil, 0, nil, err
 				}
-				return strings.NewReader(string(data)), int64(len(data)), io.NopCloser(strings.NewReader("")), nil
+				return bytes.NewReader(data), int64(len(data)), io.NopCloser(strings.NewReader("")), nil
 			})
 			if err != nil {
 				return nil, err

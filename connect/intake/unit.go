@@ -73,7 +73,7 @@ func (x *extract) latest(f *filing, w *work, known []record.Part) []*Row {
 
 func (x *extract) count(f *filing, file *File, n Rows) {
 	r := f.kept[file]
-	r.add(n)
+	r.Add(n)
 	f.kept[file] = r
 }
 
@@ -324,6 +324,7 @@ func (x *extract) noteUnit(f *filing, w *work, m *Mapping, latest []*Row, wasThe
 	}
 	for _, p := range m.puts {
 		f.types[file][p.res.Type()]++
+		quality(p.res, f.notes[file])
 	}
 	for _, n := range m.note {
 		f.notes[file][n]++
