@@ -32,7 +32,7 @@ func (g *gpConnect) write(c *chart, o *outbox, records []trueRecord) []trueRecor
 	if s == nil {
 		return records
 	}
-	o.documents = append(o.documents, document{g.name + "/" + c.p.number + ".json", s.bundle()})
+	o.documents = append(o.documents, document{end, g.name + "/" + c.p.number + ".json", s.bundle()})
 	o.rows++
 	for _, line := range s.truth {
 		o.say(&line)
