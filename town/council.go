@@ -2,6 +2,7 @@ package town
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -67,7 +68,7 @@ func (x *council) write(c *chart, o *outbox, records []trueRecord) []trueRecord 
 	}
 	who := c.known("council", x.ends[0], 0.15)
 	person := fmt.Sprintf("LA%06d", 400_000+p.i)
-	events := x.events(c, care, ok, d)
+	events := slices.DeleteFunc(x.events(c, care, ok, d), func(e careEvent) bool { return !e.from.Before(p.end) })
 	wrote := false
 	truth, order := map[string]trueFact{}, []string{}
 	for n := range x.ends {

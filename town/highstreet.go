@@ -25,7 +25,6 @@ func (h *highStreet) end(*files) error   { return nil }
 func (h *highStreet) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 	p, d := c.p, roll(h.town.Seed, c.p.i, "high street")
 	last := h.cuts[len(h.cuts)-1]
-	days := int(last.Sub(h.from) / day)
 	sent := map[string]identity{}
 	send := func(feed, ods string, n int, at time.Time, say func(m *message)) {
 		if !at.After(h.from) || !at.Before(last) || !at.Before(p.end) || at.Before(p.born.Add(365*day)) {
@@ -42,10 +41,14 @@ func (h *highStreet) write(c *chart, o *outbox, records []trueRecord) []trueReco
 		m.close()
 	}
 	any := func() time.Time {
-		return h.from.Add(time.Duration(d.IntN(days*24*12)) * 5 * time.Minute).Truncate(day).Add(time.Duration(9*60+d.IntN(480)) * time.Minute)
+		return h.from.Add(time.Duration(d.IntN(400))*day + time.Duration(9*60+d.IntN(480))*time.Minute)
 	}
-	if age := p.age(p.end); d.chance(curve(age, 17, 0, 18, 0.03, 64, 0.08, 65, 0.25)) {
-		send("pharmacy-zzph1", "ZZPH1", 1, date(last.Year(), 9, 20).Add(time.Duration(d.IntN(40)*24*60+600+d.IntN(400))*time.Minute), (*message).vaccination)
+	for year := h.from.Year(); year <= last.Year(); year++ {
+		d := roll(h.town.Seed, p.i, fmt.Sprint("pharmacy ", year))
+		if !d.chance(curve(p.age(date(year, 9, 20)), 17, 0, 18, 0.03, 64, 0.08, 65, 0.25)) {
+			continue
+		}
+		send("pharmacy-zzph1", "ZZPH1", year, date(year, 9, 20).Add(time.Duration(d.IntN(40)*24*60+600+d.IntN(400))*time.Minute), (*message).vaccination)
 	}
 	if d.chance(0.06) {
 		send("pharmacy-zzph1", "ZZPH1", 2, any(), (*message).minorIllness)

@@ -437,10 +437,10 @@ func (h *ward) moves() {
 // merged are the duplicates that a busy desk made, found and put together again: by A40, by the older A34, or by moving
 // an episode (A44).
 func (h *ward) merged() {
-	if h.d.IntN(12) != 0 {
+	if h.d.IntN(8) != 0 {
 		return
 	}
-	at := h.from.Add(time.Duration(h.d.IntN(int(h.last().Sub(h.from)/day))) * day).Add(15 * time.Hour)
+	at := h.from.Add(time.Duration(h.d.IntN(400)) * day).Add(15 * time.Hour)
 	if at.After(h.c.p.end) || at.Before(h.c.p.born) {
 		return
 	}

@@ -17,6 +17,8 @@ type stream struct {
 	feed  int
 	name  string
 	from  time.Time // records before are not written
+	since time.Time // those before are not sent again, zero for all
+	few   bool      // the town is small: sixteen days wait in one file
 	cuts  []time.Time
 	parts []streamPart
 	rows  func(*stream, *chart, *outbox) []trueRecord // writes a person's records; what the service calls the person, nothing where it does not know them
@@ -29,16 +31,25 @@ type streamPart struct{ file, header string }
 // streamBack is how long before the bulk extract streams begin: from before the spring's change of clocks.
 const streamBack = 240
 
-func (s *stream) days() int { return int(s.last().Sub(s.from)/day) + 1 }
+// buckets is how many files records wait in before they are put in order.
+func (s *stream) buckets() int { return s.bucket(s.last()) + 1 }
+
+func (s *stream) bucket(at time.Time) int {
+	n := int(at.Sub(s.from) / day)
+	if s.few {
+		n /= 16
+	}
+	return n
+}
 
 func (s *stream) last() time.Time { return s.cuts[len(s.cuts)-1] }
 
 func (s *stream) key(part int, at time.Time) sheetKey {
-	return sheetKey{s.feed, int(at.Sub(s.from) / day), part}
+	return sheetKey{s.feed, s.bucket(at), part}
 }
 
 func (s *stream) begin(w *files) error {
-	for n := range s.days() {
+	for n := range s.buckets() {
 		for part := range s.parts {
 			if err := w.begin(sheetKey{s.feed, n, part}, s.name+"/.unsorted/"+strconv.Itoa(n)+"-"+strconv.Itoa(part), nil); err != nil {
 				return err
@@ -65,6 +76,9 @@ func (s *stream) within(at time.Time) bool { return !at.Before(s.from) && at.Bef
 func (s *stream) put(o *outbox, part int, at time.Time, data []byte) bool {
 	if !s.within(at) {
 		return false
+	}
+	if at.Before(s.since) {
+		return true
 	}
 	sheet := o.sheet(s.key(part, at))
 	sheet.data = binary.BigEndian.AppendUint64(sheet.data, uint64(at.UnixNano()))
@@ -98,7 +112,7 @@ func (s *stream) end(w *files) error {
 			return fhir.Errorf(fhir.Broken, "%s could not be written: %v", p.file, err)
 		}
 		_, err = out.WriteString(p.header)
-		for n := 0; n < s.days() && err == nil; n++ {
+		for n := 0; n < s.buckets() && err == nil; n++ {
 			k := sheetKey{s.feed, n, part}
 			if err = w.flush(k, w.files[k]); err != nil {
 				break
