@@ -190,3 +190,5 @@ func (x *council) row(o *outbox, n, i int, person string, who *identity, c *char
 	o.sheet(sheetKey{x.feed, n, 0}).csv(fields)
 	o.rows++
 }
+
+func (x *council) folders() []string { return []string{councilName} }

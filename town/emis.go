@@ -199,3 +199,5 @@ func (e *emis) sessions(o *outbox, drop int, cut time.Time) {
 
 // end has nothing left to do: every file is whole.
 func (e *emis) end(*files) error { return nil }
+
+func (e *emis) folders() []string { return []string{e.name} }

@@ -168,3 +168,5 @@ func (m *message) close() {
 	m.o.documents = append(m.o.documents, document{m.at, fmt.Sprintf("%s/%s-%d-%d.json", m.feed, m.at.Format("20060102-1504"), m.c.p.i, m.n), bundle})
 	m.o.rows++
 }
+
+func (h *highStreet) folders() []string { return []string{"pharmacy-zzph1", "optician-zzop1"} }

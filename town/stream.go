@@ -137,3 +137,5 @@ func (s *stream) end(w *files) error {
 	}
 	return os.RemoveAll(filepath.Join(w.dir, s.name, ".unsorted"))
 }
+
+func (s *stream) folders() []string { return []string{s.name} }

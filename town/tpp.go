@@ -295,3 +295,5 @@ func (x *tpp) manifest(o *outbox, drop int) {
 		x.row(o, drop, tppManifest, "FileName", tppTables[i].name, "IsDelta", delta, "IsReference", reference, "DateExtractFrom", tppTime(from), "DateExtractTo", tppTime(x.cuts[drop]))
 	}
 }
+
+func (x *tpp) folders() []string { return []string{x.name} }

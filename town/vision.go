@@ -256,3 +256,5 @@ func (x *vision) shared(o *outbox) {
 		x.row(o, 0, visionActiveUser, "ID", x.users[s], "LOGIN", strings.ToLower(plain(s.last)))
 	}
 }
+
+func (x *vision) folders() []string { return []string{x.name} }
