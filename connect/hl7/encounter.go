@@ -45,6 +45,13 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 		return
 	}
 	at := pv1.Place()
+	if b.event == "A44" || b.event == "A45" {
+		// What moves is moved whole (Filing.Merges), so that it can be put back whole.
+		if ref := (Ref{"Encounter", ID(b.cfg.Feed, "Encounter", key)}); b.current(ref.Type, ref.ID) != nil {
+			b.encounter = ref
+			return
+		}
+	}
 	x, e := draft[r4.Encounter](b, "Encounter", key, at)
 	b.encounter = e.ref
 	if e.stale {
