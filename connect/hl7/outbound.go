@@ -152,7 +152,7 @@ func pid(p *r4.Patient) Row {
 	for _, a := range p.Address {
 		line := append(append([]string{}, a.Line...), "", "")
 		use := map[string]Value{"home": "H", "work": "B", "temp": "C", "old": "BA"}[a.Use]
-		addresses = append(addresses, Comps(Text(line[0]), Text(strings.Join(line[1:len(line)-1], " ")), Text(a.City), Text(a.State), Text(a.PostalCode), Text(a.Country), use))
+		addresses = append(addresses, Comps(Text(line[0]), Text(strings.TrimSpace(strings.Join(line[1:], " "))), Text(a.City), Text(a.State), Text(a.PostalCode), Text(a.Country), use))
 	}
 	for _, c := range p.Telecom {
 		if c.System == "email" {
