@@ -403,3 +403,59 @@ func TestReplay(t *testing.T) {
 		t.Errorf("%d observations after the replay", n)
 	}
 }
+
+func TestStaysAreMergedAndPeopleLinked(t *testing.T) {
+	f := open(t, "sqlite::memory:", "zz1")
+	door := f.desk.Door
+	accepted(t, f, string(result(1, 1)))
+	accepted(t, f, strings.NewReplacer("V1^^^ZZ1", "V9^^^ZZ1").Replace(string(result(11, 1))))
+	accepted(t, f, adt("A42", "20260303000000", "42", "MRN000001", "")+"MRG|MRN000001^^^ZZ1^MR||||V1^^^ZZ1\nPV1|1|I|||||||||||||||||V9^^^ZZ1")
+	into := ID("zz1", "Encounter", "visit|ZZ1|V9")
+	if n := len(everything(t, door, "Observation?encounter=Encounter/"+into)); n != 8 {
+		t.Errorf("the stay that is left has %d observations", n)
+	}
+	if e := read[r4.Encounter](t, f, "Encounter", "visit|ZZ1|V1"); e.PartOf == nil || e.PartOf.Reference != "Encounter/"+into {
+		t.Errorf("%s", r4.Encode(e))
+	}
+	accepted(t, f, string(result(2, 2)))
+	both := func(event, id string) string {
+		return adt(event, "20260304000000", id, "MRN000001", "") + "PID|2||MRN000002^^^ZZ1^MR"
+	}
+	find := func() int {
+		return len(everything(t, door, "Observation?patient=Patient/"+ID("zz1", "Patient", "ZZ1|MRN000002")))
+	}
+	accepted(t, f, both("A24", "24"))
+	if n := find(); n != 12 {
+		t.Errorf("linked, %d observations are found", n)
+	}
+	accepted(t, f, both("A37", "37"))
+	if n := find(); n != 4 {
+		t.Errorf("unlinked, %d observations are found", n)
+	}
+}
+
+// A merge may name somebody nobody has heard of: what still comes under the old number belongs to the person at once.
+func TestAMergeOfSomebodyUnknown(t *testing.T) {
+	f := open(t, "sqlite::memory:", "zz1")
+	accepted(t, f, adt("A34", "20260301000000", "34", "MRN000001", okafor)+"MRG|MRN000002^^^ZZ1^MR")
+	accepted(t, f, string(result(2, 2)))
+	if n := len(everything(t, f.desk.Door, "Observation?patient=Patient/"+ID("zz1", "Patient", "ZZ1|MRN000001"))); n != 4 {
+		t.Errorf("%d observations are found", n)
+	}
+}
+
+func TestBedsAreSwapped(t *testing.T) {
+	f := open(t, "sqlite::memory:", "zz1")
+	stay := func(mrn, visit, ward string) string {
+		return "PV1|1|I|" + ward + "^^^ZZ1||||||||||||||||" + visit + "^^^ZZ1"
+	}
+	accepted(t, f, adt("A01", "20260301080000", "1", "M1", okafor)+stay("M1", "VA", "W1"))
+	accepted(t, f, adt("A01", "20260301080100", "2", "M2", "||Bello^Tom")+stay("M2", "VB", "W2"))
+	accepted(t, f, adt("A17", "20260301090000", "3", "M1", "")+stay("M1", "VA", "W2")+"\nPID|2||M2^^^ZZ1^MR\n"+stay("M2", "VB", "W1"))
+	for visit, want := range map[string]string{"VA": "W2", "VB": "W1"} {
+		e := read[r4.Encounter](t, f, "Encounter", "visit|ZZ1|"+visit)
+		if n := len(e.Location); n != 2 || e.Location[1].Location.Display != want || e.Location[1].Status != "active" || e.Location[0].Status != "completed" {
+			t.Errorf("%s: %s", visit, r4.Encode(e))
+		}
+	}
+}
