@@ -536,6 +536,11 @@ func TestDoingItAgainChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if i > 0 { // as if the batch had not been finished
+			if err := town.l.box.Relate(t.Context(), clerk, nil, nil, record.BoxItem{Kind: placeKind, Key: "batch"}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for part := range slices.Chunk(changes, 200) {
 			if err := again.changed(t.Context(), part); err != nil {
 				t.Fatal(err)

@@ -12,15 +12,16 @@ import (
 
 // Roster is one file, or two, cleaned and ready to be compared. Equal values are kept once, so a row costs about 60 bytes.
 type Roster struct {
-	live    bool // an Index: rows come and go
-	linkage bool // two files: pairs are between them, never within
-	rows    []row
-	ids     []string
-	dicts   [fieldCount]*dictionary
-	groups  map[string][]uint16
-	sizes   [2]int
-	found   [][]pair        // candidates that Learn found, for Run
-	Silent  [fieldCount]int // values that were there and said nothing: wrong check digits, impossible dates, placeholders
+	live     bool // an Index: rows come and go
+	register bool // the rows are a record's Patients: pairs are as rare as an Index takes them to be
+	linkage  bool // two files: pairs are between them, never within
+	rows     []row
+	ids      []string
+	dicts    [fieldCount]*dictionary
+	groups   map[string][]uint16
+	sizes    [2]int
+	found    [][]pair        // candidates that Learn found, for Run
+	Silent   [fieldCount]int // values that were there and said nothing: wrong check digits, impossible dates, placeholders
 }
 
 type row struct {
