@@ -159,3 +159,9 @@ func (d *Door) people(ctx context.Context, c *search.Cond, seq int64) error {
 	}
 	return nil
 }
+
+// Person are the ids of the Patients who are the same person as one of them now, itself among them. It says who belongs together
+// and nothing of anybody.
+func (d *Door) Person(ctx context.Context, patient string) ([]string, error) {
+	return d.store.Person(ctx, []string{patient}, 0)
+}

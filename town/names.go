@@ -98,7 +98,7 @@ func first(d dice, names string, female bool, born int) string {
 
 func family(d dice, names string) string { return pick(d, families[names]) }
 
-// streets of Merrowby; the first belong to the first practice.
+// streets of Merrowby; the first fifth belong to the first practice, and so on.
 var streets = []string{
 	"Mill Lane", "Church Street", "Weir Road", "Tanner's Row", "Priory Close", "Orchard Way", "Albert Terrace", "Station Road",
 	"Canal Street", "Foundry Lane", "Holme Rise", "Meadow Bank", "Beck Side", "Quarry Hill", "Victoria Avenue", "Chapel Walk",

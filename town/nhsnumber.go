@@ -3,15 +3,18 @@ package town
 import "fmt"
 
 // nhsNumber returns person i's number: 999, five scattered digits, a sixth that lets the check digit exist, the check
-// digit. Every person's is different, and none is ever issued to anyone.
+// digit. Every person's is different, and none is ever issued to anyone. 999 gives 900,000 numbers; beyond, they begin
+// with 000, which is never issued either.
 // https://www.datadictionary.nhs.uk/attributes/nhs_number.html
 func nhsNumber(seed int64, i int) string {
 	const prefixes = 100_000
+	range3 := [...]string{"999", "000"}[i/(9*prefixes)]
+	i %= 9 * prefixes
 	start := int(uint64(seed) * 7919 % prefixes)
 	prefix := (i/9*61_363 + start) % prefixes // 61,363 and 100,000 share no factor: no prefix comes twice
 	which := i % 9
 	for last := range 10 {
-		body := fmt.Sprintf("999%05d%d", prefix, last)
+		body := fmt.Sprintf("%s%05d%d", range3, prefix, last)
 		check, ok := checkDigit(body)
 		if !ok {
 			continue // at most one of the ten digits has no check digit, so at least nine are left

@@ -22,6 +22,10 @@ type person struct {
 	married  bool
 	number   string
 	house    house
+	street   int
+	home     int // number of the household
+	role     int // in it, as member.role
+	mates    int // how many live there
 	practice int
 	gp       *practitioner
 
@@ -71,11 +75,10 @@ func (t Town) draw(i int, place *place) *person {
 	p.born = until.Add(-time.Duration(me.age * 365.2425 * float64(day))).Truncate(day)
 	p.ancestry = &ancestries[h.weighted(shares()...)]
 	lastName := family(h, p.ancestry.names)
+	p.home, p.role, p.mates = home, me.role, len(mates)
 	street := h.IntN(len(streets))
-	p.practice = millLane
-	if street >= len(streets)*3/5 {
-		p.practice = stationRoad
-	}
+	p.street = street
+	p.practice = practices[street*len(practices)/len(streets)]
 	p.house = house{
 		line:     fmt.Sprintf("%d %s", 1+home%140, streets[street]),
 		postcode: fmt.Sprintf("ZZ%d %d%c%c", 1+street/9, 1+street%9, inward[h.IntN(len(inward))], inward[home%len(inward)]),

@@ -30,7 +30,13 @@ const (
 	stationRoad
 	hospital
 	laboratory
+	canalSide
+	holmeRise
+	windmill
 )
+
+// practices are the five by position, in the order of their streets.
+var practices = []int{millLane, stationRoad, canalSide, holmeRise, windmill}
 
 const gpRole, nurseRole = "General practitioner", "Practice nurse"
 
@@ -45,6 +51,9 @@ func (t Town) place() *place {
 		{id("org", 2), "ZZ002", "Station Road Medical Centre", "prov", "Healthcare Provider", "91 Station Road", "ZZ2 3BD", "01632 960102"},
 		{id("org", 3), "ZZ1", Name + " General Hospital", "prov", "Healthcare Provider", "Windmill View", "ZZ3 9HH", "01632 960100"},
 		{id("org", 4), "ZZ1PA", Name + " General Hospital, Pathology", "dept", "Hospital Department", "Windmill View", "ZZ3 9HH", "01632 960109"},
+		{id("org", 5), "ZZ003", "Canal Side Health Centre", "prov", "Healthcare Provider", "40 Canal Street", "ZZ1 9CS", "01632 960103"},
+		{id("org", 6), "ZZ004", "Holme Rise Practice", "prov", "Healthcare Provider", "7 Holme Rise", "ZZ2 2HR", "01632 960104"},
+		{id("org", 7), "ZZ005", "The Windmill Surgery", "prov", "Healthcare Provider", "12 Windmill View", "ZZ3 6WV", "01632 960105"},
 	}}
 	d := roll(t.Seed, -1, "staff")
 	hire := func(role string, at int) {
@@ -61,17 +70,22 @@ func (t Town) place() *place {
 		w.first, w.last = first(d, a.names, female, 1958+d.IntN(35)), family(d, a.names)
 		p.staff = append(p.staff, w)
 	}
-	for _, practice := range []int{millLane, stationRoad} {
+	practice := func(at int) {
 		for range 6 {
-			hire(gpRole, practice)
+			hire(gpRole, at)
 		}
 		for range 3 {
-			hire(nurseRole, practice)
+			hire(nurseRole, at)
 		}
 	}
+	practice(millLane)
+	practice(stationRoad)
 	for _, s := range specialties {
 		hire(s, hospital)
 		hire(s, hospital)
+	}
+	for _, at := range practices[2:] {
+		practice(at)
 	}
 	return p
 }
@@ -85,6 +99,20 @@ func (p *place) who(role string, at int, d dice) *practitioner {
 		}
 	}
 	return pick(d, found)
+}
+
+// ours returns who stands for a member of staff at a practice: the person themselves, or, of another place, a colleague who
+// entered what came with a record from there.
+func (p *place) ours(i, practice int) int {
+	s := &p.staff[i]
+	for k := range p.staff {
+		j := (i + k) % len(p.staff)
+		other := &p.staff[j]
+		if other.at == &p.organizations[practice] && (k == 0 || other.role == s.role || s.role != nurseRole && other.role == gpRole) {
+			return j
+		}
+	}
+	panic("town: a practice without staff")
 }
 
 func shares() []float64 {

@@ -1,7 +1,7 @@
 // Package town is Merrowby, an English town that does not exist: the place everything in Kith is tried on.
 //
 // A Town is drawn from a seed. Households live in streets, people have names, ages and ancestries as an English town's
-// have, are registered with one of two practices and go to one hospital. From age, sex, ancestry, weight and smoking
+// have, are registered with one of five practices and go to one hospital. From age, sex, ancestry, weight and smoking
 // come problems at about the English prevalence; from problems come medicines, reviews, blood tests and clinics; from
 // age come immunisations; from bad luck come coughs and sprained ankles.
 //
@@ -25,7 +25,7 @@ import (
 )
 
 // MostPeople is how many NHS numbers with a right check digit a town can give out.
-const MostPeople = 900_000
+const MostPeople = 1_500_000
 
 // Town is a made-up town. The same fields give the same bytes.
 type Town struct {

@@ -96,7 +96,7 @@ func TestDemoRefusesWhatItCannotDo(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--people", "0"}, 2, "--people is 1 to 900000"},
+		{[]string{"--people", "0"}, 2, "--people is 1 to 1500000"},
 		{[]string{"--addr", "0.0.0.0:0", "--data", t.TempDir()}, 1, "loopback addresses only"},
 		{[]string{"extra"}, 2, "too much"},
 		{[]string{"--help"}, 0, "Merrowby, a made-up English town"},

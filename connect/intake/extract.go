@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/kith-care/kith/fhir"
@@ -90,8 +91,25 @@ func (x *extract) prepare(r *Row) (ok bool, err error) {
 	}
 	r.part, r.of = digestOf("row", t.Name, r.key), digestOf(t.Unit, r.unit)
 	r.deleted = t.Deleted != nil && t.Deleted(r)
-	r.content = digestOf(string(r.raw))
+	if t.Content != nil {
+		r.content = digestOf(t.Content(r))
+	} else {
+		r.content = digestOf(x.steady(r)...)
+	}
 	return true, nil
+}
+
+// steady is a row without its volatile columns.
+func (x *extract) steady(r *Row) []string {
+	from := int32(0)
+	var parts []string
+	for _, c := range x.format.Volatile {
+		if i, ok := r.head.at[c]; ok && i < len(r.spans) && r.spans[i].from >= from {
+			parts = append(parts, string(r.raw[from:r.spans[i].from]))
+			from = r.spans[i].to
+		}
+	}
+	return append(parts, strings.TrimRight(string(r.raw[from:]), "\r\n"))
 }
 
 // held stops a feed.
@@ -151,14 +169,11 @@ func (x *extract) read(f *File, each func([]*Row) error) error {
 			return nil // a newer full extract has said all there is to say
 		}
 		if bad == nil {
-			if t.Split != nil {
-				t.Split(r, func(part *Row) {
-					if bad == nil {
-						bad = take(part)
-					}
-				})
-			} else {
-				bad = take(r)
+			bad = take(r)
+			for i := 0; bad == nil && i < len(t.Also); i++ {
+				also := *r
+				also.table, also.second = x.tables[t.Also[i]], true
+				bad = take(&also)
 			}
 		}
 		if bad != nil {
@@ -236,7 +251,9 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		case p == nil:
 		case x.force && p.Content == r.content && p.Item == r.File.Item.Number:
 		case p.Content == r.content:
-			count.Unchanged++
+			if !r.second {
+				count.Unchanged++
+			}
 			if stamp > p.Stamp && !r.File.Full {
 				p.Stamp, p.Item, p.Line, p.Place, p.Size = stamp, r.File.Item.Number, r.Line, r.place, r.size
 				bump = append(bump, *p)
@@ -352,7 +369,7 @@ func (x *extract) file(works []*work) error {
 	defer x.mu.Unlock()
 	for file, n := range f.kept {
 		if x.rows[file] != nil {
-			x.rows[file].add(n)
+			x.rows[file].Add(n)
 		}
 	}
 	sum(x.types, f.types)

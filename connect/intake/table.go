@@ -30,6 +30,9 @@ type Format struct {
 	Stages [][]string
 	Tables []Table
 	Units  []Unit
+	// Volatile are columns that say nothing of what a row is about, such as a running number: a row that differs in
+	// them alone has not changed.
+	Volatile []string
 	// Windows1252 says in which character set files come: else it is UTF-8.
 	Windows1252 bool
 }
@@ -49,15 +52,18 @@ type File struct {
 // Table is one table of a format.
 type Table struct {
 	Name    string
-	Need    []string               // columns without which nothing can be said of a row
-	Key     func(*Row) string      // what names the row within its feed; "" is refused
-	Unit    string                 // the kind of the units that its rows belong to
-	UnitKey func(*Row) string      // nil where it is Key
-	Deleted func(*Row) bool        // the source takes the row back; nil for never
-	Order   func(*Row) int64       // which of two rows of one key in one file is later; nil for the order of lines
-	Skip    func(*Row) bool        // the row is none of ours, such as another practice's; nil for never
-	Hold    func(*Row) string      // a reason to stop before this row is acted on; nil for never
-	Split   func(*Row, func(*Row)) // makes several logical rows of one; nil for itself
+	Need    []string          // columns without which nothing can be said of a row
+	Key     func(*Row) string // what names the row within its feed; "" is refused
+	Unit    string            // the kind of the units that its rows belong to
+	UnitKey func(*Row) string // nil where it is Key
+	Deleted func(*Row) bool   // the source takes the row back; nil for never
+	Order   func(*Row) int64  // which of two rows of one key in one file is later; nil for the order of lines
+	Skip    func(*Row) bool   // the row is none of ours, such as another practice's; nil for never
+	Hold    func(*Row) string // a reason to stop before this row is acted on; nil for never
+	// Also are tables that stand in no file: each row of this one is a row of theirs too, with their own key and unit.
+	Also []string
+	// Content is what of a row counts when it is asked whether it has changed; nil for all of it.
+	Content func(*Row) string
 }
 
 // Unit is a kind of thing that rows make.
@@ -90,6 +96,7 @@ type Row struct {
 	part, of    int64 // digests of (table, key) and (kind, unit)
 	content     int64
 	deleted     bool
+	second      bool // a row of a table that stands in no file: it is counted once only
 }
 
 type span struct {
@@ -239,7 +246,7 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 	for {
 		if s.at < len(s.block) || s.done {
 			raw, spans, lines, whole := cut(s.block[s.at:], s.comma, s.done)
-			broken := lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow)
+			broken := whole && lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow || !closed(raw, spans))
 			if !whole && len(s.block)-s.at > maxRow {
 				broken = true // more than a row can be, and no end in sight
 			}
@@ -337,6 +344,16 @@ func cut(data []byte, comma byte, last bool) (raw []byte, spans []span, lines in
 		spans = append(spans, span{int32(from), int32(end), from < len(data) && data[from] == '"'})
 	}
 	return data, spans, lines, true
+}
+
+// closed reports whether the quote of the last value is closed.
+func closed(raw []byte, spans []span) bool {
+	if len(spans) == 0 {
+		return true
+	}
+	last := spans[len(spans)-1]
+	value := raw[last.from:last.to]
+	return !last.quoted || bytes.Count(value, []byte{'"'})%2 == 0
 }
 
 // indexEnd is the place of the next comma or end of line.

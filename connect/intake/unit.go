@@ -73,8 +73,14 @@ func (x *extract) latest(f *filing, w *work, known []record.Part) []*Row {
 
 func (x *extract) count(f *filing, file *File, n Rows) {
 	r := f.kept[file]
-	r.add(n)
+	r.Add(n)
 	f.kept[file] = r
+}
+
+func (x *extract) countRow(f *filing, r *Row, n Rows) {
+	if !r.second {
+		x.count(f, r.File, n)
+	}
 }
 
 // assemble are the live rows of a unit, and which resources it has made so far.
@@ -131,15 +137,9 @@ func (x *extract) rowAt(p *record.Part, table string) (*Row, error) {
 		spans = splitLine(raw, comma)
 	}
 	r := &Row{File: f, Line: p.Line, place: p.Place, size: p.Size, raw: raw, spans: spans, head: newHeader(f.Item.Header, x.format.Windows1252), table: t}
-	rows := []*Row{r}
-	if t.Split != nil {
-		rows = nil
-		t.Split(r, func(one *Row) { rows = append(rows, one) })
-	}
-	for _, r := range rows {
-		if ok, err := x.prepare(r); err == nil && ok && r.part == p.Part {
-			return r, nil
-		}
+	// Its key and unit follow from what it says; a row that no longer says them is told apart by its caller.
+	if _, err := x.prepare(r); err != nil {
+		r.unit = ""
 	}
 	return r, nil
 }
@@ -267,14 +267,14 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 			p.State = record.RowQuarantined
 		case r.deleted:
 			p.State = record.RowRetracted
-			x.count(f, r.File, Rows{Retracted: 1})
+			x.countRow(f, r, Rows{Retracted: 1})
 		default:
 			p.State, p.Waits = state, waits
 			isThere = isThere || state == record.RowFiled
 			if waits != 0 {
-				x.count(f, r.File, Rows{Parked: 1})
+				x.countRow(f, r, Rows{Parked: 1})
 			} else {
-				x.count(f, r.File, Rows{Filed: 1})
+				x.countRow(f, r, Rows{Filed: 1})
 			}
 			if old := find(known, r.part); old != nil && old.State == record.RowQuarantined {
 				f.boxes = append(f.boxes, record.BoxItem{Kind: "bad/" + x.feed.Name, Key: x.badKey(r)})
@@ -324,6 +324,7 @@ func (x *extract) noteUnit(f *filing, w *work, m *Mapping, latest []*Row, wasThe
 	}
 	for _, p := range m.puts {
 		f.types[file][p.res.Type()]++
+		quality(p.res, f.notes[file])
 	}
 	for _, n := range m.note {
 		f.notes[file][n]++

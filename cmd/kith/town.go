@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/kith-care/kith/town"
+)
+
+const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth] [--days N] [--until DATE]
+
+Writes what the systems of Merrowby, a made-up English town, send: the extracts of its general practices and what its other services
+send, each in its own format and with its usual faults, one folder a feed and one a drop in it; and in DIR/truth, who is who and what
+is so. The same town is the same bytes. docs/town.md says what is written.
+
+--density is how much is known of each person: full (as much as real practices hold, the default up to 20,000 people), sixty (about 60
+facts each, the default beyond) or tenth (about a tenth of full).
+
+  kith town write --people 2000 --seed 1 --density tenth --days 7 --out merrowby
+
+`
+
+func townCommand(args []string, stdout, stderr io.Writer) int {
+	f := flagsOf("town", townUsage, stderr)
+	people := f.Int("people", 2000, "how many `people` live in the town")
+	seed := f.Int64("seed", 1, "which town: the same `number` draws the same people")
+	out := f.String("out", "", "the `DIR` to write to; it must be empty or not be there")
+	density := f.String("density", "", "full, sixty or tenth")
+	days := f.Int("days", 5, "how many daily extracts follow the first, whole one")
+	until := f.String("until", "2026-11-01", "the `DATE` of the last extract")
+	var word string
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		word, args = args[0], args[1:]
+	}
+	if code, done := parsed(f, args, stdout); done {
+		return code
+	}
+	last, err := time.Parse(time.DateOnly, *until)
+	switch {
+	case word != "write":
+		fmt.Fprintf(stderr, "kith town: say what to do: write, not %q\n", word)
+		return 2
+	case f.NArg() > 0:
+		fmt.Fprintf(stderr, "kith town: %q is too much\n", f.Arg(0))
+		return 2
+	case *out == "":
+		fmt.Fprintln(stderr, "kith town: --out says where to write to")
+		return 2
+	case err != nil:
+		fmt.Fprintf(stderr, "kith town: --until is a date such as 2026-11-01, not %q\n", *until)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	bar := newBar(stderr, "writing "+town.Name, int64(*people))
+	start := time.Now()
+	made := town.Town{Seed: *seed, People: *people, Until: last}
+	done, err := made.Write(ctx, *out, town.Writing{Density: town.Density(*density), Days: *days, Progress: func(n int) { bar.set(int64(n)) }})
+	bar.end()
+	if err != nil {
+		fmt.Fprintf(stderr, "kith town: %v\n", err)
+		return 1
+	}
+	took := time.Since(start).Seconds()
+	fmt.Fprintf(stdout, "%d people, %d rows, %d facts that are so, %d bad rows in %.1f s (%.0f rows/s): %s\n", done.People, done.Rows, done.Facts, done.Bad, took, float64(done.Rows)/took, *out)
+	return 0
+}
