@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kith-care/kith/connect/intake"
@@ -191,8 +192,9 @@ func (b *builder) stamp(m *r4.Meta, place string) {
 }
 
 func (b *builder) warn(at, format string, args ...any) {
-	if len(b.filing.Warnings) < 100 {
-		b.filing.Warnings = append(b.filing.Warnings, at+": "+fmt.Sprintf(format, args...))
+	w := at + ": " + fmt.Sprintf(format, args...)
+	if len(b.filing.Warnings) < 100 && !slices.Contains(b.filing.Warnings, w) {
+		b.filing.Warnings = append(b.filing.Warnings, w)
 	}
 }
 

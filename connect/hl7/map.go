@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kith-care/kith/connect/london"
@@ -255,7 +256,7 @@ func (w *walker) ahead(s Segment, name string, before ...string) Segment {
 		if at.Name() == name {
 			return at
 		}
-		if slicesHas(before, at.Name()) {
+		if slices.Contains(before, at.Name()) {
 			break
 		}
 	}

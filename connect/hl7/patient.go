@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -76,7 +77,7 @@ func addUnlessValue(list []r4.Identifier, id r4.Identifier) []r4.Identifier {
 }
 
 func (b *builder) speaksOf(id string) {
-	if !slicesHas(b.filing.PatientKeys, id) {
+	if !slices.Contains(b.filing.PatientKeys, id) {
 		b.filing.PatientKeys = append(b.filing.PatientKeys, id)
 	}
 }
@@ -185,6 +186,9 @@ func hasName(list []r4.HumanName, n *r4.HumanName) bool {
 	return false
 }
 
+// fieldTables are the HL7 tables that ours translate from.
+var fieldTables = map[string]string{"marital": "0002", "relationship": "0063", "document": "0270"}
+
 // coded reads a coded value by one of our tables, and keeps the sender's own code beside ours.
 func (b *builder) coded(table string, p Part) *r4.CodeableConcept {
 	own := b.concept(p)
@@ -195,7 +199,14 @@ func (b *builder) coded(table string, p Part) *r4.CodeableConcept {
 	out := &r4.CodeableConcept{Coding: []r4.Coding{c.coding()}}
 	if own != nil {
 		out.Text = own.Text
-		for _, coding := range own.Coding {
+		for i, coding := range own.Coding {
+			if i == 0 && p.Comp(3).Text() == "" { // the code is of the field's own table, whose name nobody writes
+				if v2 := fieldTables[table]; v2 != "" {
+					coding.System = "http://terminology.hl7.org/CodeSystem/v2-" + v2
+				} else {
+					coding.System = c.system
+				}
+			}
 			if coding.System != c.system || coding.Code != c.code {
 				out.Coding = append(out.Coding, coding)
 			}

@@ -37,6 +37,7 @@ func (l *Linker) together(ctx context.Context, upTo int64) error {
 	if err != nil {
 		return fhir.Errorf(fhir.Broken, "no batch of Patients: %w", err)
 	}
+	r.register = true
 	slog.Info("matching all Patients at once", "patients", len(people), "read in", time.Since(start))
 	m := l.o.Settings.model(r)
 	found := r.Run(l.o.Settings, false, func(_, _ int64) {})

@@ -185,6 +185,9 @@ func (w *work) settle(ctx context.Context, s *subject, c Candidate) error {
 	if rule == "" && c.Decision != Ask && !declared {
 		return nil
 	}
+	if rule == "" && !declared && c.Weight < w.l.o.Settings.Link && w.s.index.clash(s.ID, c.ID) {
+		return nil // two numbers are two people, where nothing strong says otherwise: nobody's time is taken for it
+	}
 	if why := w.doubt(s, &c, rule, declared, mine, theirs); why != "" {
 		if w.s.links.asked(mine, theirs) {
 			return nil

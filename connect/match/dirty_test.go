@@ -206,7 +206,10 @@ func TestDirtyFilesAreMatched(t *testing.T) {
 		recall3  float64
 	}{
 		{.22, 1, .08, []uint64{1, 2}, 1, .995, .98},
-		{.28, 2, .12, []uint64{3, 4}, 2, .99, .97},
+		{.28, 2, .12, []uint64{3, 4}, 2, .995, .98},
+		{.22, 1, .08, []uint64{101, 102}, 1, .995, .98},
+		{.25, 2, .10, []uint64{103, 104}, 2, .995, .98},
+		{.32, 3, .15, []uint64{105}, 2, .98, .95}, // worse than anything FEBRL has
 	} {
 		for _, seed := range c.seeds {
 			d := newDirty(seed, c.rate, c.perField, c.lost)

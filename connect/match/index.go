@@ -44,7 +44,7 @@ func NewIndex(s *Settings, testNumbers bool) (*Index, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	x := &Index{r: &Roster{live: true, groups: nicknames()}, settings: s, testNumbers: testNumbers, at: map[string]uint32{}, nodes: make([]node, 1), heads: make([]uint32, 1024)}
+	x := &Index{r: &Roster{live: true, counted: 2, groups: nicknames()}, settings: s, testNumbers: testNumbers, at: map[string]uint32{}, nodes: make([]node, 1), heads: make([]uint32, 1024)}
 	for f := range x.r.dicts {
 		x.r.dicts[f] = newDictionary()
 	}
@@ -209,7 +209,8 @@ func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	probe, own := x.probe(&t)
-	m := x.settings.model(x.r)
+	r := x.besides(p.ID)
+	m := x.settings.model(r)
 	type scored struct {
 		row uint32
 		g   agreement
@@ -219,10 +220,10 @@ func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
 	var found []scored
 	for _, i := range x.around(probe, own) {
 		other := &x.r.rows[i]
-		if x.r.ids[i] == p.ID || !x.r.hopeful(m, probe, other, own) {
+		if x.r.ids[i] == p.ID || !r.hopeful(m, probe, other, own) {
 			continue
 		}
-		g, w := x.r.bestOf(m, probe, other, own)
+		g, w := r.bestOf(m, probe, other, own)
 		if w > worthKeeping {
 			found = append(found, scored{i, g, w, m.judge(&g, w, probe.nobody || other.nobody)})
 		}
@@ -264,11 +265,21 @@ func (x *Index) Weigh(p Person, id string) (Candidate, bool) {
 		return Candidate{}, false
 	}
 	probe, own := x.probe(&t)
-	m := x.settings.model(x.r)
-	g, w := x.r.bestOf(m, probe, &x.r.rows[i], own)
+	r := x.besides(p.ID)
+	m := x.settings.model(r)
+	g, w := r.bestOf(m, probe, &r.rows[i], own)
 	c := Candidate{ID: id, Weight: w, Decision: m.judge(&g, w, probe.nobody || x.r.rows[i].nobody), Parts: m.parts(&g, w), Certain: certain(&g)}
 	c.Clash = g.levels[NHS] == same(NHS) && !c.Certain && c.Decision == Ask
 	return c, true
+}
+
+// besides is the roster as it looks to somebody of that ID, who may be counted in it or not.
+func (x *Index) besides(id string) *Roster {
+	r := *x.r
+	if _, there := x.at[id]; !there {
+		r.counted = 1
+	}
+	return &r
 }
 
 // clash reports whether two in the index have NHS numbers, and none in common.

@@ -44,7 +44,7 @@ type Options struct {
 	Who         access.Actor                       // in whose name it reads and links; zero for the system's own
 	Settings    *Settings                          // nil for Default
 	Deprivation func(p *r4.Patient) (group string) // of the Report: where an address is known to lie; nil where nobody knows
-	Behind      int64                              // from how many changes behind it matches all at once instead of one by one; 0 for 10,000
+	Behind      int64                              // from how many new Patients it matches all at once instead of one by one; 0 for 10,000
 	Now         func() time.Time
 }
 
@@ -96,6 +96,13 @@ func (l *Linker) Run(ctx context.Context) error {
 	})
 }
 
+// farBehind reports whether so many Patients are new that matching all at once is the faster way.
+func (l *Linker) farBehind(ctx context.Context) (bool, error) {
+	there, err := l.door.Count(ctx, "Patient")
+	known := int64(l.s.index.Len())
+	return there-known > max(l.o.Behind, known/20), err
+}
+
 // keepSettings puts the settings where links can point at them.
 func (l *Linker) keepSettings(ctx context.Context) error {
 	l.known.Lock()
@@ -138,16 +145,20 @@ func (l *Linker) changed(ctx context.Context, changes []record.Stored) (err erro
 		return err
 	}
 	last := changes[len(changes)-1].Seq
-	if now, err := l.door.Seq(ctx); err != nil {
-		return err
-	} else if now-last > l.o.Behind && last > l.s.batched {
-		return l.together(ctx, now)
-	}
 	if err := l.catchUp(ctx, changes[0].Seq-1, nil); err != nil {
 		return err
 	}
 	if last <= l.s.batched {
 		return nil
+	}
+	if far, err := l.farBehind(ctx); err != nil {
+		return err
+	} else if far {
+		now, err := l.door.Seq(ctx)
+		if err != nil {
+			return err
+		}
+		return l.together(ctx, now)
 	}
 	subjects, gone, err := readPatients(changes)
 	if err != nil {

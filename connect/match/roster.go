@@ -12,15 +12,17 @@ import (
 
 // Roster is one file, or two, cleaned and ready to be compared. Equal values are kept once, so a row costs about 60 bytes.
 type Roster struct {
-	live    bool // an Index: rows come and go
-	linkage bool // two files: pairs are between them, never within
-	rows    []row
-	ids     []string
-	dicts   [fieldCount]*dictionary
-	groups  map[string][]uint16
-	sizes   [2]int
-	found   [][]pair        // candidates that Learn found, for Run
-	Silent  [fieldCount]int // values that were there and said nothing: wrong check digits, impossible dates, placeholders
+	live     bool    // an Index: rows come and go
+	register bool    // the rows are a record's Patients: pairs are as rare as an Index takes them to be
+	counted  float64 // how many of a pair the counts hold: 2, or 1 where somebody is only asked about
+	linkage  bool    // two files: pairs are between them, never within
+	rows     []row
+	ids      []string
+	dicts    [fieldCount]*dictionary
+	groups   map[string][]uint16
+	sizes    [2]int
+	found    [][]pair        // candidates that Learn found, for Run
+	Silent   [fieldCount]int // values that were there and said nothing: wrong check digits, impossible dates, placeholders
 }
 
 type row struct {
@@ -86,7 +88,7 @@ func newDictionary() *dictionary {
 
 // New cleans people of one file (b nil: find those who are there twice) or of two (find those in both).
 func New(a, b []Person, testNumbers bool) (*Roster, error) {
-	r := &Roster{linkage: b != nil, groups: nicknames(), sizes: [2]int{len(a), len(b)}}
+	r := &Roster{counted: 2, linkage: b != nil, groups: nicknames(), sizes: [2]int{len(a), len(b)}}
 	if uint64(len(a))+uint64(len(b)) >= math.MaxUint32 {
 		return nil, fmt.Errorf("%d rows are more than one run can hold", len(a)+len(b))
 	}
@@ -294,14 +296,14 @@ func (d *dictionary) weigh() {
 // usual is how often a value of a field is met when the file cannot tell: one person in that many.
 var usual = [fieldCount]float64{NHS: 1e6, Forename: 1500, Surname: 3000, DOB: 20000, Sex: 2, Postcode: 5000, Address: 10000, Town: 100, Phone: 1e6, Email: 1e6}
 
-// rarity is -log2 of the share of other people who have the value: the file's count without this pair, smoothed by
+// rarity is -log2 of the share of other people who have the value: the count without this pair, smoothed by
 // what is usual.
 func (r *Roster) rarity(f Field, value uint32) float64 {
 	const prior = 500
 	d, role := r.dicts[f], roleOf(f)
 	others := 0.0
 	if value < borrowed {
-		others = max(float64(d.counts[role][value])-2, 0)
+		others = max(float64(d.counts[role][value])-r.counted, 0)
 	}
 	return -math.Log2((others + prior/usual[f]) / (float64(d.filled[role]) + prior))
 }

@@ -136,7 +136,7 @@ const mostAgainst = -10
 func (s *Settings) model(r *Roster) *model {
 	m := &model{Settings: s, swapped: math.Log2(s.Swapped), perHead: math.Log2(s.Share)}
 	m.prior = math.Log2(min(s.Share*r.people()/r.universe(), .5))
-	if r.live {
+	if r.live || r.register {
 		m.prior = math.Log2(min(s.Share/float64(max(r.sizes[0], fewestPeople)), .5))
 	}
 	for f := range fieldCount {
