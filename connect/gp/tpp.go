@@ -39,7 +39,7 @@ func TPP() *intake.Format {
 		Stages: [][]string{
 			{"SRMapping"}, {"SRConfiguredListOption"}, {"SRCtv3Hierarchy"}, {"SRCtv3ToSnomed"}, {"SRCtv3"}, {"SRMedicationReadCodeDetails"}, {"SRImmunisationContent"}, {"SRCcg"}, {"SRTrust"},
 			{"SROrganisation"}, {"SROrganisationBranch"}, {"SRStaffMember"}, {"SRStaffMemberProfile"}, {"SRRota"}, {"SRPatientAddressHistory", "SRPatientContactDetails", "SRPatient"},
-			{"SRRecordStatus"}, {"SRPatientRegistration"}, {"SRPatientRelationship"}, {"SRAppointment"}, {"SREvent"}, {"SRCode"}, {"SRProblem"}, {"SRRepeatTemplate"}, {"SRPrimaryCareMedication"},
+			{"SRRecordStatus"}, {"SRPatientRegistration"}, {"SRPatientRelationship"}, {"SRAppointment"}, {"SREvent"}, {"SRProblem", "SRCode"}, {"SRRepeatTemplate"}, {"SRPrimaryCareMedication"},
 			{"SRDrugSensitivity"}, {"SRImmunisation"}, {"SRReferralOutStatusDetails", "SRReferralOut"}, {"SRPersonAtRisk"}, {"SRSpecialNotes"}, {"SRRecall"},
 		},
 		Tables: []intake.Table{
@@ -49,7 +49,7 @@ func TPP() *intake.Format {
 			table("SROrganisation", "organisation", of("ID")), table("SROrganisationBranch", "branch"), table("SRStaffMember", "staff"), table("SRStaffMemberProfile", "profile"), table("SRRota", "rota"),
 			table("SRPatientAddressHistory", intake.PatientUnit, of("IDPatient")), table("SRPatientContactDetails", intake.PatientUnit, of("IDPatient")), table("SRPatient", intake.PatientUnit),
 			table("SRRecordStatus", "record-status", of("IDPatient")), table("SRPatientRegistration", "registration"), table("SRPatientRelationship", "relationship"), table("SRAppointment", "appointment"),
-			table("SREvent", "event"), table("SRCode", "code"), table("SRProblem", "problem"), table("SRRepeatTemplate", "template"), table("SRPrimaryCareMedication", "medication"),
+			table("SREvent", "event"), table("SRProblem", "code", func(t *intake.Table) { t.UnitKey = tppProblemOf }), table("SRCode", "code"), table("SRRepeatTemplate", "template"), table("SRPrimaryCareMedication", "medication"),
 			table("SRDrugSensitivity", "sensitivity"), table("SRImmunisation", "immunisation"), table("SRReferralOutStatusDetails", "referral", of("IDReferralOut")), table("SRReferralOut", "referral"),
 			table("SRPersonAtRisk", "risk"), table("SRSpecialNotes", "note"), table("SRRecall", "recall"),
 		},
@@ -66,11 +66,7 @@ func TPP() *intake.Format {
 			{Kind: "relationship", Makes: []string{"RelatedPerson"}, Patient: tppWhose, Map: tppRelationship},
 			{Kind: "appointment", Makes: []string{"Appointment"}, Patient: tppWhose, Map: tppAppointment},
 			{Kind: "event", Makes: []string{"Encounter"}, Patient: tppWhose, Map: tppEvent},
-			{Kind: "code", Makes: []string{"Observation", "Condition", "Procedure", "FamilyMemberHistory"}, Patient: tppWhose, Map: tppCode, Looked: true,
-				Users: func(r *intake.Row) []string {
-					return []string{"Condition?identifier=urn:kith:source:" + r.Feed.Name + ":code|" + r.Get("RowIdentifier")}
-				}},
-			{Kind: "problem", Makes: []string{"Condition"}, Patient: tppWhose, Map: tppProblem},
+			{Kind: "code", Makes: []string{"Observation", "Condition", "Procedure", "FamilyMemberHistory", "AllergyIntolerance"}, Patient: tppWhose, Map: tppCode},
 			{Kind: "template", Makes: []string{"MedicationRequest"}, Patient: tppWhose, Map: tppTemplate},
 			{Kind: "medication", Makes: []string{"MedicationRequest"}, Patient: tppWhose, Map: tppMedication},
 			{Kind: "sensitivity", Makes: []string{"AllergyIntolerance"}, Patient: tppWhose, Map: tppSensitivity},
@@ -80,6 +76,17 @@ func TPP() *intake.Format {
 			{Kind: "recall", Makes: []string{"ServiceRequest"}, Patient: tppWhose, Map: tppRecall},
 		},
 	}
+}
+
+// tppProblemOf is the code that a problem is of: several problems may share one. A problem without a code stands for itself.
+func tppProblemOf(r *intake.Row) string {
+	if id := r.Get("IDCode"); id != "" && id != "-1" && id != "0" {
+		return id
+	}
+	if tppRemoved(r) {
+		return ""
+	}
+	return "problem/" + r.Get("RowIdentifier")
 }
 
 func tppRemoved(r *intake.Row) bool { return yes(r.Get("RemovedData")) }

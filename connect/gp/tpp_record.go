@@ -77,31 +77,35 @@ func tppConcept(m *intake.Mapping, ctv3Code, words, concept, conceptWords string
 	return c, nil
 }
 
+// tppRoots are what the codes below them are about: the heads of CTV3's hierarchy.
+var tppRoots = map[string]string{"X0003": "condition", "XaBVZ": "procedure", "12...": "family history", "XaBVX": "allergy", "XaBVJ": "finding"}
+
 // tppSort says what a CTV3 code is about, by its ancestors in SRCtv3Hierarchy; where the hierarchy does not know it, by its chapter.
 func tppSort(m *intake.Mapping, code string) (string, error) {
-	at, seen := []string{code}, map[string]bool{}
-	for steps := 0; len(at) > 0 && steps < 200; steps++ {
+	at, seen, known := []string{code}, map[string]bool{}, false
+	for len(at) > 0 && len(seen) < 200 { // a few levels; a circle ends
 		next := at[0]
 		at = at[1:]
 		if seen[next] {
 			continue
 		}
 		seen[next] = true
-		// Codes that begin with X or Y have no chapter of their own.
-		if next != "" && next[0] != 'X' && next[0] != 'Y' {
-			if sort := readSort(next); sort != "" || next == code && (next[0] >= '0' && next[0] <= '9') {
-				return sort, nil
-			}
+		if sort := tppRoots[next]; sort != "" {
+			return sort, nil
 		}
 		parents, err := m.All("SRCtv3Hierarchy", next)
 		if err != nil {
 			return "", err
 		}
 		for _, p := range parents {
+			known = true
 			at = append(at, p.Get("Ctv3CodeParent"))
 		}
 	}
-	return "", nil
+	if known || code == "" || code[0] == 'X' || code[0] == 'Y' {
+		return "", nil // codes that begin with X or Y have no chapter of their own
+	}
+	return readSort(code), nil
 }
 
 func tppEvent(m *intake.Mapping) error {
@@ -150,6 +154,13 @@ func tppValue(r *intake.Row) (*r4.Quantity, error) {
 
 func tppCode(m *intake.Mapping) error {
 	r := m.Row("SRCode")
+	problems := m.Rows("SRProblem")
+	if r == nil {
+		if strings.HasPrefix(m.Key, "problem/") && len(problems) > 0 {
+			return tppBareProblem(m, problems[0])
+		}
+		return m.Wait("code", m.Key) // a problem whose code has not come
+	}
 	f, err := tppFact(m, r)
 	if err != nil {
 		return err
@@ -160,65 +171,98 @@ func tppCode(m *intake.Mapping) error {
 	if f.code == nil {
 		return r.Bad("CTV3Code", "the entry has no code")
 	}
-	q, err := tppValue(r)
-	if err != nil {
+	made, err := tppEntry(m, r, f, problems)
+	if err != nil || made == "Condition" || len(problems) == 0 {
 		return err
 	}
+	c := f.condition()
+	if err := tppProblems(m, c, problems); err != nil {
+		return err
+	}
+	return m.Put("Condition", c)
+}
+
+// tppEntry makes the entry itself and says as what.
+func tppEntry(m *intake.Mapping, r *intake.Row, f *fact, problems []*intake.Row) (made string, err error) {
+	q, err := tppValue(r)
+	if err != nil {
+		return "", err
+	}
 	if q != nil {
-		return m.Put("Observation", f.observation(q, "", ""))
+		return "Observation", m.Put("Observation", f.observation(q, "", ""))
 	}
 	sort, err := tppSort(m, r.Get("CTV3Code"))
 	if err != nil {
-		return err
+		return "", err
 	}
 	switch sort {
 	case "procedure":
-		return m.Put("Procedure", f.procedure())
+		return "Procedure", m.Put("Procedure", f.procedure())
 	case "condition":
-		return m.Put("Condition", f.condition("encounter-diagnosis"))
+		c := f.condition("encounter-diagnosis")
+		if err := tppProblems(m, c, problems); err != nil {
+			return "", err
+		}
+		return "Condition", m.Put("Condition", c)
 	case "family history":
-		return m.Put("FamilyMemberHistory", f.family())
+		return "FamilyMemberHistory", m.Put("FamilyMemberHistory", f.family())
+	case "allergy":
+		return "AllergyIntolerance", m.Put("AllergyIntolerance", f.allergy())
 	}
-	return m.Put("Observation", f.observation(nil, "", ""))
+	return "Observation", m.Put("Observation", f.observation(nil, "", ""))
 }
 
-func tppProblem(m *intake.Mapping) error {
-	r := m.Row("SRProblem")
+// tppProblems adds to a condition what the problem list says of it. Where several problems share the code, one that has not ended says
+// that it lasts; else the last end counts.
+func tppProblems(m *intake.Mapping, c *r4.Condition, problems []*intake.Row) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	c.Category = append(category("condition-category", "problem-list-item"), c.Category...)
+	lasts := false
+	for _, p := range problems {
+		c.Identifier = append(c.Identifier, r4.Identifier{System: "urn:kith:source:" + m.Feed.Name + ":problem", Value: p.Get("RowIdentifier")})
+		end, err := tppDate(m, p, "DateEnd")
+		if err != nil {
+			return err
+		}
+		lasts = lasts || end.Year == 0
+		if end.Year != 0 && (c.AbatementDateTime.Year == 0 || end.Low().After(c.AbatementDateTime.Low())) {
+			c.AbatementDateTime = end
+		}
+		severity, err := tppWord(m, p, "Severity")
+		if err != nil {
+			return err
+		}
+		if c.Severity == nil {
+			c.Severity = text(severity)
+		}
+	}
+	if lasts {
+		c.AbatementDateTime = fhir.DateTime{}
+	} else {
+		c.ClinicalStatus = clinical("resolved")
+	}
+	return nil
+}
+
+// tppBareProblem is a problem that points to no code.
+func tppBareProblem(m *intake.Mapping, r *intake.Row) error {
 	f, err := tppFact(m, r)
 	if err != nil {
 		return err
 	}
-	ctv3Code, words, concept, conceptWords := r.Get("CTV3Code"), "", "", ""
-	if id := r.Get("IDCode"); id != "" && id != "-1" && id != "0" {
-		code, err := m.Look("SRCode", id)
-		if err != nil {
-			return err
-		}
-		f.id = append(f.id, r4.Identifier{System: "urn:kith:source:" + m.Feed.Name + ":code", Value: id})
-		words, concept, conceptWords = code.Get("CTV3Text"), code.Get("SNOMEDCode"), code.Get("SNOMEDText")
-		if ctv3Code == "" {
-			ctv3Code = code.Get("CTV3Code")
-		}
-	}
-	if f.code, err = tppConcept(m, ctv3Code, words, concept, conceptWords); err != nil {
+	f.id = source(m, r.Get("RowIdentifier"))
+	if f.code, err = tppConcept(m, r.Get("CTV3Code"), "", "", ""); err != nil {
 		return err
 	}
 	if f.code == nil {
 		return r.Bad("CTV3Code", "the problem has no code")
 	}
-	end, err := tppDate(m, r, "DateEnd")
-	if err != nil {
+	c := f.condition()
+	if err := tppProblems(m, c, []*intake.Row{r}); err != nil {
 		return err
 	}
-	c := f.condition("problem-list-item")
-	if end.Year != 0 {
-		c.AbatementDateTime, c.ClinicalStatus = end, clinical("resolved")
-	}
-	severity, err := tppWord(m, r, "Severity")
-	if err != nil {
-		return err
-	}
-	c.Severity = text(severity)
 	return m.Put("Condition", c)
 }
 
