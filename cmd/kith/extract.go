@@ -30,7 +30,7 @@ when the command is run again. The exit code is 1 where rows were quarantined or
 // formats are the languages of extracts that are understood, by kind.
 func formats() map[string]*intake.Format {
 	all := map[string]*intake.Format{}
-	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP()} {
+	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision()} {
 		all[f.Kind] = f
 	}
 	return all

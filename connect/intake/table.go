@@ -437,3 +437,14 @@ func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, erro
 		}
 	}
 }
+
+// SplitRow splits one line into its values, as files are read: for a format that must look at a first row.
+func SplitRow(line string, comma byte) []string {
+	raw, spans, _, _ := cut([]byte(line), comma, true)
+	r := &Row{raw: raw, spans: spans, head: &header{}}
+	var out []string
+	for i := range spans {
+		out = append(out, r.field(i))
+	}
+	return out
+}
