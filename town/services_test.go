@@ -54,7 +54,7 @@ func table(t *testing.T, path, key string) map[string]map[string]string {
 }
 
 func TestServicesEndAsTheTruthSays(t *testing.T) {
-	dir, _ := written(t, Town{Seed: 4, People: 3000}, Writing{Density: Sixty, Days: 2})
+	dir, _ := written(t, Town{Seed: 4, People: 3000}, Writing{Density: Sixty, Days: 2, Feeds: []string{"homecare-zzhc", "devices", "outofhours-adastra", "community-zzct", councilName}})
 	want := map[string]map[string]trueFact{}
 	for _, f := range lines[trueFact](t, filepath.Join(dir, "truth", "facts.ndjson")) {
 		if want[f.Feed] == nil {
