@@ -29,7 +29,7 @@ func devices(s *stream, c *chart, o *outbox) []trueRecord {
 		if !c.l.h.has(m.problem, s.from) || !d.chance(m.share) || p.age(p.end) < 18 {
 			continue
 		}
-		bytes, wrongClock := d.chance(0.5) && m.what != "glucose", d.chance(0.05)
+		bytes, wrongClock := d.chance(0.5) && m.what != "glucose", p.i%8 == 3
 		n := 0
 		for at := s.from.Add(time.Duration(7*60+d.IntN(180)) * time.Minute); at.Before(s.last()) && at.Before(p.end); at = at.Add(time.Duration((0.5 + d.Float64()) * m.every * float64(day))) {
 			n++
@@ -121,7 +121,7 @@ func (r *reading) openMHealth() node {
 	return object("header", header, "body", body)
 }
 
-// bluetooth is what a gateway caught: characteristic and bytes, little-endian. One device in twenty has lost its clock and
+// bluetooth is what a gateway caught: characteristic and bytes, little-endian. One device in eight has lost its clock and
 // says 1 January 2000; the gateway's time is right.
 func (r *reading) bluetooth(wrongClock bool) node {
 	shown := r.at

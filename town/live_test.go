@@ -74,7 +74,7 @@ func TestClocksThatShowAnHourTwice(t *testing.T) {
 }
 
 func TestHospitalSendsEveryKindInOrder(t *testing.T) {
-	dir, _ := written(t, Town{Seed: 8, People: 2500}, Writing{Density: Sixty, Days: 3})
+	dir, _ := written(t, Town{Seed: 8, People: 2500}, Writing{Density: Sixty, Days: 3, Feeds: []string{"hospital-zz1"}})
 	data, err := os.ReadFile(filepath.Join(dir, "hospital-zz1", "messages.hl7"))
 	if err != nil {
 		t.Fatal(err)
