@@ -176,7 +176,8 @@ func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine str
 		return err
 	}
 	extra := []record.BoxItem{{Kind: "hl7-id/" + f.name, Key: mine, Value: []byte(it.SHA256)}}
-	said, again := look.confirm(filing.Confirmed, filing.Stamp)
+	code, _ := kindOf(msg)
+	said, again := look.confirm(filing.Confirmed, filing.Stamp, code == "ADT")
 	extra = append(extra, said...)
 	ops := look.ops(filing.Resources)
 	if len(filing.Merges) > 0 {
@@ -322,7 +323,7 @@ type look struct {
 	ctx  context.Context
 	have map[Ref]held
 	hope bool
-	new  bool // the message is of a report that the record does not have
+	new  bool // nobody has the request, or the report, that the message is speaking of
 	err  error
 }
 
@@ -343,7 +344,7 @@ func (l *look) current(typ, id string) *fhir.Resource {
 		l.hope = l.hope && typ != "DiagnosticReport"
 		return h.res
 	}
-	if typ == "Observation" && l.hope && l.new {
+	if l.hope && l.new && (typ == "Observation" || typ == "DiagnosticReport") {
 		l.have[ref] = held{}
 		return nil
 	}
@@ -363,7 +364,10 @@ func (l *look) current(typ, id string) *fhir.Resource {
 	if err != nil && l.err == nil {
 		l.err = err
 	}
-	if typ == "DiagnosticReport" {
+	switch typ {
+	case "ServiceRequest":
+		l.new = h.version == 0
+	case "DiagnosticReport":
 		l.new = h.version == 0
 		l.hope = l.hope && l.new
 	}
@@ -383,10 +387,11 @@ func (l *look) seen(ref Ref) (time.Time, error) {
 
 func (l *look) seenAt(typ, id string) time.Time { return l.have[Ref{typ, id}].seen }
 
-// confirm keeps that a message said resources again, where that is news.
-func (l *look) confirm(refs []Ref, at time.Time) (items []record.BoxItem, learn []Ref) {
+// confirm keeps that a message said resources again, where that is news. Of patients only ADT is worth keeping so: a
+// result repeats what the laboratory was once told.
+func (l *look) confirm(refs []Ref, at time.Time, adt bool) (items []record.BoxItem, learn []Ref) {
 	for _, ref := range refs {
-		if at.IsZero() || !at.After(l.have[ref].seen) || shared[ref.Type] {
+		if at.IsZero() || !at.After(l.have[ref].seen) || shared[ref.Type] || ref.Type == "Patient" && !adt {
 			continue
 		}
 		items = append(items, record.BoxItem{Kind: "hl7-seen/" + l.f.name, Key: ref.String(), Value: []byte(strconv.FormatInt(at.UnixMicro(), 10))})
