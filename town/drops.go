@@ -28,14 +28,22 @@ type sheet struct {
 // outbox gathers rows for many files. Each worker fills its own; they are put behind each other in order of people, so
 // that the files are the same however many work.
 type outbox struct {
-	sheets map[sheetKey]*sheet
-	bad    []badRow
-	serial int64 // of the person's next row
-	people []byte
-	facts  []byte
-	rows   int64 // in extracts
-	known  int   // people with a record
-	told   int64 // lines of facts
+	sheets    map[sheetKey]*sheet
+	bad       []badRow
+	serial    int64 // of the person's next row
+	people    []byte
+	facts     []byte
+	documents []document // files of their own
+	rows      int64      // in extracts
+	known     int        // people with a record
+	told      int64      // lines of facts
+}
+
+// document is a whole file.
+type document struct {
+	at   time.Time
+	path string
+	data []byte
 }
 
 // badRow is a row that must not be filed.
@@ -148,6 +156,21 @@ func (w *files) append(k sheetKey, data []byte, lines int) (first int, err error
 		return first, w.flush(k, f)
 	}
 	return first, nil
+}
+
+// whole writes a file of its own.
+func (w *files) whole(d document) error {
+	full := filepath.Join(w.dir, filepath.FromSlash(d.path))
+	err := os.WriteFile(full, d.data, 0o644)
+	if os.IsNotExist(err) {
+		if err = os.MkdirAll(filepath.Dir(full), 0o755); err == nil {
+			err = os.WriteFile(full, d.data, 0o644)
+		}
+	}
+	if err != nil {
+		return fhir.Errorf(fhir.Broken, "%s could not be written: %v", full, err)
+	}
+	return nil
 }
 
 func (w *files) flush(k sheetKey, f *file) error {

@@ -21,6 +21,7 @@ func EMIS() *intake.Format {
 	return &intake.Format{
 		Kind:      "emis",
 		Recognise: emisFile,
+		Volatile:  []string{"ProcessingId"},
 		Stages: [][]string{
 			{"Agreements_SharingOrganisation"}, {"Coding_ClinicalCode"}, {"Coding_DrugCode"}, {"Admin_Location"}, {"Admin_OrganisationLocation", "Admin_Organisation"},
 			{"Admin_UserInRole"}, {"Appointment_SessionUser", "Appointment_Session"}, {"Admin_PatientHistory", "Admin_Patient"}, {"Appointment_Slot"}, {"CareRecord_Consultation"},

@@ -34,6 +34,14 @@ type Report struct {
 	Held    string   // why the feed is held, "" where it is not
 }
 
+// Add counts what became of an item.
+func (r *Report) Add(it *Item) {
+	r.Rows.Add(it.Rows)
+	for t, n := range it.Types {
+		r.Types[t] += n
+	}
+}
+
 // Extract keeps the files of a drop and files what is in them. Files that came before are recognised; a drop that broke off goes
 // on by sending it again, or by Resume. Progress, unless nil, is told how many rows have been read.
 func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, uploads []Upload, progress func(rows int64)) (*Report, error) {
@@ -250,10 +258,7 @@ func (d *Desk) Resume(ctx context.Context, format *Format, feed string, report *
 		}
 		for _, file := range files {
 			report.Items = append(report.Items, file.Item)
-			report.Rows.add(file.Item.Rows)
-			for t, n := range file.Item.Types {
-				report.Types[t] += n
-			}
+			report.Add(file.Item)
 		}
 	}
 	return nil
@@ -447,6 +452,17 @@ func (p *pool) wait() error {
 	return p.failed
 }
 
+// moved says that a table has grown or shrunk by more than a tenth from one full extract to the next.
+func moved(said, table string, before, now int64) string {
+	if before < 100 || now*10 >= before*9 && now*10 <= before*11 {
+		return said
+	}
+	if said != "" {
+		said += "; "
+	}
+	return said + fmt.Sprintf("%s had %d rows and now has %d", table, before, now)
+}
+
 // finish writes that the items are filed, and how far the feed has come.
 func (x *extract) finish(files []*File) error {
 	var boxes []record.BoxItem
@@ -464,15 +480,23 @@ func (x *extract) finish(files []*File) error {
 	}
 	return x.desk.change(x.ctx, x.feed.Name, func(f *Feed) {
 		f.Confirmed = false
+		if slices.ContainsFunc(files, func(file *File) bool { return file.Full && file.Table != "" }) {
+			f.Moved = ""
+		}
 		for _, file := range files {
 			if x.tables[file.Table] == nil {
 				continue
 			}
-			f.Until = max(f.Until, file.Stamp.UnixMicro())
+			until := file.To
+			if until.IsZero() {
+				until = file.Stamp
+			}
+			f.Until = max(f.Until, until.UnixMicro())
 			if file.Full {
 				f.Full[file.Table] = max(f.Full[file.Table], file.Stamp.UnixMicro())
 			}
-			if file.Full && x.rows[file] != nil {
+			if file.Full && x.rows[file] != nil && x.units[x.tables[file.Table].Unit].Map != nil {
+				f.Moved = moved(f.Moved, file.Table, f.Rows[file.Table], int64(x.rows[file].In))
 				f.Rows[file.Table] = int64(x.rows[file].In)
 			}
 		}

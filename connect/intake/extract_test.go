@@ -251,7 +251,7 @@ func TestBadRowsAreQuarantinedAndTheOthersFiled(t *testing.T) {
 	d := desk(t, "sqlite::memory:")
 	r := drop(t, d, "a", toyFile{"codes_20260101_full.csv", codes}, toyFile{"people_20260101_full.csv", "id,name,deleted\np1,Okafor,\n,Nobody,\n"},
 		toyFile{"facts_20260101_full.csv", "id,person,code,value,deleted\nf1,p1,bp,120,\nf2,p1,bp,high,\nf3,p1\nf4,p1,hr,\"61\n,\nf5,p1,hr,62,\n\xff,p1,hr,1,\n"})
-	bad, err := d.Bads(t.Context(), "toy", "", 100)
+	bad, err := d.Bads(t.Context(), d.Who, "toy", "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestBadRowsAreQuarantinedAndTheOthersFiled(t *testing.T) {
 	}
 	// A better version of the row takes it out of quarantine.
 	drop(t, d, "b", toyFile{"facts_20260102_delta.csv", "id,person,code,value,deleted\nf2,p1,bp,131,\n"})
-	if bad, _ := d.Bads(t.Context(), "toy", "", 100); len(bad) != 5 {
+	if bad, _ := d.Bads(t.Context(), d.Who, "toy", "", 100); len(bad) != 5 {
 		t.Errorf("%d rows in quarantine after one was mended, want 5", len(bad))
 	}
 	if count(t, d, "Observation") != 3 {

@@ -93,6 +93,9 @@ type Feed struct {
 	Address      string        `json:"address,omitempty"`      // of a system that is asked, or a port that is listened on
 	Map          string        `json:"map,omitempty"`          // the column map of a table without a format of its own
 	Strict       bool          `json:"strict,omitempty"`       // what does not validate is refused, not warned of
+	Certificate  string        `json:"certificate,omitempty"`  // file with the certificate of a feed that listens by TLS, or shows one to whom it asks
+	Key          string        `json:"key,omitempty"`          // file with its key
+	ClientCA     string        `json:"clientCA,omitempty"`     // file with whose certificates the other side must show
 	// Held says why nothing more is filed until a person says so; "" where it is not held.
 	Held string `json:"held,omitempty"`
 	// Confirmed says that a person has let the feed go on: what it was held for is done once.
@@ -101,6 +104,8 @@ type Feed struct {
 	Full map[string]int64 `json:"full,omitempty"`
 	// Until is where the newest extract ends, in microseconds: the next must begin there, where the format says from when.
 	Until int64 `json:"until,omitempty"`
+	// Moved says by how much the newest full extract is larger or smaller than the one before, "" where by no more than a tenth.
+	Moved string `json:"moved,omitempty"`
 	// Rows is the count of live rows by table after the newest full extract.
 	Rows map[string]int64 `json:"rows,omitempty"`
 }
@@ -129,7 +134,7 @@ func (d *Desk) Feed(ctx context.Context, f Feed) (*Feed, error) {
 		if have.Kind != f.Kind {
 			return nil, fhir.Errorf(fhir.Conflict, "the feed %s is of kind %s, not %s", f.Name, have.Kind, f.Kind)
 		}
-		f.Number, f.Held, f.Confirmed, f.Full, f.Until, f.Rows = have.Number, have.Held, have.Confirmed, have.Full, have.Until, have.Rows
+		f.Number, f.Held, f.Confirmed, f.Full, f.Until, f.Moved, f.Rows = have.Number, have.Held, have.Confirmed, have.Full, have.Until, have.Moved, have.Rows
 	} else {
 		f.Number = 1
 		for _, other := range d.feeds {

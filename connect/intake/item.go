@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
@@ -56,8 +57,8 @@ type Rows struct {
 	Older       int `json:"older"` // superseded by what is known already
 }
 
-// add sums counts up.
-func (r *Rows) add(o Rows) {
+// Add sums counts up.
+func (r *Rows) Add(o Rows) {
 	r.In += o.In
 	r.Filed += o.Filed
 	r.Unchanged += o.Unchanged
@@ -239,7 +240,10 @@ func (b Bad) box(key string) record.BoxItem {
 
 // Bads lists what a feed sent that could not be filed, in order of key after one, at most limit. It shows what stands in
 // the rows, so the reading is audited.
-func (d *Desk) Bads(ctx context.Context, feed, after string, limit int) ([]Bad, error) {
+func (d *Desk) Bads(ctx context.Context, who access.Actor, feed, after string, limit int) ([]Bad, error) {
+	if err := d.box.Disclose(ctx, who, "quarantine of "+feed); err != nil {
+		return nil, err
+	}
 	items, err := d.box.List(ctx, "bad/"+feed, after, limit)
 	if err != nil {
 		return nil, err
@@ -267,3 +271,9 @@ func SourceOf(source string) (feed, rest string, ok bool) {
 	feed, rest, ok = strings.Cut(rest, "/")
 	return feed, rest, ok
 }
+
+// Checked and Failed begin the notes that count a data-quality check: how often it was made, and how often it failed.
+const (
+	Checked = "quality: "
+	Failed  = "quality fault: "
+)

@@ -30,6 +30,9 @@ type Format struct {
 	Stages [][]string
 	Tables []Table
 	Units  []Unit
+	// Volatile are columns that say nothing of what a row is about, such as a running number: a row that differs in
+	// them alone has not changed.
+	Volatile []string
 	// Windows1252 says in which character set files come: else it is UTF-8.
 	Windows1252 bool
 }
@@ -40,6 +43,7 @@ type File struct {
 	Table   string    // "" for one that only Check reads, such as a manifest
 	Stamp   time.Time // when the extract was made: a later one wins
 	From    time.Time // of a delta, what it begins from; zero where the format does not say
+	To      time.Time // what it goes up to; zero for Stamp
 	Full    bool      // it holds all rows there are: what is missing has been taken back
 	Columns []string  // of a file without a header; nil to read the first line
 	Comma   byte      // 0 for ,
@@ -73,8 +77,10 @@ type Unit struct {
 	Patient func(*Mapping) string
 	// Map makes its resources; nil for a row that is only looked up, such as a code.
 	Map func(*Mapping) error
-	// Whose are FHIR searches for what was made with a looked up row and must be made again when it changes.
+	// Users are FHIR searches for what other units have made with a row of this one, and must make again when it changes.
 	Users func(*Row) []string
+	// Looked says that others look its rows up although it makes something of its own.
+	Looked bool
 }
 
 // PatientUnit is the kind of unit that stands for a patient in every format.
@@ -82,6 +88,7 @@ const PatientUnit = "patient"
 
 // Row is one row of a file.
 type Row struct {
+	Feed        *Feed
 	File        *File
 	Line        int64 // from 1
 	place, size int64
@@ -92,6 +99,7 @@ type Row struct {
 	key, unit   string
 	part, of    int64 // digests of (table, key) and (kind, unit)
 	content     int64
+	mapped      int64 // digest under which the unit of the row's key is remembered, 0 where the key says it
 	deleted     bool
 	second      bool // a row of a table that stands in no file: it is counted once only
 }
@@ -243,7 +251,7 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 	for {
 		if s.at < len(s.block) || s.done {
 			raw, spans, lines, whole := cut(s.block[s.at:], s.comma, s.done)
-			broken := lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow)
+			broken := whole && lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow || !closed(raw, spans))
 			if !whole && len(s.block)-s.at > maxRow {
 				broken = true // more than a row can be, and no end in sight
 			}
@@ -341,6 +349,16 @@ func cut(data []byte, comma byte, last bool) (raw []byte, spans []span, lines in
 		spans = append(spans, span{int32(from), int32(end), from < len(data) && data[from] == '"'})
 	}
 	return data, spans, lines, true
+}
+
+// closed reports whether the quote of the last value is closed.
+func closed(raw []byte, spans []span) bool {
+	if len(spans) == 0 {
+		return true
+	}
+	last := spans[len(spans)-1]
+	value := raw[last.from:last.to]
+	return !last.quoted || bytes.Count(value, []byte{'"'})%2 == 0
 }
 
 // indexEnd is the place of the next comma or end of line.

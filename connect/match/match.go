@@ -55,6 +55,15 @@ func FieldNames() []string { return fieldNames[:] }
 type Person struct {
 	ID     string
 	Values [fieldCount]string
+	// Also are other values that were or are true of the person: earlier addresses and postcodes, the surname before a
+	// marriage, a name someone goes by, a superseded NHS number. Agreement with one of them counts, less the chance of it.
+	Also []Value
+}
+
+// Value is one more value of a field.
+type Value struct {
+	Field Field
+	Text  string
 }
 
 // levelNames are the levels to which each field can agree, weakest first; level 0 says that a side is silent.
