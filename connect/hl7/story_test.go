@@ -270,7 +270,7 @@ func TestPoisonIsQuarantinedAndStopsNobody(t *testing.T) {
 		}
 	}
 	accepted(t, f, adt("A28", "20260301080000", "9", "M1", okafor))
-	bads, err := f.desk.Bads(t.Context(), "zz1", "", 100)
+	bads, err := f.desk.Bads(t.Context(), nobody, "zz1", "", 100)
 	if err != nil || len(bads) != 4 {
 		t.Fatalf("%d quarantined: %v", len(bads), err)
 	}
