@@ -87,8 +87,19 @@ func (b *builder) pid(pid, pd1 Segment) error {
 	if err != nil {
 		return err
 	}
+	registered, adt := marked(x.Meta, registeredURL), b.code == "ADT" || b.code == "BAR"
+	if registered && !adt {
+		e.quiet, e.stale = true, false // laboratories and booking systems repeat, often in part, what they were once told
+		return nil
+	}
 	if e.stale {
 		return nil
+	}
+	if adt && !registered {
+		if x.Meta == nil {
+			x.Meta = &r4.Meta{}
+		}
+		x.Meta.Extension = append(x.Meta.Extension, r4.Extension{URL: registeredURL, ValueBoolean: ptr(true)})
 	}
 	at := pid.Place()
 	x.Active = ptr(true)
@@ -105,8 +116,11 @@ func (b *builder) pid(pid, pd1 Segment) error {
 	case birth.Null():
 		x.BirthDate = fhir.Date{}
 	case !birth.Empty():
-		if d := b.clock.day(at+"-7", birth); d.Year != 0 {
+		switch d := b.clock.day(at+"-7", birth); {
+		case d.Year >= 1850:
 			x.BirthDate = d
+		case d.Year != 0:
+			b.warn(at+"-7", "nobody alive was born on %s: it was left out", d)
 		}
 	}
 	switch sex := pid.Field(8); {
@@ -156,6 +170,11 @@ func (b *builder) language(p Part) *r4.CodeableConcept {
 	}
 	own.Coding = append([]r4.Coding{{System: "urn:ietf:bcp:47", Code: tag.String()}}, own.Coding...)
 	return own
+}
+
+// marked reports whether meta bears an extension.
+func marked(m *r4.Meta, url string) bool {
+	return m != nil && slices.ContainsFunc(m.Extension, func(e r4.Extension) bool { return e.URL == url })
 }
 
 // setList is set for a repeating field: what is sent replaces what was there.
