@@ -45,8 +45,10 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 		return
 	}
 	at := pv1.Place()
-	if b.event == "A44" || b.event == "A45" {
-		// What moves is moved whole (Filing.Merges), so that it can be put back whole.
+	adt := b.code == "ADT" || b.code == "BAR"
+	if !adt || b.event == "A44" || b.event == "A45" {
+		// Of a stay that is known, what a result says is older than what ADT said; and what moves is moved whole
+		// (Filing.Merges), so that it can be put back whole.
 		if ref := (Ref{"Encounter", ID(b.cfg.Feed, "Encounter", key)}); b.current(ref.Type, ref.ID) != nil {
 			b.encounter = ref
 			return
@@ -56,10 +58,6 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 	b.encounter = e.ref
 	if e.stale {
 		return
-	}
-	adt := b.code == "ADT" || b.code == "BAR"
-	if !adt && !e.isNew {
-		return // the stay is known, and what a result says of it is older than what ADT said
 	}
 	for _, id := range ids {
 		x.Identifier = addIdentifier(x.Identifier, id)

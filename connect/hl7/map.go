@@ -180,7 +180,7 @@ func (w *walker) segment(s Segment) error {
 		w.pr1(s)
 	case "MRG":
 		pv1 := w.ahead(s, "PV1", "PID", "MRG")
-		w.mrg(s, w.pid, pv1)
+		return w.mrg(s, w.pid, pv1)
 	case "ORC":
 		w.orc, w.group, w.rx, w.vaccine, w.noted = s, nil, nil, nil, nil
 	case "OBR":

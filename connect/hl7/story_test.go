@@ -58,6 +58,27 @@ func TestNullDeletesAndEmptyLeaves(t *testing.T) {
 	}
 }
 
+// A result repeats, often in part, what its laboratory was told of the patient: where ADT has spoken, it adds numbers only.
+func TestAResultDoesNotChangeWhoARegisteredPatientIs(t *testing.T) {
+	f := open(t, "sqlite::memory:", "zz1")
+	result := func(id, pid string) {
+		accepted(t, f, "MSH|^~\\&|LAB|ZZ1|||20260401080000||ORU^R01|"+id+"|P|2.4\nPID|1||M1^^^ZZ1^MR"+pid+"\nOBR|1||F"+id+"|X^Test\nOBX|1|NM|X^Test||1||||||F")
+	}
+	patient := func() *r4.Patient { return read[r4.Patient](t, f, "Patient", "ZZ1|M1") }
+	result("1", "||Okafo^A||19561103")
+	result("2", "||Okafor^Ada")
+	if p := patient(); p.Name[0].Family != "Okafor" {
+		t.Errorf("before ADT the newest result counts: %s", r4.Encode(p))
+	}
+	accepted(t, f, adt("A28", "20260301080000", "3", "M1", okafor)) // older than the results
+	accepted(t, f, adt("A28", "20260402080000", "4", "M1", okafor))
+	result("5", "~9990000018^^^NHS^NH||^^^^||00010101|U|||^^Merrowby")
+	p := patient()
+	if p.Name[0].Family != "Okafor" || p.Gender != "female" || p.BirthDate.String() != "1956-11-03" || p.Address[0].PostalCode != "ZZ1 1AA" || len(p.Identifier) != 2 {
+		t.Errorf("%s", r4.Encode(p))
+	}
+}
+
 func TestOlderMessagesDoNotUndoNewerOnes(t *testing.T) {
 	f := open(t, "sqlite::memory:", "zz1")
 	name := func() string { return read[r4.Patient](t, f, "Patient", "ZZ1|M1").Name[0].Family }
@@ -192,6 +213,7 @@ func TestAStayMovesToAnotherPatientAndBack(t *testing.T) {
 	door := f.desk.Door
 	accepted(t, f, string(result(1, 1)))
 	accepted(t, f, string(result(2, 2)))
+	accepted(t, f, adt("A28", "20260302100000", "28", "MRN000002", "||Okafor^Person2^^^Mrs"))
 	a, b := ID("zz1", "Patient", "ZZ1|MRN000001"), ID("zz1", "Patient", "ZZ1|MRN000002")
 	before := bodies(t, door)
 	accepted(t, f, adt("A45", "20260303000000", "45", "MRN000002", "||Okafor^Person2^^^Mrs")+"MRG|MRN000001^^^ZZ1^MR||||V1^^^ZZ1\nPV1|1|I|||||||||||||||||V1^^^ZZ1")
@@ -270,7 +292,7 @@ func TestPoisonIsQuarantinedAndStopsNobody(t *testing.T) {
 		}
 	}
 	accepted(t, f, adt("A28", "20260301080000", "9", "M1", okafor))
-	bads, err := f.desk.Bads(t.Context(), f.desk.Who, "zz1", "", 100)
+	bads, err := f.desk.Bads(t.Context(), nobody, "zz1", "", 100)
 	if err != nil || len(bads) != 4 {
 		t.Fatalf("%d quarantined: %v", len(bads), err)
 	}
