@@ -583,12 +583,16 @@ func BenchmarkLinker(b *testing.B) {
 		name   string
 		people int
 		behind int64
-	}{{"one-by-one", 10_000, 1 << 40}, {"at-once", 50_000, 1000}} {
+		db     func(testing.TB) string
+	}{
+		{"one-by-one/sqlite", 10_000, 1 << 40, storetest.SQLite}, {"at-once/sqlite", 50_000, 1000, storetest.SQLite},
+		{"one-by-one/postgres", 10_000, 1 << 40, storetest.Postgres}, {"at-once/postgres", 50_000, 1000, storetest.Postgres},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			bodies, who := sources(43, c.people)
 			rand.New(rand.NewPCG(1, 1)).Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
 			for b.Loop() {
-				door := record.TestOn(b, storetest.SQLite(b))
+				door := record.TestOn(b, c.db(b))
 				fill(b, door, bodies)
 				l, err := NewLinker(door, Options{Behind: c.behind})
 				if err != nil {
