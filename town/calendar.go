@@ -35,13 +35,14 @@ func clock(t time.Time) string {
 	return t.Format("2006-01-02T15:04:05") + "+00:00"
 }
 
-// summer reports whether t lies between the last Sundays of March and October.
+// summer reports whether a clock that shows t is an hour ahead: from one o'clock of the last Sunday of March to that of
+// October, whose second hour from one to two, shown twice, is taken to be the later.
 func summer(t time.Time) bool {
 	last := func(m int) time.Time {
 		d := date(t.Year(), m, 31)
 		return d.Add(-time.Duration(d.Weekday()) * day)
 	}
-	return !t.Before(last(3)) && t.Before(last(10))
+	return !t.Before(last(3).Add(time.Hour)) && t.Before(last(10).Add(time.Hour))
 }
 
 func ymd(t time.Time) string { return t.Format("2006-01-02") }

@@ -41,6 +41,7 @@ type outbox struct {
 
 // document is a whole file.
 type document struct {
+	at   time.Time
 	path string
 	data []byte
 }

@@ -18,13 +18,15 @@ type emis struct {
 	name     string // emis-zz001
 	old      bool   // sends the older columns, with "Ususal" and "Clinican"
 	cuts     []time.Time
+	bulk     time.Time // the day of the bulk extract, which is cuts[0] but for what is sent live
+	base     int       // how many drops went before cuts[0]
 	orgID    string
 	lacks    map[int]int              // table → position of the newest column that the older form lacks
 	users    map[*practitioner]string // everyone's GUID here; someone of another practice is one of ours here
 }
 
 func newEMIS(t Town, place *place, practice, feed int, cuts []time.Time) *emis {
-	e := &emis{town: t, place: place, practice: practice, feed: feed, name: "emis-" + strings.ToLower(place.organizations[practice].ods), old: practice == millLane, cuts: cuts,
+	e := &emis{town: t, place: place, practice: practice, feed: feed, name: "emis-" + strings.ToLower(place.organizations[practice].ods), old: practice == millLane, cuts: cuts, bulk: cuts[0],
 		orgID: guid(t.Seed, 'O', practice, 0), users: map[*practitioner]string{}, lacks: map[int]int{}}
 	for i, table := range emisTables {
 		names, older := strings.Split(table.columns, ","), strings.Split(table.older, ",")
@@ -57,24 +59,35 @@ func (e *emis) columns(table, drop int) []string {
 }
 
 func (e *emis) shuffled(table, drop int) bool {
-	return drop%3 == 2 && (table == emisObservation || table == emisPatient || table == emisIssueRecord)
+	return (e.base+drop)%3 == 2 && (table == emisObservation || table == emisPatient || table == emisIssueRecord)
 }
 
 // begin makes all files of all drops, with what does not depend on people.
 func (e *emis) begin(w *files) error {
-	for drop, cut := range e.cuts {
+	for drop := range e.cuts {
 		for table := range emisTables {
-			t := &emisTables[table]
-			agreement := strings.Trim(guid(e.town.Seed, 'A', e.practice, 0), "{}")
-			path := fmt.Sprintf("%s/%s/291_%s_%s_%s_%s.csv", e.name, dayFolder(e.cuts[0], drop), t.schema, t.name, cut.Add(2*time.Hour+13*time.Minute+7*time.Second).Format("20060102150405"), agreement)
-			header := &sheet{}
-			header.csv(e.columns(table, drop))
-			if err := w.begin(e.key(drop, table), path, header.data); err != nil {
+			if err := w.begin(e.key(drop, table), e.path(drop, table), e.header(drop, table)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sentAt is when a drop is there.
+func (e *emis) sentAt(drop int) time.Time {
+	return e.cuts[drop].Add(2*time.Hour + 13*time.Minute + 7*time.Second)
+}
+
+func (e *emis) path(drop, table int) string {
+	t := &emisTables[table]
+	return fmt.Sprintf("%s/%s/291_%s_%s_%s_%s.csv", e.name, dayFolder(e.cuts[0], drop), t.schema, t.name, e.sentAt(drop).Format("20060102150405"), strings.Trim(guid(e.town.Seed, 'A', e.practice, 0), "{}"))
+}
+
+func (e *emis) header(drop, table int) []byte {
+	var s sheet
+	s.csv(e.columns(table, drop))
+	return s.data
 }
 
 // row appends a row in the columns of the drop. fields are in the order of the newest columns.
@@ -94,12 +107,13 @@ func (e *emis) row(o *outbox, drop, table int, fields ...string) {
 // serial is the next ProcessingId: it rises with drops, and within a drop with people.
 func (e *emis) serial(o *outbox, drop int) string {
 	o.serial++
-	return strconv.FormatInt(int64(drop)*100_000_000_000+o.serial, 10)
+	return strconv.FormatInt(int64(e.base+drop)*100_000_000_000+o.serial, 10)
 }
 
 // shared writes organisations, staff, codes, sessions: what stands once in a drop.
 func (e *emis) shared(o *outbox) {
 	for drop, cut := range e.cuts {
+		o.serial = 0
 		for i := range clinicals {
 			c := &clinicals[i]
 			national, kind, text := "", "", ""
@@ -111,9 +125,10 @@ func (e *emis) shared(o *outbox) {
 		for i := range drugs {
 			e.row(o, drop, emisDrugCode, drugs[i].codeID(), drugs[i].name, drugs[i].id, e.serial(o, drop))
 		}
-		e.row(o, drop, emisSharingOrganisation, e.org(), "true", ymd(e.cuts[0].Add(-400*day)), "false", "false")
+		e.row(o, drop, emisSharingOrganisation, e.org(), "true", ymd(e.bulk.Add(-400*day)), "false", "false")
 		e.sessions(o, drop, cut)
 	}
+	o.serial = 1_000_000
 	for i := range e.place.organizations {
 		x := &e.place.organizations[i]
 		org, location := guid(e.town.Seed, 'O', i, 0), guid(e.town.Seed, 'L', i, 0)
@@ -184,3 +199,5 @@ func (e *emis) sessions(o *outbox, drop int, cut time.Time) {
 
 // end has nothing left to do: every file is whole.
 func (e *emis) end(*files) error { return nil }
+
+func (e *emis) folders() []string { return []string{e.name} }

@@ -94,7 +94,7 @@ func lines[T any](t *testing.T, path string) (all []T) {
 // A reader that knows nothing but the files must end with the truth: the last row of each key by ProcessingId, less what
 // was deleted, less what belongs to a deleted patient.
 func TestEMISRowsEndAsTheTruthSays(t *testing.T) {
-	dir, done := written(t, Town{Seed: 4, People: 1500}, Writing{Density: Tenth, Days: 5})
+	dir, done := written(t, Town{Seed: 4, People: 1500}, Writing{Density: Tenth, Days: 5, Feeds: []string{"emis-zz001", "emis-zz002"}})
 	bad := map[string]bool{}
 	outcomes := map[string]int{}
 	for _, b := range lines[trueBad](t, filepath.Join(dir, "truth", "bad.ndjson")) {

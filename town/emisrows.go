@@ -16,16 +16,15 @@ type emisRows struct {
 	stays   []stay
 	patient string
 	person  string
-	d       dice
 }
 
 // write writes a person's rows; nothing where the practice never knew them.
 func (e *emis) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
-	x := emisRows{emis: e, c: c, o: o, stays: c.p.registered(c.b, e.practice), patient: guid(e.town.Seed, 'P', c.p.i, 0), person: personName(c.p.i), d: roll(e.town.Seed, c.p.i, "emis")}
+	x := emisRows{emis: e, c: c, o: o, stays: c.p.registered(c.b, e.practice), patient: guid(e.town.Seed, 'P', c.p.i, 0), person: personName(c.p.i)}
 	if x.stays == nil {
 		return records
 	}
-	x.v = c.view(e.practice, x.stays, e.cuts[0])
+	x.v = c.view(e.practice, x.stays, e.bulk)
 	end := e.cuts[len(e.cuts)-1]
 	if x.v.from.After(end) || !x.v.erased.IsZero() && x.v.erased.Before(x.v.from) {
 		return records
@@ -46,7 +45,7 @@ func (e *emis) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 			}
 			break // the children's deletes never come
 		}
-		if !x.stays[0].from.After(now) && x.d.chance(map[bool]float64{true: 0.02, false: 0.002}[drop == 0]) {
+		if !x.stays[0].from.After(now) {
 			x.spoilt(drop)
 		}
 		for _, f := range c.facts {
@@ -305,8 +304,12 @@ func (x *emisRows) slot(f *fact, drop int, now time.Time, deleted string) {
 
 // spoilt adds rows that must not be filed beside those that must, with a GUID of their own.
 func (x *emisRows) spoilt(drop int) {
-	e, o, d := x.emis, x.o, x.d
-	id, code := guid(e.town.Seed, 'X', x.c.p.i, drop), coded("185317003").codeID()
+	e, o := x.emis, x.o
+	d := roll(e.town.Seed, x.c.p.i, "spoilt"+strconv.Itoa(e.base+drop))
+	if !d.chance(map[bool]float64{true: 0.02, false: 0.002}[e.base+drop == 0]) {
+		return
+	}
+	id, code := guid(e.town.Seed, 'X', x.c.p.i, e.base+drop), coded("185317003").codeID()
 	switch d.IntN(3) {
 	case 0:
 		o.spoil(e.key(drop, emisObservation), "quarantined", "the row is cut short")
@@ -317,7 +320,7 @@ func (x *emisRows) spoilt(drop int) {
 			"false", "false", e.serial(o, drop))
 	case 2:
 		o.spoil(e.key(drop, emisSlot), "parked", "the slot names a patient nobody knows")
-		e.row(o, drop, emisSlot, id, ymd(e.cuts[drop].Add(-3*day)), "10:00:00", "10", guid(e.town.Seed, 'X', x.c.p.i, 99), "", "", "false", "", "", "", e.org(),
+		e.row(o, drop, emisSlot, id, ymd(e.cuts[drop].Add(-3*day)), "10:00:00", "10", guid(e.town.Seed, 'X', x.c.p.i, 99_999), "", "", "false", "", "", "", e.org(),
 			e.session(e.user(x.c.p.gp), e.cuts[drop].Add(-3*day)), "", "false", e.serial(o, drop))
 	}
 }

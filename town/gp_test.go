@@ -75,7 +75,7 @@ func truthOf(t *testing.T, dir, feed string) map[string]trueFact {
 }
 
 func TestTPPRowsEndAsTheTruthSays(t *testing.T) {
-	dir, _ := written(t, Town{Seed: 4, People: 1500}, Writing{Density: Tenth, Days: 5})
+	dir, _ := written(t, Town{Seed: 4, People: 1500}, Writing{Density: Tenth, Days: 5, Feeds: []string{"tpp-zz003"}})
 	drops, _ := filepath.Glob(filepath.Join(dir, "tpp-zz003", "*"))
 	if len(drops) != 6 {
 		t.Fatalf("%d drops", len(drops))
@@ -161,7 +161,7 @@ func TestTPPRowsEndAsTheTruthSays(t *testing.T) {
 }
 
 func TestTPPGapIsSentLate(t *testing.T) {
-	dir, _ := written(t, Town{Seed: 4, People: 60}, Writing{Density: Tenth, Days: 5, Gap: true})
+	dir, _ := written(t, Town{Seed: 4, People: 60}, Writing{Density: Tenth, Days: 5, Gap: true, Feeds: []string{"tpp-zz003"}})
 	here, _ := filepath.Glob(filepath.Join(dir, "tpp-zz003", "*"))
 	late, _ := filepath.Glob(filepath.Join(dir, "tpp-zz003-late", "*"))
 	if len(here) != 5 || len(late) != 1 {
@@ -243,7 +243,7 @@ func unzipped(t *testing.T, data []byte) map[string]string {
 }
 
 func TestVisionRowsEndAsTheTruthSays(t *testing.T) {
-	dir, _ := written(t, Town{Seed: 4, People: 1500}, Writing{Density: Tenth, Days: 5})
+	dir, _ := written(t, Town{Seed: 4, People: 1500}, Writing{Density: Tenth, Days: 5, Feeds: []string{"vision-zz004"}})
 	want := truthOf(t, dir, "vision-zz004")
 	gone := map[string]bool{}
 	for _, row := range visionRowsOf(t, dir, "patient") {
@@ -352,7 +352,7 @@ func TestGPConnectAnswersAsThePracticeDoes(t *testing.T) {
 }
 
 func TestGPConnectFilesHoldTheTruth(t *testing.T) {
-	dir, _ := written(t, Town{Seed: 4, People: 900}, Writing{Density: Tenth, Days: 2})
+	dir, _ := written(t, Town{Seed: 4, People: 900}, Writing{Density: Tenth, Days: 2, Feeds: []string{"gpconnect-zz005"}})
 	want := truthOf(t, dir, "gpconnect-zz005")
 	paths, _ := filepath.Glob(filepath.Join(dir, "gpconnect-zz005", "*.json"))
 	lost := 0

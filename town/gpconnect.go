@@ -32,7 +32,7 @@ func (g *gpConnect) write(c *chart, o *outbox, records []trueRecord) []trueRecor
 	if s == nil {
 		return records
 	}
-	o.documents = append(o.documents, document{g.name + "/" + c.p.number + ".json", s.bundle()})
+	o.documents = append(o.documents, document{end, g.name + "/" + c.p.number + ".json", s.bundle()})
 	o.rows++
 	for _, line := range s.truth {
 		o.say(&line)
@@ -489,3 +489,5 @@ func (s *structured) bundle() []byte {
 	return object("resourceType", "Bundle", "id", uuid(guid(s.town.Seed, 'B', s.c.p.i, int(s.at.Unix()/86400))), "meta", object("profile", list(quoted(stu3+"StructureDefinition/GPConnect-StructuredRecord-Bundle-1"))),
 		"type", "collection", "entry", list(s.entries...))
 }
+
+func (g *gpConnect) folders() []string { return []string{g.name} }

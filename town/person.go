@@ -67,6 +67,9 @@ type member struct {
 func (t Town) draw(i int, place *place) *person {
 	home, mates, at := t.household(i)
 	me := mates[at]
+	if twin := t.twin(home, mates, at); twin {
+		me.age = mates[at-1].age
+	}
 	d := roll(t.Seed, i, "person")
 	h := roll(t.Seed, home, "household")
 
@@ -93,6 +96,13 @@ func (t Town) draw(i int, place *place) *person {
 		p.last = family(d, p.ancestry.names)
 	}
 	p.first, p.middle = first(d, p.ancestry.names, p.female, p.born.Year()), first(d, p.ancestry.names, p.female, p.born.Year())
+	if me.role == 2 && !p.female && roll(t.Seed, i, "junior").chance(0.03) {
+		for k := range at {
+			if mates[k].role < 2 && !mates[k].female { // named after his father
+				p.first = t.draw(i-at+k, place).first
+			}
+		}
+	}
 	if p.middle == p.first || d.chance(0.25) {
 		p.middle = ""
 	}
@@ -101,6 +111,11 @@ func (t Town) draw(i int, place *place) *person {
 	p.nature(d, me.age)
 	p.fate(d, me.age, until)
 	return p
+}
+
+// twin reports whether a child was born on the day of the one before.
+func (t Town) twin(home int, mates []member, at int) bool {
+	return at > 0 && mates[at].role == 2 && mates[at-1].role == 2 && roll(t.Seed, home*8+at, "twins").chance(0.03)
 }
 
 func prefix(p *person, age float64) string {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 type Writing struct {
 	Density  Density          // empty is full up to 20,000 people, sixty facts each beyond
 	Days     int              // daily extracts after the bulk, which is that many days before the town's last day
+	Feeds    []string         // the folders to write, such as emis-zz001; empty for all
 	Gap      bool             // the third daily extract of the TPP practice is missing: it lies in a folder of its own, to be sent later
 	Progress func(people int) // called now and then with how many people are written, from one goroutine
 }
@@ -35,6 +38,7 @@ const MostDays = 90
 
 // feed is one system's extracts.
 type feed interface {
+	folders() []string
 	begin(*files) error
 	shared(*outbox)
 	write(*chart, *outbox, []trueRecord) []trueRecord
@@ -59,7 +63,10 @@ func (t Town) Write(ctx context.Context, dir string, w Writing) (Written, error)
 	for k := w.Days; k >= 0; k-- {
 		s.cuts = append(s.cuts, t.until().Add(-time.Duration(k)*day))
 	}
-	s.feeds = t.feeds(s.place, s.cuts, &w)
+	var err error
+	if s.feeds, err = chosen(t.feeds(s.place, s.cuts, &w), w.Feeds); err != nil {
+		return done, err
+	}
 	if err := s.begin(); err != nil {
 		return done, err
 	}
@@ -102,8 +109,51 @@ func (t Town) check(dir string, w *Writing) error {
 
 // feeds are the town's systems that write extracts.
 func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
-	return []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts),
-		newGPConnect(t, place, cuts)}
+	all := []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts),
+		newGPConnect(t, place, cuts), newHospital(t, place, 5, cuts), newHomeCare(t, 6, cuts), newDevices(t, 7, cuts), newOutOfHours(t, place, 8, cuts), newCommunity(t, 9, cuts), newHighStreet(t, place, cuts), newCouncil(t, 11, cuts)}
+	for _, f := range all {
+		if s, ok := f.(*stream); ok {
+			s.few = t.People < 50_000
+		}
+	}
+	return all
+}
+
+// chosen are the feeds that were asked for.
+func chosen(all []feed, names []string) ([]feed, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var some []feed
+	var known []string
+	for _, f := range all {
+		known = append(known, f.folders()...)
+		if slices.ContainsFunc(f.folders(), func(name string) bool { return slices.Contains(names, name) }) {
+			some = append(some, f)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fhir.Errorf(fhir.Invalid, "there is no feed %q: there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return some, nil
+}
+
+// concerns reports whether any feed may know person i; a practice that was never theirs need not draw their chart.
+func (s *sending) concerns(i int) bool {
+	if len(s.w.Feeds) == 0 {
+		return true
+	}
+	p := s.town.draw(i, s.place)
+	b := p.behind()
+	for _, f := range s.feeds {
+		at, isPractice := map[string]int{"emis-zz001": millLane, "emis-zz002": stationRoad, "tpp-zz003": canalSide, "vision-zz004": holmeRise, "gpconnect-zz005": windmill}[f.folders()[0]]
+		if !isPractice || p.registered(b, at) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 type sending struct {
@@ -196,6 +246,9 @@ func (s *sending) people(ctx context.Context, done *Written) error {
 func (s *sending) block(from int) *outbox {
 	o := &outbox{sheets: map[sheetKey]*sheet{}}
 	for i := from; i < min(from+together, s.town.People); i++ {
+		if !s.concerns(i) {
+			continue
+		}
 		c := s.town.chart(i, s.place, s.w.Density, s.cuts[0])
 		var records []trueRecord
 		for _, f := range s.feeds {

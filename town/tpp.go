@@ -16,7 +16,9 @@ type tpp struct {
 	feed     int
 	name     string
 	cuts     []time.Time
-	gap      int // the drop that is sent late, 0 for none
+	bulk     time.Time // the day of the bulk extract, which is cuts[0] but for what is sent live
+	base     int       // how many drops went before cuts[0]
+	gap      int       // the drop that is sent late, 0 for none
 	shape    [2][]tppShape
 	profiles map[*practitioner]string
 }
@@ -31,7 +33,7 @@ type tppShape struct {
 const tppRebulk = 4
 
 func newTPP(t Town, place *place, practice, feed int, cuts []time.Time, gap bool) *tpp {
-	x := &tpp{town: t, place: place, practice: practice, feed: feed, name: "tpp-" + strings.ToLower(place.organizations[practice].ods), cuts: cuts, profiles: map[*practitioner]string{}}
+	x := &tpp{town: t, place: place, practice: practice, feed: feed, name: "tpp-" + strings.ToLower(place.organizations[practice].ods), cuts: cuts, bulk: cuts[0], profiles: map[*practitioner]string{}}
 	if gap && len(cuts) > 4 {
 		x.gap = 3
 	}
@@ -72,7 +74,7 @@ func (x *tpp) folder(drop int) string {
 	if drop == x.gap && drop > 0 {
 		name += "-late"
 	}
-	return name + "/" + x.cuts[drop].Add(2*time.Hour+5*time.Minute).Format("20060102_1504")
+	return name + "/" + x.sentAt(drop).Format("20060102_1504")
 }
 
 func (x *tpp) begin(w *files) error {
@@ -81,14 +83,25 @@ func (x *tpp) begin(w *files) error {
 			if tppTables[table].reference && drop > 0 && table != tppManifest {
 				continue
 			}
-			header := &sheet{}
-			header.allQuoted(x.shapeOf(table, drop).columns)
-			if err := w.begin(x.key(drop, table), x.folder(drop)+"/"+tppTables[table].name+".csv", header.data); err != nil {
+			if err := w.begin(x.key(drop, table), x.path(drop, table), x.header(drop, table)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sentAt is when a drop is there.
+func (x *tpp) sentAt(drop int) time.Time { return x.cuts[drop].Add(2*time.Hour + 5*time.Minute) }
+
+func (x *tpp) path(drop, table int) string {
+	return x.folder(drop) + "/" + tppTables[table].name + ".csv"
+}
+
+func (x *tpp) header(drop, table int) []byte {
+	var s sheet
+	s.allQuoted(x.shapeOf(table, drop).columns)
+	return s.data
 }
 
 func (x *tpp) end(*files) error { return nil }
@@ -282,3 +295,5 @@ func (x *tpp) manifest(o *outbox, drop int) {
 		x.row(o, drop, tppManifest, "FileName", tppTables[i].name, "IsDelta", delta, "IsReference", reference, "DateExtractFrom", tppTime(from), "DateExtractTo", tppTime(x.cuts[drop]))
 	}
 }
+
+func (x *tpp) folders() []string { return []string{x.name} }

@@ -28,7 +28,7 @@ func (x *tpp) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		return records
 	}
 	r.patient = r.id(0, tppPatient)
-	r.v = c.view(x.practice, r.stays, x.cuts[0])
+	r.v = c.view(x.practice, r.stays, x.bulk)
 	end := x.cuts[len(x.cuts)-1]
 	if r.v.from.After(end) || r.stays[0].from.After(end) {
 		return records
@@ -54,7 +54,7 @@ func (x *tpp) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 			switch {
 			case differs && gone:
 				r.remove(f, drop)
-			case differs || drop == tppRebulk && r.standsIn(f) == tppCode && r.present(f, now):
+			case differs || x.base+drop == tppRebulk && r.standsIn(f) == tppCode && r.present(f, now):
 				r.fact(f, drop, now, differs)
 			}
 		}

@@ -60,13 +60,15 @@ type vision struct {
 	feed     int
 	name     string
 	cuts     []time.Time
+	bulk     time.Time // the day of the bulk extract, which is cuts[0] but for what is sent live
+	base     int       // how many drops went before cuts[0]
 	shape    [2][]map[string]int
 	width    [2][]int
 	users    map[*practitioner]string
 }
 
 func newVision(t Town, place *place, practice, feed int, cuts []time.Time) *vision {
-	x := &vision{town: t, place: place, practice: practice, feed: feed, name: "vision-" + strings.ToLower(place.organizations[practice].ods), cuts: cuts, users: map[*practitioner]string{}}
+	x := &vision{town: t, place: place, practice: practice, feed: feed, name: "vision-" + strings.ToLower(place.organizations[practice].ods), cuts: cuts, bulk: cuts[0], users: map[*practitioner]string{}}
 	for i := range visionTables {
 		for old := range 2 {
 			columns := visionTables[i].columns
@@ -122,10 +124,17 @@ func (x *vision) begin(w *files) error {
 	return nil
 }
 
+var visionSubjects = []string{"ADMIN", "PATIENT", "CLINICAL"}
+
+// outer is the path of a drop's zip.
+func (x *vision) outer(drop int, subject string) string {
+	return fmt.Sprintf("%s/%s_%s_%s-KITH-V1.0.0_%s.zip", x.folder(drop), visionMode(drop), subject, x.ods(), x.stamp(drop))
+}
+
 func (x *vision) end(w *files) error {
 	for drop := range x.cuts {
-		for _, subject := range []string{"ADMIN", "PATIENT", "CLINICAL"} {
-			path := filepath.Join(w.dir, filepath.FromSlash(x.folder(drop)), fmt.Sprintf("%s_%s_%s-KITH-V1.0.0_%s.zip", visionMode(drop), subject, x.ods(), x.stamp(drop)))
+		for _, subject := range visionSubjects {
+			path := filepath.Join(w.dir, filepath.FromSlash(x.outer(drop, subject)))
 			if err := x.zip(w, drop, subject, path); err != nil {
 				return fhir.Errorf(fhir.Broken, "%s could not be written: %v", path, err)
 			}
@@ -134,70 +143,76 @@ func (x *vision) end(w *files) error {
 	return nil
 }
 
+// zip packs the CSV files of a subject, and removes them.
 func (x *vision) zip(w *files, drop int, subject, path string) error {
 	out, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	outer := zip.NewWriter(out)
-	for table := range visionTables {
-		if visionTables[table].zip != subject {
-			continue
-		}
+	err = x.pack(out, drop, subject, func(table int, to io.Writer) error {
 		k := x.key(drop, table)
 		if err := w.flush(k, w.files[k]); err != nil {
 			return err
 		}
 		delete(w.files, k)
 		from := filepath.Join(w.dir, filepath.FromSlash(w.names[k]))
-		if err := x.pack(outer, from, drop%3 == 1 && table == visionJournal); err != nil {
+		in, err := os.Open(from)
+		if err != nil {
 			return err
 		}
-		if err := os.Remove(from); err != nil {
+		defer in.Close()
+		if _, err := io.Copy(to, in); err != nil {
 			return err
 		}
-	}
-	if err := outer.Close(); err != nil {
+		return os.Remove(from)
+	})
+	if err != nil {
 		return err
 	}
 	return out.Close()
 }
 
-// pack adds a CSV to a zip; nested puts it into a zip of its own first.
-func (x *vision) pack(outer *zip.Writer, from string, nested bool) error {
-	name := filepath.Base(from)
-	member := name
-	if nested {
-		member = strings.TrimSuffix(name, ".csv") + ".zip"
-	}
-	to, err := outer.CreateHeader(&zip.FileHeader{Name: member, Method: zip.Deflate})
-	if err != nil {
-		return err
-	}
-	var inner *zip.Writer
-	if nested {
-		inner = zip.NewWriter(to)
+// pack writes a drop's zip of a subject; each table's rows come from fill. Now and then the journal lies in a zip of its own
+// inside.
+func (x *vision) pack(out io.Writer, drop int, subject string, fill func(table int, to io.Writer) error) error {
+	outer := zip.NewWriter(out)
+	for table := range visionTables {
+		if visionTables[table].zip != subject {
+			continue
+		}
+		name := x.inner(drop, table)
+		nested := (x.base+drop)%3 == 1 && table == visionJournal
+		member := name
+		if nested {
+			member = strings.TrimSuffix(name, ".csv") + ".zip"
+		}
+		to, err := outer.CreateHeader(&zip.FileHeader{Name: member, Method: zip.Deflate})
+		if err != nil {
+			return err
+		}
+		if !nested {
+			if err := fill(table, to); err != nil {
+				return err
+			}
+			continue
+		}
+		inner := zip.NewWriter(to)
 		if to, err = inner.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate}); err != nil {
 			return err
 		}
+		if err := fill(table, to); err != nil {
+			return err
+		}
+		if err := inner.Close(); err != nil {
+			return err
+		}
 	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if _, err := io.Copy(to, in); err != nil {
-		return err
-	}
-	if inner != nil {
-		return inner.Close()
-	}
-	return nil
+	return outer.Close()
 }
 
 func (x *vision) old(drop, table int) int {
-	if drop == visionOlder && visionTables[table].older != "" {
+	if x.base+drop == visionOlder && visionTables[table].older != "" {
 		return 1
 	}
 	return 0
@@ -241,3 +256,5 @@ func (x *vision) shared(o *outbox) {
 		x.row(o, 0, visionActiveUser, "ID", x.users[s], "LOGIN", strings.ToLower(plain(s.last)))
 	}
 }
+
+func (x *vision) folders() []string { return []string{x.name} }

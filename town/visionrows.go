@@ -25,7 +25,7 @@ func (x *vision) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		return records
 	}
 	r.patient = strconv.Itoa(3_000_000 + c.p.i)
-	r.v = c.view(x.practice, r.stays, x.cuts[0])
+	r.v = c.view(x.practice, r.stays, x.bulk)
 	end := x.cuts[len(x.cuts)-1]
 	if r.v.from.After(end) || r.stays[0].from.After(end) {
 		return records

@@ -76,6 +76,7 @@ type entry struct {
 	codes       []string // system|code
 	dates       []string
 	value       string
+	values      []string // all numbers, in order
 }
 
 // feedScore counts the facts of a feed.
@@ -88,7 +89,7 @@ type linkScore struct{ people, records, pairs, right, wrong, missed int }
 // truthFact and truthPerson are lines of the truth.
 type truthFact struct {
 	Feed, Patient, Person, Kind, Key, System, Code, Value, Date string
-	Deleted                                                    bool
+	Deleted                                                     bool
 }
 
 type truthPerson struct {
@@ -201,6 +202,9 @@ func note(v fhir.Value, name string, depth int, e *entry) {
 			if v.Kind() == fhir.Number && e.value == "" {
 				e.value = string(v.Raw())
 			}
+			if v.Kind() == fhir.Number {
+				e.values = append(e.values, string(v.Raw()))
+			}
 		case "valueString":
 			if depth == 1 {
 				e.value = v.Text()
@@ -257,7 +261,7 @@ func (s *score) fact(f *truthFact) error {
 	if f.Date != "" && !slices.ContainsFunc(e.dates, func(d string) bool { return strings.HasPrefix(d, f.Date) }) {
 		fault("wrong date", &fs.date, e.dates)
 	}
-	if f.Value != "" && !sameNumber(f.Value, e.value) {
+	if f.Value != "" && !sameNumber(f.Value, e.value) && f.Value != strings.Join(e.values, "/") {
 		fault("wrong value", &fs.value, e.value)
 	}
 	if ok {

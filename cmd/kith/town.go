@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/kith-care/kith/town"
 )
 
-const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth] [--days N] [--until DATE]
+const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth] [--days N] [--until DATE] [--feeds FOLDERS] [--gap]
 
 Writes what the systems of Merrowby, a made-up English town, send: the extracts of its general practices and what its other services
 send, each in its own format and with its usual faults, one folder a feed and one a drop in it; and in DIR/truth, who is who and what
@@ -31,6 +32,8 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	out := f.String("out", "", "the `DIR` to write to; it must be empty or not be there")
 	density := f.String("density", "", "full, sixty or tenth")
 	days := f.Int("days", 5, "how many daily extracts follow the first, whole one")
+	feeds := f.String("feeds", "", "write only these `FOLDERS`, as in emis-zz001,hospital-zz1")
+	gap := f.Bool("gap", false, "the third daily extract of the TPP practice is missing; it lies in tpp-zz003-late")
 	until := f.String("until", "2026-11-01", "the `DATE` of the last extract")
 	var word string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
@@ -59,7 +62,7 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	bar := newBar(stderr, "writing "+town.Name, int64(*people))
 	start := time.Now()
 	made := town.Town{Seed: *seed, People: *people, Until: last}
-	done, err := made.Write(ctx, *out, town.Writing{Density: town.Density(*density), Days: *days, Progress: func(n int) { bar.set(int64(n)) }})
+	done, err := made.Write(ctx, *out, town.Writing{Density: town.Density(*density), Days: *days, Feeds: strings.FieldsFunc(*feeds, func(r rune) bool { return r == ',' }), Gap: *gap, Progress: func(n int) { bar.set(int64(n)) }})
 	bar.end()
 	if err != nil {
 		fmt.Fprintf(stderr, "kith town: %v\n", err)

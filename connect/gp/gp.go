@@ -168,6 +168,8 @@ func readSort(code string) string {
 		return ""
 	case strings.HasPrefix(code, "12"):
 		return "family history"
+	case strings.HasPrefix(code, "8B"), strings.HasPrefix(code, "8H"), strings.HasPrefix(code, "8I"):
+		return "" // medicines reviewed, follow-up arranged, things not done: nothing was done to anybody
 	case code[0] == '7' || code[0] == '8':
 		return "procedure"
 	case code[0] >= 'A' && code[0] <= 'Z':

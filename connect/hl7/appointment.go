@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (b *builder) appointment(sch Segment, resources []Segment, notes []Segment)
 	var said []string
 	for _, nte := range notes {
 		for rep := range nte.Field(3).Reps() {
-			if t := rep.Whole(); t != "" && !slicesHas(said, t) {
+			if t := rep.Whole(); t != "" && !slices.Contains(said, t) {
 				said = append(said, t)
 			}
 		}

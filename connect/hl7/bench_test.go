@@ -23,8 +23,8 @@ func result(n, patient int) []byte {
 	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second).Format("20060102150405")
 	lines := []string{
 		`MSH|^~\&|LAB|ZZ1|KITH|PLACE|` + at + `||ORU^R01|` + fmt.Sprint("M", n) + `|P|2.4|||||GBR|UNICODE UTF-8`,
-		`PID|1||` + mrn + `^^^ZZ1^MR||Okafor^Person` + fmt.Sprint(patient) + `^^^Mrs||19561103|F|||12 Mill Lane^^Merrowby^^ZZ1 1AA||0113 4960000||||||||||A^White - British`,
-		`PV1|1|I|WARD4^B^3^ZZ1|||||C001^Walsh^Joyce^^^Dr|||MED|||||||||V` + fmt.Sprint(patient) + `^^^ZZ1||||||||||||||||||||||||20260301`,
+		`PID|1||` + mrn + `^^^ZZ1^MR||Okafor^Person` + fmt.Sprint(patient) + `^^^Mrs||19561103|F|||12 Mill Lane^^Merrowby^^ZZ1 1AA||0113 4960000|||||||||A^White - British`,
+		`PV1|1|I|WARD4^B^3^ZZ1||||C001^Walsh^Joyce^^^Dr|||MED|||||||||V` + fmt.Sprint(patient) + `^^^ZZ1|||||||||||||||||||||||||20260301`,
 		`ORC|RE|P` + fmt.Sprint(n) + `|F` + fmt.Sprint(n) + `||CM||||` + at,
 		`OBR|1|P` + fmt.Sprint(n) + `|F` + fmt.Sprint(n) + `|us-0003^UREA AND ELECTROLYTES^WinPath|||` + at + `|||||||||||||||` + at + `||LAB|F`,
 	}

@@ -3,6 +3,7 @@ package hl7
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/fhir"
@@ -97,7 +98,7 @@ func (b *builder) cx(at string, p Part) (id r4.Identifier, key string) {
 	id = r4.Identifier{Value: value, System: b.authority(namespace, universal, uniKind)}
 	if kind != "" {
 		id.Type = &r4.CodeableConcept{Coding: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/v2-0203", Code: kind}}}
-		if !slicesHas(identifierTypes, kind) {
+		if !slices.Contains(identifierTypes, kind) {
 			id.Type = &r4.CodeableConcept{Text: p.Comp(5).Text()}
 		}
 	}
@@ -116,15 +117,6 @@ func (b *builder) cx(at string, p Part) (id r4.Identifier, key string) {
 
 // identifierTypes are the codes of HL7 table 0203 that occur; others are kept as text.
 var identifierTypes = strings.Fields("AN ANON BC CZ DL DN DR EI EN FI GI GN HC JHN MA MB MC MR MRT MS NE NH NI NNGBR NPI PEN PI PN PPN PRC PRN PT RI RR RRI SL SR SS U UPIN VN VS WC XX ACSN PLAC FILL SNO BRN MD")
-
-func slicesHas(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
-}
 
 // isNHSNumber knows an NHS number by how British systems mark it.
 func isNHSNumber(namespace, kind string) bool {
@@ -171,6 +163,18 @@ func (b *builder) concept(p Part) *r4.CodeableConcept {
 		return nil
 	}
 	return &c
+}
+
+// conceptOf reads a code of a table that each sender fills for itself: where no coding system is named, it is the sender's
+// own of that table.
+func (b *builder) conceptOf(table string) func(Part) *r4.CodeableConcept {
+	return func(p Part) *r4.CodeableConcept {
+		c := b.concept(p)
+		if c != nil && len(c.Coding) > 0 && p.Comp(3).Text() == "" && p.Comp(1).Text() != "" {
+			c.Coding[0].System = b.local("code", table)
+		}
+		return c
+	}
 }
 
 // system is the URI of a coding system by its name in table 0396; the sender's own where there is no name.

@@ -45,14 +45,19 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 		return
 	}
 	at := pv1.Place()
+	adt := b.code == "ADT" || b.code == "BAR"
+	if !adt || b.event == "A44" || b.event == "A45" {
+		// Of a stay that is known, what a result says is older than what ADT said; and what moves is moved whole
+		// (Filing.Merges), so that it can be put back whole.
+		if ref := (Ref{"Encounter", ID(b.cfg.Feed, "Encounter", key)}); b.current(ref.Type, ref.ID) != nil {
+			b.encounter = ref
+			return
+		}
+	}
 	x, e := draft[r4.Encounter](b, "Encounter", key, at)
 	b.encounter = e.ref
 	if e.stale {
 		return
-	}
-	adt := b.code == "ADT" || b.code == "BAR"
-	if !adt && !e.isNew {
-		return // the stay is known, and what a result says of it is older than what ADT said
 	}
 	for _, id := range ids {
 		x.Identifier = addIdentifier(x.Identifier, id)
@@ -63,12 +68,12 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 	b.status(x, pv1, when, adt)
 	b.participants(x, pv1)
 	b.places(x, pv1, pv2, when)
-	set(pv1.Field(10), &x.ServiceType, b.concept)
-	set(pv1.Field(4), &x.Priority, b.concept)
+	set(pv1.Field(10), &x.ServiceType, b.conceptOf("0069"))
+	set(pv1.Field(4), &x.Priority, b.conceptOf("0007"))
 	setList(pv2.Field(3), &x.ReasonCode, b.concept)
 	b.hospitalization(x, pv1)
 	if t := pv1.Field(18); !t.Empty() {
-		if c := b.concept(t); c != nil {
+		if c := b.conceptOf("0018")(t); c != nil {
 			x.Type = []r4.CodeableConcept{*c}
 		}
 	}
@@ -82,7 +87,7 @@ func (b *builder) eventTime() fhir.DateTime {
 	evn := b.msg.First("EVN")
 	for _, p := range []Part{evn.Field(6), evn.Field(2), b.msg.At(0).Field(7)} {
 		if _, ok := b.clock.moment(p); ok {
-			return b.clock.dateTime("EVN", p)
+			return b.clock.dateTime("EVN[1]", p)
 		}
 	}
 	return fhir.DateTime{}
@@ -309,7 +314,10 @@ func (b *builder) location(at string, p Part) *r4.Reference {
 	if name == "" {
 		return nil
 	}
-	key := strings.ToLower(strings.Join([]string{or(facility, b.facility), building, floor, ward, room, bed, name}, "|"))
+	key := strings.ToLower(strings.Join([]string{or(facility, b.facility), ward, room, bed}, "|"))
+	if len(parts) == 0 {
+		key += "|" + strings.ToLower(name)
+	}
 	ref := b.once("Location", key, func(key string) {
 		x, _ := draft[r4.Location](b, "Location", key, at)
 		x.Status = "active"
@@ -338,9 +346,9 @@ func (b *builder) hospitalization(x *r4.Encounter, pv1 Segment) {
 	if h == nil {
 		h = &r4.EncounterHospitalization{}
 	}
-	set(pv1.Field(14), &h.AdmitSource, b.concept)
-	set(pv1.Field(13), &h.ReAdmission, b.concept)
-	set(pv1.Field(36), &h.DischargeDisposition, b.concept)
+	set(pv1.Field(14), &h.AdmitSource, b.conceptOf("0023"))
+	set(pv1.Field(13), &h.ReAdmission, b.conceptOf("0092"))
+	set(pv1.Field(36), &h.DischargeDisposition, b.conceptOf("0112"))
 	if to := pv1.Field(37); !to.Empty() {
 		h.Destination = nil
 		if name := or(to.Comp(1).Text(), to.Comp(2).Text()); name != "" {

@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kith-care/kith/connect/intake"
@@ -78,6 +79,10 @@ func ID(feed, typ, key string) string { return intake.ID(feed, typ, key) }
 // stampURL is the extension of meta that says when what the resource says was so, by the sender's clock.
 const stampURL = "https://kith.care/fhir/StructureDefinition/hl7-as-of"
 
+// registeredURL is the extension of a Patient's meta that says that ADT spoke of them: from then on only ADT changes more
+// than their numbers.
+const registeredURL = "https://kith.care/fhir/StructureDefinition/hl7-registered"
+
 // builder gathers what a message comes to.
 type builder struct {
 	cfg     Config
@@ -103,6 +108,7 @@ type entry struct {
 	before []byte
 	isNew  bool
 	stale  bool // the record has a newer message's word for it
+	quiet  bool // what the message adds does not depend on when it was so
 }
 
 // draft is the struct of a resource to be filled: as the record has it, or as an earlier segment left it, or new. What is
@@ -164,7 +170,7 @@ func (b *builder) finish() error {
 		if *h.meta == nil {
 			*h.meta = &r4.Meta{}
 		}
-		b.stamp(*h.meta, e.place)
+		b.stamp(*h.meta, e.place, e.quiet)
 		res, err := r4.Resource(e.x)
 		if err != nil {
 			return fhir.Errorf(fhir.Broken, "%s of %s cannot be written: %w", e.ref.Type, e.place, err)
@@ -175,10 +181,10 @@ func (b *builder) finish() error {
 }
 
 // stamp notes where a resource comes from and as of when.
-func (b *builder) stamp(m *r4.Meta, place string) {
+func (b *builder) stamp(m *r4.Meta, place string, quiet bool) {
 	m.Source = intake.Source(b.cfg.Feed, b.cfg.Item, place)
 	m.VersionId, m.LastUpdated = "", fhir.DateTime{}
-	if b.filing.Stamp.IsZero() {
+	if quiet || b.filing.Stamp.IsZero() {
 		return
 	}
 	kept := m.Extension[:0:0]
@@ -191,8 +197,9 @@ func (b *builder) stamp(m *r4.Meta, place string) {
 }
 
 func (b *builder) warn(at, format string, args ...any) {
-	if len(b.filing.Warnings) < 100 {
-		b.filing.Warnings = append(b.filing.Warnings, at+": "+fmt.Sprintf(format, args...))
+	w := at + ": " + fmt.Sprintf(format, args...)
+	if len(b.filing.Warnings) < 100 && !slices.Contains(b.filing.Warnings, w) {
+		b.filing.Warnings = append(b.filing.Warnings, w)
 	}
 }
 

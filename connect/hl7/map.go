@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kith-care/kith/connect/london"
@@ -179,7 +180,7 @@ func (w *walker) segment(s Segment) error {
 		w.pr1(s)
 	case "MRG":
 		pv1 := w.ahead(s, "PV1", "PID", "MRG")
-		w.mrg(s, w.pid, pv1)
+		return w.mrg(s, w.pid, pv1)
 	case "ORC":
 		w.orc, w.group, w.rx, w.vaccine, w.noted = s, nil, nil, nil, nil
 	case "OBR":
@@ -255,7 +256,7 @@ func (w *walker) ahead(s Segment, name string, before ...string) Segment {
 		if at.Name() == name {
 			return at
 		}
-		if slicesHas(before, at.Name()) {
+		if slices.Contains(before, at.Name()) {
 			break
 		}
 	}

@@ -146,7 +146,7 @@ func (b *builder) rxa(orc, s Segment) *r4.Immunization {
 	if s.Field(21).Text() == "D" {
 		x.Status = "entered-in-error"
 	}
-	if x.StatusReason = b.concept(s.Field(18).Rep()); x.StatusReason != nil && x.Status == "completed" {
+	if x.StatusReason = b.concept(s.Field(18).Rep()); x.StatusReason != nil && s.Field(20).Empty() {
 		x.Status = "not-done"
 	}
 	x.VaccineCode = b.concept(code)

@@ -13,9 +13,6 @@ type Delims struct {
 	Field, Component, Repeat, Escape, Sub byte
 }
 
-// usual are the separators that HL7 recommends and that every message of ours is written with.
-var usual = Delims{'|', '^', '~', '\\', '&'}
-
 // Message is one HL7 v2 message: its text as UTF-8 and an index of where segments and fields begin. It never changes.
 type Message struct {
 	Charset  string // what MSH-18 named, or what the bytes turned out to be

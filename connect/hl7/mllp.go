@@ -246,5 +246,8 @@ func (f *frameReader) next() ([]byte, error) {
 }
 
 func broken(err error, got int) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // EOF alone is a connection that ended between messages
+	}
 	return fhir.Errorf(fhir.Invalid, "the connection ended after %d bytes of a message: %w", got, err)
 }

@@ -82,7 +82,7 @@ func (b *builder) obx(s Segment, g *group) {
 // observation fills all but the code.
 func (b *builder) observation(x *r4.Observation, s Segment, g *group, kind string) {
 	at := s.Place()
-	x.Status = plain("observation-status", s.Field(11).Text(), "unknown")
+	x.Status = plain("observation-status", s.Field(11).Text(), plain("observation-status", g.obr.Field(25).Text(), "unknown"))
 	x.Subject = b.patient.reference()
 	x.Encounter = b.encounter.reference()
 	x.BasedOn = addRef(nil, g.request)

@@ -487,7 +487,11 @@ func (x *extract) finish(files []*File) error {
 			if x.tables[file.Table] == nil {
 				continue
 			}
-			f.Until = max(f.Until, file.Stamp.UnixMicro())
+			until := file.To
+			if until.IsZero() {
+				until = file.Stamp
+			}
+			f.Until = max(f.Until, until.UnixMicro())
 			if file.Full {
 				f.Full[file.Table] = max(f.Full[file.Table], file.Stamp.UnixMicro())
 			}

@@ -27,10 +27,10 @@ type extract struct {
 	force   bool        // rows that say what they said are made again
 
 	mu       sync.Mutex
-	looked   map[int64]*Row  // rows of looked up units, nil where there is none
-	live     map[int64]bool  // patients known to be there or not
-	touched  []int64         // parts met in full tables
-	rows     map[*File]*Rows // what became of a file's rows
+	looked   map[int64][]*Row // rows of looked up units, none where there is no such unit
+	live     map[int64]bool   // patients known to be there or not
+	touched  []int64          // parts met in full tables
+	rows     map[*File]*Rows  // what became of a file's rows
 	notes    map[*File]map[string]int
 	types    map[*File]map[string]int
 	newly    bool            // something came that parked rows may wait for
@@ -45,7 +45,7 @@ type extract struct {
 
 func (d *Desk) newExtract(ctx context.Context, f *Format, feed *Feed) *extract {
 	x := &extract{desk: d, format: f, feed: feed, ctx: ctx, tables: map[string]*Table{}, numbers: map[string]int64{}, units: map[string]*Unit{},
-		looked: map[int64]*Row{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
+		looked: map[int64][]*Row{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
 	x.landed = sync.NewCond(&x.mu)
 	for i := range f.Tables {
 		t := &f.Tables[i]
@@ -72,6 +72,7 @@ type work struct {
 // prepare settles whose row it is. Rows that are none of ours give false.
 func (x *extract) prepare(r *Row) (ok bool, err error) {
 	t := r.table
+	r.Feed = x.feed
 	if t.Skip != nil && t.Skip(r) {
 		return false, nil
 	}
@@ -84,13 +85,15 @@ func (x *extract) prepare(r *Row) (ok bool, err error) {
 		return false, r.Bad("", "the row has no key: nothing says what it is about")
 	}
 	r.unit = r.key
+	r.part = digestOf("row", t.Name, r.key)
+	r.deleted = t.Deleted != nil && t.Deleted(r)
 	if t.UnitKey != nil {
-		if r.unit = t.UnitKey(r); r.unit == "" {
+		r.unit, r.mapped = t.UnitKey(r), digestOf("unit of row", t.Name, r.key)
+		if r.unit == "" && !r.deleted {
 			return false, r.Bad("", "the row does not say to what it belongs")
 		}
 	}
-	r.part, r.of = digestOf("row", t.Name, r.key), digestOf(t.Unit, r.unit)
-	r.deleted = t.Deleted != nil && t.Deleted(r)
+	r.of = digestOf(t.Unit, r.unit)
 	if t.Content != nil {
 		r.content = digestOf(t.Content(r))
 	} else {
@@ -227,6 +230,15 @@ func (x *extract) known(units []int64) (map[int64][]record.Part, error) {
 
 // fresh drops the rows that say nothing new, and notes which there were.
 func (x *extract) fresh(rows []*Row) ([]*Row, error) {
+	rows, forgotten, err := x.remembered(rows)
+	if err != nil {
+		return nil, err
+	}
+	if len(forgotten) > 0 && x.dry == nil {
+		if _, err := x.desk.box.File(x.ctx, x.desk.Who, nil, forgotten); err != nil {
+			return nil, err
+		}
+	}
 	units := make([]int64, len(rows))
 	for i, r := range rows {
 		units[i] = r.of
@@ -279,6 +291,75 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		_, err = x.desk.box.File(x.ctx, x.desk.Who, nil, bump)
 	}
 	return out, err
+}
+
+// remembered gives rows that were taken back, and do not say from where, the unit they had. One that was never met is remembered
+// as taken back, so that an older extract that comes later does not bring it: those are the parts to be written.
+func (x *extract) remembered(rows []*Row) (out []*Row, forgotten []record.Part, err error) {
+	var ask []int64
+	for _, r := range rows {
+		if r.mapped != 0 {
+			ask = append(ask, r.mapped)
+		}
+	}
+	if len(ask) == 0 {
+		return rows, nil, nil
+	}
+	known, err := x.known(ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	out = rows[:0]
+	for _, r := range rows {
+		if r.mapped == 0 {
+			out = append(out, r)
+			continue
+		}
+		p := find(known[r.mapped], r.mapped)
+		stamp := r.File.Stamp.UnixMicro()
+		switch {
+		case r.unit == "" && (p == nil || p.Made == 0):
+			forgotten = append(forgotten, record.Part{Feed: x.feed.Number, Unit: r.mapped, Part: r.mapped, Table: x.numbers[r.table.Name], Content: r.content, Stamp: stamp,
+				Item: r.File.Item.Number, Line: r.Line, Place: r.place, Size: r.size, State: record.RowRetracted})
+			x.mu.Lock()
+			x.rows[r.File].Retracted++
+			x.mu.Unlock()
+			continue
+		case p != nil && p.Made == 0 && p.Stamp > stamp:
+			x.mu.Lock()
+			x.rows[r.File].Older++
+			x.mu.Unlock()
+			continue
+		case r.unit == "":
+			r.of = p.Made
+			if r.unit, err = x.unitKeyOf(r); err != nil {
+				return nil, nil, err
+			}
+		}
+		out = append(out, r)
+	}
+	return out, forgotten, nil
+}
+
+// unitKeyOf reads the key of a row's unit from the row as it was.
+func (x *extract) unitKeyOf(r *Row) (string, error) {
+	parts, err := x.desk.box.Parts(x.ctx, x.feed.Number, []int64{r.of})
+	if err != nil {
+		return "", err
+	}
+	for i := range parts {
+		if parts[i].Part != r.part {
+			continue
+		}
+		if parts[i].Content == r.content { // it was taken back before
+			return r.key, nil
+		}
+		was, err := x.rowAt(&parts[i], r.table.Name)
+		if err != nil || was.unit != "" {
+			return was.unit, err
+		}
+	}
+	return r.key, nil
 }
 
 // after reports whether r says more than another row of its key in the same drop.
@@ -341,7 +422,7 @@ type filing struct {
 	notes   map[*File]map[string]int
 	newly   bool
 	live    map[int64]bool
-	looked  map[int64]*Row
+	stale   []int64 // looked up units to be read again
 	gone    []string
 	changed []*Row
 }
@@ -375,7 +456,9 @@ func (x *extract) file(works []*work) error {
 	sum(x.types, f.types)
 	sum(x.notes, f.notes)
 	maps.Copy(x.live, f.live)
-	maps.Copy(x.looked, f.looked)
+	for _, unit := range f.stale {
+		delete(x.looked, unit)
+	}
 	x.newly = x.newly || f.newly
 	x.gone = append(x.gone, f.gone...)
 	x.changed = append(x.changed, f.changed...)
@@ -397,7 +480,7 @@ func sum(into, from map[*File]map[string]int) {
 // and the rest is tried again.
 func (x *extract) build(works []*work, known map[int64][]record.Part) (*filing, error) {
 	for {
-		f := &filing{kept: map[*File]Rows{}, types: map[*File]map[string]int{}, notes: map[*File]map[string]int{}, live: map[int64]bool{}, looked: map[int64]*Row{}}
+		f := &filing{kept: map[*File]Rows{}, types: map[*File]map[string]int{}, notes: map[*File]map[string]int{}, live: map[int64]bool{}}
 		for i, w := range works {
 			if err := x.unit(f, w, known[w.of]); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", w.kind.Kind, w.key, err)

@@ -72,22 +72,28 @@ func (m *Mapping) Wait(kind, key string) error {
 // Look is the row of a looked up unit, such as a code. Where it is not there the error parks this unit until it is; keys
 // that are "" name nothing and give nil.
 func (m *Mapping) Look(table, key string) (*Row, error) {
-	if key == "" {
-		return nil, nil
+	r, err := m.Try(table, key)
+	if err == nil && r == nil && key != "" {
+		err = m.Wait(m.run.table(table).Unit, key)
 	}
-	r, err := m.run.look(m.ctx, table, key)
-	if err != nil || r != nil {
-		return r, err
-	}
-	return nil, m.Wait(m.run.table(table).Unit, key)
+	return r, err
 }
 
 // Try is Look where the row may be missing for good: nil then.
 func (m *Mapping) Try(table, key string) (*Row, error) {
+	rows, err := m.All(table, key)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+// All are the rows of a looked up unit, in order of key.
+func (m *Mapping) All(table, key string) ([]*Row, error) {
 	if key == "" {
 		return nil, nil
 	}
-	return m.run.look(m.ctx, table, key)
+	return m.run.look(table, key)
 }
 
 // Note counts something noticed, for the console.
@@ -142,8 +148,11 @@ func (x *extract) id(typ, suffix, kind, key string) string {
 	if suffix != "" {
 		key += "\x00" + suffix
 	}
-	return ID(x.feed.Name, typ, kind+"\x00"+key)
+	return IDOf(x.feed.Name, typ, kind, key)
 }
+
+// IDOf is the id of what a unit of a feed makes, of the type's plain name.
+func IDOf(feed, typ, kind, key string) string { return ID(feed, typ, kind+"\x00"+key) }
 
 func (x *extract) made(u *Unit, n int, key string) record.Op {
 	typ, suffix, _ := strings.Cut(u.Makes[n], "#")

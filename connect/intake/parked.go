@@ -245,7 +245,7 @@ func (x *extract) sweep(files []*File) error {
 		after = parts[len(parts)-1]
 		for _, p := range parts {
 			stamp, ok := full[p.Table]
-			if !ok || p.State == record.RowRetracted {
+			if !ok || p.State == record.RowRetracted || p.Unit == p.Part {
 				continue
 			}
 			live++

@@ -43,6 +43,7 @@ type File struct {
 	Table   string    // "" for one that only Check reads, such as a manifest
 	Stamp   time.Time // when the extract was made: a later one wins
 	From    time.Time // of a delta, what it begins from; zero where the format does not say
+	To      time.Time // what it goes up to; zero for Stamp
 	Full    bool      // it holds all rows there are: what is missing has been taken back
 	Columns []string  // of a file without a header; nil to read the first line
 	Comma   byte      // 0 for ,
@@ -76,8 +77,10 @@ type Unit struct {
 	Patient func(*Mapping) string
 	// Map makes its resources; nil for a row that is only looked up, such as a code.
 	Map func(*Mapping) error
-	// Whose are FHIR searches for what was made with a looked up row and must be made again when it changes.
+	// Users are FHIR searches for what other units have made with a row of this one, and must make again when it changes.
 	Users func(*Row) []string
+	// Looked says that others look its rows up although it makes something of its own.
+	Looked bool
 }
 
 // PatientUnit is the kind of unit that stands for a patient in every format.
@@ -85,6 +88,7 @@ const PatientUnit = "patient"
 
 // Row is one row of a file.
 type Row struct {
+	Feed        *Feed
 	File        *File
 	Line        int64 // from 1
 	place, size int64
@@ -95,6 +99,7 @@ type Row struct {
 	key, unit   string
 	part, of    int64 // digests of (table, key) and (kind, unit)
 	content     int64
+	mapped      int64 // digest under which the unit of the row's key is remembered, 0 where the key says it
 	deleted     bool
 	second      bool // a row of a table that stands in no file: it is counted once only
 }
@@ -431,4 +436,15 @@ func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, erro
 			return err
 		}
 	}
+}
+
+// SplitRow splits one line into its values, as files are read: for a format that must look at a first row.
+func SplitRow(line string, comma byte) []string {
+	raw, spans, _, _ := cut([]byte(line), comma, true)
+	r := &Row{raw: raw, spans: spans, head: &header{}}
+	var out []string
+	for i := range spans {
+		out = append(out, r.field(i))
+	}
+	return out
 }

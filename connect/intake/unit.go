@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/kith-care/kith/record"
 )
@@ -209,35 +210,43 @@ func (x *extract) there(unit int64) (bool, error) {
 	return is, nil
 }
 
-// look is the live row of a looked up unit, nil where there is none.
-func (x *extract) look(_ any, table, key string) (*Row, error) {
+// look are the live rows of a looked up unit, in order of key.
+func (x *extract) look(table, key string) ([]*Row, error) {
 	t := x.tables[table]
 	unit := digestOf(t.Unit, key)
 	x.mu.Lock()
-	r, ok := x.looked[unit]
+	rows, ok := x.looked[unit]
 	x.mu.Unlock()
 	if ok {
-		return r, nil
+		return rows, nil
 	}
 	parts, err := x.desk.box.Parts(x.ctx, x.feed.Number, []int64{unit})
 	if err != nil {
 		return nil, err
 	}
 	for i := range parts {
-		if p := &parts[i]; p.State == record.RowFiled && p.Table == x.numbers[table] {
-			if r, err = x.rowAt(p, table); err != nil {
+		if p := &parts[i]; (p.State == record.RowFiled || p.State == record.RowParked) && p.Table == x.numbers[table] {
+			r, err := x.rowAt(p, table)
+			if err != nil {
 				return nil, err
 			}
-			if r.unit != key {
-				r = nil
+			if r.unit == key {
+				rows = append(rows, r)
 			}
 		}
 	}
+	slices.SortFunc(rows, func(a, b *Row) int { return strings.Compare(a.key, b.key) })
 	x.mu.Lock()
-	x.looked[unit] = r
+	if len(x.looked) >= mostLooked {
+		clear(x.looked)
+	}
+	x.looked[unit] = rows
 	x.mu.Unlock()
-	return r, nil
+	return rows, nil
 }
+
+// mostLooked bounds the looked up units held in memory.
+const mostLooked = 200_000
 
 // settle adds what became of a unit: what to write and to delete, and the state of its rows.
 func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, latest, bad []*Row, before, waits int64) error {
@@ -281,6 +290,10 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 			}
 		}
 		f.parts = append(f.parts, p)
+		if r.mapped != 0 {
+			p.Unit, p.Part, p.Made, p.Waits, p.State = r.mapped, r.mapped, w.of, 0, record.RowFiled
+			f.parts = append(f.parts, p)
+		}
 	}
 	for _, p := range known {
 		if slices.ContainsFunc(latest, func(r *Row) bool { return r.part == p.Part }) {
@@ -309,11 +322,11 @@ func (x *extract) noteUnit(f *filing, w *work, m *Mapping, latest []*Row, wasThe
 			f.gone = append(f.gone, w.key)
 		}
 	}
-	if w.kind.Map == nil && len(m.rows) > 0 && isThere {
-		f.looked[w.of] = m.rows[0]
-		if wasThere && w.kind.Users != nil && len(latest) > 0 {
-			f.changed = append(f.changed, m.rows[0])
-		}
+	if w.kind.Looked || w.kind.Map == nil {
+		f.stale = append(f.stale, w.of)
+	}
+	if isThere && wasThere && w.kind.Users != nil && len(latest) > 0 {
+		f.changed = append(f.changed, m.rows[0])
 	}
 	if len(latest) == 0 {
 		return
