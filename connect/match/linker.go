@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type state struct {
 	index   *Index
 	seen    int64 // the last change in the index
 	batched int64 // up to where all were matched at once
+	dealt   int64 // up to where links or questions were last written
 	links   graph
 	sources map[string]string   // of Patients
 	same    map[string][]string // Patients that a source says are one person
@@ -85,8 +87,11 @@ func NewLinker(door *record.Door, o Options) (*Linker, error) {
 	return &Linker{o: o, door: door, box: door.Box("match"), version: hex.EncodeToString(sum[:6])}, nil
 }
 
-// Run follows Patients until ctx ends.
+// Run reads the Patients that were dealt with before, then follows those that are new or changed until ctx ends.
 func (l *Linker) Run(ctx context.Context) error {
+	if err := l.warm(ctx); err != nil && ctx.Err() == nil {
+		slog.Warn("matching has not read the Patients there are and will at the next change", "error", err)
+	}
 	return l.door.Follow(ctx, l.o.Who, "match", []string{"Patient"}, func(ctx context.Context, changes []record.Stored) ([]record.Op, error) {
 		err := l.changed(ctx, changes)
 		if err != nil && ctx.Err() == nil && fhir.KindOf(err) == fhir.Conflict {
@@ -101,6 +106,24 @@ func (l *Linker) farBehind(ctx context.Context) (bool, error) {
 	there, err := l.door.Count(ctx, "Patient")
 	known := int64(l.s.index.Len())
 	return there-known > max(l.o.Behind, known/20), err
+}
+
+// warm fills the index at the start, so that the first change, or a process that takes over, need not wait for it.
+func (l *Linker) warm(ctx context.Context) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer func() {
+		if err != nil {
+			l.s = nil
+		}
+	}()
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	if err := l.place(ctx); err != nil {
+		return err
+	}
+	return l.catchUp(ctx, max(l.s.dealt, l.s.batched), nil)
 }
 
 // keepSettings puts the settings where links can point at them.
@@ -174,7 +197,10 @@ func (l *Linker) changed(ctx context.Context, changes []record.Stored) (err erro
 		return err
 	}
 	l.s.seen = max(l.s.seen, last)
-	return w.commit(ctx)
+	if len(w.order) == 0 {
+		return nil
+	}
+	return w.commit(ctx, record.BoxItem{Kind: placeKind, Key: "each", Value: strconv.AppendInt(nil, last, 10)})
 }
 
 // begin reads the links there are.
@@ -276,13 +302,21 @@ func (l *Linker) hear(ctx context.Context) error {
 	return w.commit(ctx)
 }
 
-// place reads up to which change all were matched at once.
+// place reads how far matching has come. The follower's own place may be a little further.
 func (l *Linker) place(ctx context.Context) error {
-	value, err := l.box.Get(ctx, placeKind, "batch")
-	if err != nil || value == nil {
-		return err
+	for key, into := range map[string]*int64{"batch": &l.s.batched, "each": &l.s.dealt} {
+		value, err := l.box.Get(ctx, placeKind, key)
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			continue
+		}
+		if err := json.Unmarshal(value, into); err != nil {
+			return fhir.Errorf(fhir.Broken, "how far matching has come cannot be read: %w", err)
+		}
 	}
-	return json.Unmarshal(value, &l.s.batched)
+	return nil
 }
 
 // readPatients are the newest of some changes, and the ids of Patients that are no more.
