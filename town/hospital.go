@@ -95,7 +95,7 @@ func (h *ward) say(kind, key, system, code, value, unit string, at time.Time) {
 // forget notes that something was never so.
 func (h *ward) forget(key string) {
 	line := h.truth[key]
-	line.Deleted = true
+	line.Deleted, line.Date = true, ""
 	h.truth[key] = line
 }
 
@@ -172,6 +172,7 @@ func (h *ward) nk1() string {
 // allergies go with a registration.
 func (h *ward) allergies(at time.Time) {
 	var segments []string
+	var truths []func()
 	for i, r := range h.c.l.allergies {
 		if !r.since.Before(at) {
 			continue
@@ -182,10 +183,14 @@ func (h *ward) allergies(at time.Time) {
 		}
 		severity := map[bool]string{true: "SV", false: "MI"}[r.severe]
 		segments = append(segments, fmt.Sprintf("AL1|%d|%s|%s^%s^SCT|%s|%s|%s", i+1, kind, r.code, hl7Escapes.Replace(r.display), severity, r.allergy.reaction, r.since.Format("20060102")))
-		h.say("AllergyIntolerance", h.mrn+"-AL"+strconv.Itoa(i+1), snomed, r.code, "", "", r.since)
+		truths = append(truths, func() {
+			h.say("AllergyIntolerance", h.mrn+"-AL"+strconv.Itoa(i+1), snomed, r.code, "", "", r.since)
+		})
 	}
-	if segments != nil {
-		h.send("ADT^A31", at.Add(-time.Second), append([]string{h.evn("A31", at), h.pid(), h.pd1(), "PV1|1|N"}, segments...)...)
+	if segments != nil && h.send("ADT^A31", at.Add(-time.Second), append([]string{h.evn("A31", at), h.pid(), h.pd1(), "PV1|1|N"}, segments...)...) {
+		for _, say := range truths {
+			say()
+		}
 	}
 }
 
@@ -214,15 +219,29 @@ func (h *ward) stay(v *visit, n int) {
 	if v.kind == admission {
 		class, place = "I", wards[n%len(wards)]
 	}
-	diagnosis := ""
+	diagnosis, diagnosed := "", func(sent bool) bool { return sent }
 	for _, x := range h.c.l.problems {
 		if x.at == v {
 			diagnosis = "DG1|1||" + x.code + "^" + hl7Escapes.Replace(x.display) + "^SCT|" + hl7Escapes.Replace(x.text) + "|" + hl7Time(in.Add(2*time.Hour)) + "|F"
-			h.say("Condition", number+"-DG1", snomed, x.code, "", "", in)
+			diagnosed = func(sent bool) bool {
+				if sent {
+					h.say("Condition", number+"-DG1", snomed, x.code, "", "", in)
+				}
+				return sent
+			}
 		}
 	}
 	segments := func(event string, at time.Time, ward string, left time.Time) []string {
 		return []string{h.evn(event, at), h.pid(), h.pd1(), h.pv1(class, ward, number, v.by, in, left), "PV2|||" + hl7Escapes.Replace(v.reason), "ZPV|" + number + "|TRIAGE-" + strconv.Itoa(1+n%5)}
+	}
+	if n%14 == 9 { // registered under the wrong name and taken back: it never was
+		if h.send("ADT^A01", in, segments("A01", in, place, time.Time{})...) {
+			h.say("Encounter", number, "", "", "", "", in)
+		}
+		if h.send("ADT^A11", in.Add(11*time.Minute), segments("A11", in.Add(11*time.Minute), place, time.Time{})...) {
+			h.forget(number)
+		}
+		return
 	}
 	if class == "E" {
 		h.send("ADT^A04", in, segments("A04", in, place, time.Time{})...)
@@ -251,9 +270,9 @@ func (h *ward) stay(v *visit, n int) {
 	}
 	h.say("Encounter", number, "", "", "", "", in)
 	if n%4 == 1 {
-		h.send("ADT^A08", in.Add(v.length/2), append(segments("A08", in.Add(v.length/2), place, time.Time{}), diagnosis)...)
+		diagnosed(h.send("ADT^A08", in.Add(v.length/2), append(segments("A08", in.Add(v.length/2), place, time.Time{}), diagnosis)...))
 	}
-	if h.send("ADT^A03", out, append(segments("A03", out, place, out), diagnosis)...) && n%9 == 4 {
+	if diagnosed(h.send("ADT^A03", out, append(segments("A03", out, place, out), diagnosis)...)) && n%9 == 4 {
 		h.send("ADT^A13", out.Add(4*time.Minute), segments("A13", out.Add(4*time.Minute), place, time.Time{})...)
 		h.send("ADT^A03", out.Add(40*time.Minute), append(segments("A03", out.Add(40*time.Minute), place, out.Add(40*time.Minute)), diagnosis)...)
 	}
