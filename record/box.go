@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/store"
 )
 
@@ -40,9 +41,62 @@ func (b Box) List(ctx context.Context, kind, after string, limit int) ([]BoxItem
 
 // Commit changes the record and the box in one transaction. Either may be nothing.
 func (b Box) Commit(ctx context.Context, who access.Actor, ops []Op, items ...BoxItem) ([]Result, error) {
+	return b.File(ctx, who, ops, nil, items...)
+}
+
+// File is Commit with the rows of extracts that the changes came from, all in one transaction.
+func (b Box) File(ctx context.Context, who access.Actor, ops []Op, parts []Part, items ...BoxItem) ([]Result, error) {
 	keep := make([]store.BoxItem, len(items))
 	for i, it := range items {
 		keep[i] = store.BoxItem{Room: b.room, Kind: it.Kind, Key: it.Key, Value: it.Value}
 	}
-	return b.d.commit(ctx, who, ops, keep)
+	return b.d.commit(ctx, who, ops, keep, parts)
+}
+
+// Show is Get for somebody who will see what it says of people: the reading is audited before it is answered.
+func (b Box) Show(ctx context.Context, who access.Actor, kind, key string) ([]byte, error) {
+	if err := b.Disclose(ctx, who, kind+" "+key); err != nil {
+		return nil, err
+	}
+	return b.Get(ctx, kind, key)
+}
+
+// Disclose asks whether somebody may see what a room keeps of people, and writes to the audit that they do. It is for
+// what stands in no resource, such as a row that could not be filed.
+func (b Box) Disclose(ctx context.Context, who access.Actor, what string) error {
+	what = b.room + ": " + what
+	if decision := b.d.policy.Decide(access.Request{Actor: who, Action: access.Read, Type: "Basic"}); !decision.Permit {
+		return b.d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
+	}
+	return b.d.audit.disclosed(ctx, who, access.Read, what)
+}
+
+// Part is one row of an extract as it was last filed: what the store calls a part.
+type Part = store.Part
+
+// PartState is what became of a row.
+type PartState = store.PartState
+
+// The states of a row.
+const (
+	RowFiled       = store.Filed
+	RowRetracted   = store.Retracted
+	RowParked      = store.Parked
+	RowQuarantined = store.Quarantine
+)
+
+// Parts are the rows known of these units of a feed.
+func (b Box) Parts(ctx context.Context, feed int64, units []int64) ([]Part, error) {
+	return b.d.store.Parts(ctx, feed, units)
+}
+
+// Waiting are rows of a feed that wait for a unit, or for any where unit is 0; at most limit, in order of unit and part
+// after the one given.
+func (b Box) Waiting(ctx context.Context, feed, unit int64, after Part, limit int) ([]Part, error) {
+	return b.d.store.WaitingParts(ctx, feed, unit, after, limit)
+}
+
+// AllParts are the rows of a feed in order, after one, at most limit.
+func (b Box) AllParts(ctx context.Context, feed int64, after Part, limit int) ([]Part, error) {
+	return b.d.store.AllParts(ctx, feed, after, limit)
 }

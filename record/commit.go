@@ -62,16 +62,16 @@ type Result struct {
 
 // Commit makes all changes or none. Results stand in the order of ops; an error says which op failed (OpError).
 func (d *Door) Commit(ctx context.Context, who access.Actor, ops []Op) ([]Result, error) {
-	return d.commit(ctx, who, ops, nil)
+	return d.commit(ctx, who, ops, nil, nil)
 }
 
-func (d *Door) commit(ctx context.Context, who access.Actor, ops []Op, items []store.BoxItem) ([]Result, error) {
+func (d *Door) commit(ctx context.Context, who access.Actor, ops []Op, items []store.BoxItem, parts []store.Part) ([]Result, error) {
 	for try := 0; ; try++ {
 		c, err := d.prepare(ctx, who, ops)
 		if err != nil {
 			return nil, err
 		}
-		c.items = items
+		c.items, c.parts = items, parts
 		results, err := d.commits.submit(ctx, c)
 		if errors.Is(err, errMoved) && try < 20 {
 			// Somebody changed what this commit had looked up, or how resources are to be found: look again.
@@ -118,6 +118,7 @@ type commit struct {
 	who       access.Actor
 	steps     []step
 	items     []store.BoxItem
+	parts     []store.Part
 	catalogue *search.Catalogue // by which keys were made
 	lookups   []lookup
 	defined   int64               // the search parameters it is indexed by, as Door.defined

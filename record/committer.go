@@ -186,6 +186,9 @@ func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Re
 			return nil, nil, fatal(err)
 		}
 	}
+	if err := w.PutParts(ctx, c.parts); err != nil {
+		return nil, nil, fatal(err)
+	}
 	return results, written, nil
 }
 

@@ -1,7 +1,9 @@
 package record
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/access"
@@ -48,6 +50,96 @@ func (d *Door) relate(ctx context.Context, who access.Actor, what string, patien
 	return d.store.LoadLinks(ctx)
 }
 
+// Relation is a change to who is one person with whom: the Patients of Apart become persons of their own, then those of One
+// become one person, with whoever they are one person with.
+type Relation struct {
+	Apart, One []string
+}
+
+// Relate makes relations, in their order, and keeps what a room has to say of them, in one transaction. It is Link and Unlink for
+// a room that must not forget why. Patients that were deleted meanwhile are not linked. What the room has read and
+// decided by is was: where somebody has changed one of these since, nothing is written and the error is a Conflict.
+func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation, was []BoxItem, items ...BoxItem) error {
+	d := b.d
+	relations = slices.Clone(relations)
+	var refs []store.Ref
+	seen := map[string]bool{}
+	var what strings.Builder
+	for _, r := range relations {
+		for _, half := range []struct {
+			verb string
+			ids  []string
+		}{{"unlink", r.Apart}, {"link", r.One}} {
+			for i, id := range half.ids {
+				ref, err := refOf("Patient", id)
+				if err != nil {
+					return err
+				}
+				if !seen[id] {
+					seen[id] = true
+					refs = append(refs, ref)
+				}
+				if i == 0 {
+					what.WriteString(" " + half.verb)
+				}
+				what.WriteString(" Patient/" + id)
+			}
+		}
+	}
+	if len(refs) > 0 {
+		found, err := d.store.Many(ctx, refs, 0)
+		if err != nil {
+			return err
+		}
+		gone := map[string]bool{}
+		for _, v := range found {
+			if err := d.permit(ctx, who, access.Update, v); err != nil {
+				return d.audit.refused(ctx, who, access.Update, b.room+":"+what.String(), err)
+			}
+			gone[v.ID] = v.Op >= store.Delete
+		}
+		for i := range relations {
+			relations[i].One = slices.DeleteFunc(slices.Clone(relations[i].One), func(id string) bool { return gone[id] })
+		}
+		if err := d.audit.disclosed(ctx, who, access.Update, b.room+":"+what.String(), found...); err != nil {
+			return err
+		}
+	}
+	err := d.store.Write(ctx, func(w *store.Writer) error {
+		for _, it := range was {
+			now, err := w.BoxGet(ctx, b.room, it.Kind, it.Key)
+			if err != nil {
+				return err
+			}
+			if !bytes.Equal(now, it.Value) {
+				return fhir.Errorf(fhir.Conflict, "%s %s of %s was changed by someone else meanwhile", it.Kind, it.Key, b.room)
+			}
+		}
+		for _, r := range relations {
+			for _, id := range r.Apart {
+				if err := w.Unlink(ctx, id); err != nil {
+					return err
+				}
+			}
+			if len(r.One) > 1 {
+				if err := w.Link(ctx, r.One); err != nil {
+					return err
+				}
+			}
+		}
+		for _, it := range items {
+			if err := w.Box(ctx, store.BoxItem{Room: b.room, Kind: it.Kind, Key: it.Key, Value: it.Value}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || len(relations) == 0 {
+		return err
+	}
+	return d.store.LoadLinks(ctx)
+}
+
 // people widens a condition on a patient to all Patients who are the same person.
 func (d *Door) people(ctx context.Context, c *search.Cond, seq int64) error {
 	if c.Param == nil || c.Param.Type != "reference" || c.Modifier != "" && c.Modifier != "Patient" {
@@ -66,4 +158,10 @@ func (d *Door) people(ctx context.Context, c *search.Cond, seq int64) error {
 		}
 	}
 	return nil
+}
+
+// Person are the ids of the Patients who are the same person as one of them now, itself among them. It says who belongs together
+// and nothing of anybody.
+func (d *Door) Person(ctx context.Context, patient string) ([]string, error) {
+	return d.store.Person(ctx, []string{patient}, 0)
 }

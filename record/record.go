@@ -8,6 +8,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -160,6 +161,17 @@ func stored(v *store.Version) *Stored {
 
 // Resource parses the body.
 func (s *Stored) Resource() (*fhir.Resource, error) { return fhir.Parse(s.Body) }
+
+// Says reports whether the stored version says the same as a resource, their meta.versionId and meta.lastUpdated aside.
+func (s *Stored) Says(res *fhir.Resource) bool {
+	have, err := s.Resource()
+	if err != nil {
+		return false
+	}
+	a, _ := store.Strip(have, s.ID)
+	b, _ := store.Strip(res, s.ID)
+	return bytes.Equal(a, b)
+}
 
 // Ref is Type/id.
 func (s *Stored) Ref() string { return s.Type + "/" + s.ID }

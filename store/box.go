@@ -31,11 +31,11 @@ func (s *Store) BoxList(ctx context.Context, room, kind, after string, limit int
 
 // Box writes an item in the writer's transaction.
 func (w *Writer) Box(ctx context.Context, it BoxItem) error {
-	if _, err := w.tx.Exec(ctx, "DELETE FROM box WHERE room = ? AND kind = ? AND key = ?", it.Room, it.Kind, it.Key); err != nil || it.Value == nil {
+	if it.Value == nil {
+		_, err := w.tx.Exec(ctx, "DELETE FROM box WHERE room = ? AND kind = ? AND key = ?", it.Room, it.Kind, it.Key)
 		return err
 	}
-	_, err := w.tx.Exec(ctx, "INSERT INTO box (room, kind, key, value) VALUES (?, ?, ?, ?)", it.Room, it.Kind, it.Key, it.Value)
-	return err
+	return w.tx.Insert(ctx, boxTable, [][]any{{it.Room, it.Kind, it.Key, it.Value}})
 }
 
 // BoxGet reads one item as the transaction sees it.

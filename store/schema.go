@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,20 +38,38 @@ type Table struct {
 	Columns []string
 	Types   []string // int, num, text or blob, per column
 	Unique  bool     // a row that is there already is left alone
+	Replace string   // the columns of the primary key, where a row that is there already is replaced; "" to refuse it
+}
+
+// Conflict is what an insert says of rows that are there already, in both databases' words.
+func (t *Table) Conflict() string {
+	switch {
+	case t.Unique:
+		return " ON CONFLICT DO NOTHING"
+	case t.Replace == "":
+		return ""
+	}
+	var set []string
+	for _, c := range t.Columns {
+		set = append(set, c+" = excluded."+c)
+	}
+	return " ON CONFLICT (" + t.Replace + ") DO UPDATE SET " + strings.Join(set, ", ")
 }
 
 // Insert statements of the tables that a write fills.
 var (
 	resTable = &Table{Name: "res", Columns: []string{"rid", "idh", "type", "id", "version", "op", "patient", "until", "updated", "keys", "dict", "splice", "body"},
 		Types: []string{"int", "int", "int", "text", "int", "int", "int", "int", "int", "blob", "int", "int", "blob"}}
-	hashTable   = &Table{Name: "hash", Columns: []string{"h", "rid", "num"}, Types: []string{"int", "int", "num"}, Unique: true}
-	clinTable   = &Table{Name: "clin", Columns: []string{"patient", "h", "date", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
-	wordTable   = &Table{Name: "word", Columns: []string{"param", "text", "rid"}, Types: []string{"int", "text", "int"}, Unique: true}
-	spanTable   = &Table{Name: "span", Columns: []string{"param", "lo", "hi", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
-	alsoTable   = &Table{Name: "also", Columns: []string{"patient", "type", "rid"}, Types: []string{"int", "int", "int"}, Unique: true}
-	extraTable  = &Table{Name: "extra", Columns: []string{"param", "rid", "keys"}, Types: []string{"int", "int", "blob"}, Unique: true}
-	tallyTable  = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
-	homeTable   = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
+	hashTable  = &Table{Name: "hash", Columns: []string{"h", "rid", "num"}, Types: []string{"int", "int", "num"}, Unique: true}
+	clinTable  = &Table{Name: "clin", Columns: []string{"patient", "h", "date", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
+	wordTable  = &Table{Name: "word", Columns: []string{"param", "text", "rid"}, Types: []string{"int", "text", "int"}, Unique: true}
+	spanTable  = &Table{Name: "span", Columns: []string{"param", "lo", "hi", "rid"}, Types: []string{"int", "int", "int", "int"}, Unique: true}
+	alsoTable  = &Table{Name: "also", Columns: []string{"patient", "type", "rid"}, Types: []string{"int", "int", "int"}, Unique: true}
+	extraTable = &Table{Name: "extra", Columns: []string{"param", "rid", "keys"}, Types: []string{"int", "int", "blob"}, Unique: true}
+	tallyTable = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
+	homeTable  = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
+	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made", " "),
+		Types: slices.Repeat([]string{"int"}, 13), Replace: "feed, unit, part"}
 	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
 )
 
@@ -83,6 +102,11 @@ CREATE TABLE job (id {int} PRIMARY KEY, queue TEXT NOT NULL, name TEXT NOT NULL,
 CREATE INDEX job_due ON job (queue, due);
 CREATE UNIQUE INDEX job_name ON job (queue, name);
 CREATE TABLE erased (rid {int} PRIMARY KEY, ref TEXT NOT NULL, at {int} NOT NULL, why TEXT NOT NULL);
+`,
+	2: `
+CREATE TABLE part (feed {int} NOT NULL, unit {int} NOT NULL, part {int} NOT NULL, tab {int} NOT NULL, content {int} NOT NULL, stamp {int} NOT NULL,
+  item {int} NOT NULL, line {int} NOT NULL, place {int} NOT NULL, size {int} NOT NULL, state {int} NOT NULL, waits {int} NOT NULL, made {int} NOT NULL, PRIMARY KEY (feed, unit, part)){clustered};
+CREATE INDEX part_waits ON part (feed, waits) WHERE waits <> 0;
 `,
 }
 

@@ -157,3 +157,27 @@ func (b *bar) end() {
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}
 }
+
+// rows shows a count whose end is not known.
+func (b *bar) rows(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.latest = n
+	every := 200 * time.Millisecond
+	if !b.tty {
+		every = 10 * time.Second
+	}
+	if b.shown.IsZero() {
+		b.shown = time.Now()
+	}
+	if time.Since(b.shown) < every {
+		return
+	}
+	b.shown = time.Now()
+	if !b.tty {
+		fmt.Fprintf(b.w, "%s: %d rows\n", b.what, n)
+		return
+	}
+	fmt.Fprintf(b.w, "\r%s: %d rows", b.what, n)
+	b.drawn = true
+}

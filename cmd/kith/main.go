@@ -17,9 +17,11 @@ func commands() []command {
 	return []command{
 		{"serve", "serve a record as FHIR R4 and as pages", serveCommand},
 		{"import", "read bundles, resources and NDJSON into a record", importCommand},
+		{"extract", "file extracts of GP and other systems into a record", extractCommand},
 		{"match", "find the rows of one or two CSV files that are about the same person", matchCommand},
 		{"demo", "serve a made-up town on an embedded database", demoCommand},
 		{"town", "write what the systems of a made-up town send, and the truth", townCommand},
+		{"score", "hold a record against the truth of a made-up town", scoreCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},

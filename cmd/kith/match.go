@@ -22,8 +22,8 @@ const matchUsage = `usage: kith match A.csv [B.csv] --map id=COLUMN,forename=COL
 Finds the rows that are about the same person: within one file, or between two. Any CSV file with a header will do.
 
 --map says which column holds which field. Fields: id, nhs, forename, surname, dob, sex, postcode, address, town, phone,
-email; any of them. Several columns make one field with +, as in address=line_1+line_2. Without id, rows are named by their
-number. Dates are yyyy-mm-dd, yyyymmdd or dd/mm/yyyy. Where the columns of B have other names, give --map-b as well.
+email; any of them. Several columns make one field with +, as in address=line_1+line_2. After | stands a further value of the
+field, such as an earlier one: postcode=now|before, surname=married|maiden. Without id, rows are named by their number. Dates are yyyy-mm-dd, yyyymmdd or dd/mm/yyyy. Where the columns of B have other names, give --map-b as well.
 
 --out has the columns id_a, id_b, weight and decision. The weight is the log2 odds, in bits, that the two rows are one person;
 from 5 (32 to 1) a pair is a link. Pairs for a person to look at (review) and pairs that were compared and are apart (non-link) are

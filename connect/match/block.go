@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // neighbours is with how many others a row is compared in a block that nothing divides.
@@ -29,47 +28,81 @@ func hash(kind uint64, parts ...uint64) uint64 {
 
 // facts is what blocking needs of a row, as numbers; 0 is absent.
 type facts struct {
-	first, last, soundFirst, soundLast, born, year, month, day, place, district, town, street uint64
+	nhs, email, phone, first, last, place, town uint32 // numbers of values
+	soundFirst, soundLast                       uint32
+	born, year, month, day                      uint32
+	rarest, second, area, district, street      uint64
 }
 
-func (r *Roster) facts(i int) (x facts) {
-	v := &r.rows[i].values
-	x.first, x.last = uint64(v[Forename]), uint64(v[Surname])
-	x.soundFirst, x.soundLast = uint64(r.dicts[Forename].words[v[Forename]].sound), uint64(r.dicts[Surname].words[v[Surname]].sound)
-	if d := r.dicts[DOB].words[v[DOB]].text; d != "" {
-		n := uint64(0)
-		for _, c := range []byte(d) {
-			n = n*10 + uint64(c-'0')
+func (r *Roster) facts(v *[fieldCount]uint32, own []word) (x facts) {
+	x.nhs, x.email, x.phone, x.first, x.last, x.place, x.town = v[NHS], v[Email], v[Phone], v[Forename], v[Surname], v[Postcode], v[Town]
+	if x.first != 0 {
+		x.soundFirst = r.word(Forename, x.first, own).name.sound
+	}
+	if x.last != 0 {
+		x.soundLast = r.word(Surname, x.last, own).name.sound
+	}
+	if v[DOB] != 0 {
+		n := uint32(0)
+		for _, c := range []byte(r.word(DOB, v[DOB], own).text) {
+			n = n*10 + uint32(c-'0')
 		}
 		x.year, x.month, x.day = n/10000, n/100%100, n%100
 		if x.day != 0 {
 			x.born = n
 		}
 	}
-	x.place = uint64(v[Postcode])
-	if p := r.dicts[Postcode].words[v[Postcode]].text; p != "" {
+	if x.place != 0 {
+		p := r.word(Postcode, x.place, own).text
+		x.area = text(p[:min(2, len(p))])
 		if british(p) {
 			p = p[:len(p)-3]
 		}
 		x.district = text(p)
 	}
-	x.town = uint64(v[Town])
-	if w := &r.dicts[Address].words[v[Address]]; len(w.tokens) > 0 { // its two most telling words
+	if v[Address] != 0 { // its two most telling words
+		tokens, worth := r.word(Address, v[Address], own).tokens, r.dicts[Address].bits
+		if r.live {
+			x.street = lasting(tokens)
+			return x
+		}
 		one, two := -1, -1
-		for t := range w.tokens {
-			if one < 0 || w.weights[t] > w.weights[one] {
+		for t := range tokens {
+			if one < 0 || worth[tokens[t].number] > worth[tokens[one].number] {
 				one, two = t, one
-			} else if two < 0 || w.weights[t] > w.weights[two] {
+			} else if two < 0 || worth[tokens[t].number] > worth[tokens[two].number] {
 				two = t
 			}
 		}
-		x.street = text(w.tokens[one])
+		if one >= 0 {
+			x.rarest = text(tokens[one].text)
+			x.street = x.rarest
+		}
 		if two >= 0 {
-			second := text(w.tokens[two])
-			x.street = hash(1, min(x.street, second), max(x.street, second))
+			x.second = text(tokens[two].text)
+			x.street = hash(1, min(x.rarest, x.second), max(x.rarest, x.second))
 		}
 	}
 	return x
+}
+
+// lasting makes the key of a street from words chosen by how they look, not by how rare they are at the moment, so that a row is
+// found again where it was put: the two longest that are not street, road and the like.
+func lasting(tokens []token) uint64 {
+	one, two := "", ""
+	for _, t := range tokens {
+		switch {
+		case kindsOfStreet[t.text]:
+		case len(t.text) > len(one):
+			one, two = t.text, one
+		case len(t.text) > len(two):
+			two = t.text
+		}
+	}
+	if one == "" || two == "" {
+		return 0
+	}
+	return hash(1, text(one), text(two))
 }
 
 func text(s string) uint64 {
@@ -80,168 +113,313 @@ func text(s string) uint64 {
 	return h
 }
 
-const passes = 16
+// The first passes are for all files. Small ones, in which rows may be in a bad state, can afford the others too.
+const (
+	passes      = 25
+	manyPasses  = 16
+	smallRoster = 60_000
+)
+
+func (r *Roster) passes() int {
+	if len(r.rows) <= smallRoster {
+		return passes
+	}
+	return manyPasses
+}
 
 // key is the block of a row in a pass; 0 where the row takes no part in it.
-func (r *Roster) key(pass int, i int, x *facts) uint64 {
-	v := &r.rows[i].values
-	of := func(parts ...uint64) uint64 {
-		for _, p := range parts {
-			if p == 0 {
-				return 0
-			}
+func (x *facts) key(pass int) uint64 {
+	both := func(a, b uint64) uint64 {
+		if a == 0 || b == 0 {
+			return 0
 		}
-		return hash(uint64(pass), parts...)
+		return hash(uint64(pass), a, b)
+	}
+	alone := func(a uint64) uint64 {
+		if a == 0 {
+			return 0
+		}
+		return hash(uint64(pass), a)
 	}
 	switch pass {
 	case 0:
-		return of(uint64(v[NHS]))
+		return alone(uint64(x.nhs))
 	case 1:
-		return of(uint64(v[Email]))
+		return alone(uint64(x.email))
 	case 2:
-		return of(uint64(v[Phone]))
+		return alone(uint64(x.phone))
 	case 3:
-		return of(x.born, x.soundLast)
+		return both(uint64(x.born), uint64(x.soundLast))
 	case 4:
-		return of(x.born, x.soundFirst)
+		return both(uint64(x.born), uint64(x.soundFirst))
 	case 5:
-		return of(x.born, x.district)
+		return both(uint64(x.born), x.district)
 	case 6:
-		return of(min(x.soundFirst, x.soundLast), max(x.soundFirst, x.soundLast)) // swapped or not
+		return both(uint64(min(x.soundFirst, x.soundLast)), uint64(max(x.soundFirst, x.soundLast))) // swapped or not
 	case 7:
-		return of(x.place)
+		return alone(uint64(x.place))
 	case 8:
-		return of(x.street)
+		return alone(x.street)
 	case 9:
-		return of(x.last, x.district)
+		return both(uint64(x.last), x.district)
 	case 10:
-		return of(x.first, x.district)
+		return both(uint64(x.first), x.district)
 	case 11:
-		return of(x.year, min(x.month, x.day), max(x.month, x.day)) // day and month swapped or not; also the date alone
-	case 12:
-		return of(x.last, x.year)
-	case 13:
-		return of(x.last, x.town)
-	case 14:
-		return of(x.first, x.town)
-	case 15:
-		if x.day != 0 && x.month != 0 && (x.soundFirst != 0 || x.soundLast != 0) {
-			return of(x.month, x.day, max(x.soundFirst, x.soundLast)) // the year is wrong
+		if x.day != 0 { // day and month swapped or not; also the date alone
+			return hash(11, uint64(x.year), uint64(min(x.month, x.day)), uint64(max(x.month, x.day)))
 		}
+	case 12:
+		return both(uint64(x.last), uint64(x.year))
+	case 13:
+		return both(uint64(x.last), uint64(x.town))
+	case 14:
+		return both(uint64(x.first), uint64(x.town))
+	case 15:
+		if x.day != 0 && (x.soundFirst != 0 || x.soundLast != 0) {
+			return hash(15, uint64(x.month), uint64(x.day), uint64(max(x.soundFirst, x.soundLast))) // the year is wrong
+		}
+	case 16:
+		return alone(uint64(x.town))
+	case 17:
+		return both(uint64(x.soundLast), uint64(x.year))
+	case 18:
+		return both(uint64(x.soundFirst), uint64(x.year))
+	case 19:
+		return alone(x.rarest)
+	case 20:
+		return alone(x.second)
+	case 21:
+		return alone(uint64(x.first))
+	case 22:
+		return alone(uint64(x.last))
+	case 23:
+		return both(uint64(x.soundFirst), x.area)
+	case 24:
+		return both(uint64(x.soundLast), x.area)
 	}
 	return 0
 }
 
 // finer divides a block that is too large.
-func finer(x *facts, step int) uint64 {
+func (x *facts) finer(step int) uint64 {
 	switch step {
 	case 0:
-		return hash(100, min(x.soundFirst, x.soundLast), max(x.soundFirst, x.soundLast))
+		return hash(100, uint64(min(x.soundFirst, x.soundLast)), uint64(max(x.soundFirst, x.soundLast)))
 	case 1:
-		return hash(101, x.year)
+		return hash(101, uint64(x.year))
 	case 2:
-		return hash(102, x.month, x.day)
+		return hash(102, uint64(x.month), uint64(x.day))
 	}
-	return hash(103, x.place)
+	return hash(103, uint64(x.place))
 }
 
 type pair struct{ a, b uint32 }
 
-// candidates hands every pair worth comparing, once, to visit, in batches and from several goroutines at once.
+// reading is one way to see a row: with its own values, or with one of its further values in the place of its own.
+type reading struct {
+	facts
+	row uint32
+}
+
+// blocks is the work of finding candidates: for each row the block it was in, by pass, so that no pair is compared twice.
+type blocks struct {
+	*Roster
+	own  []uint32  // so many a row as there are passes
+	read []reading // the first of each row is its own
+	work chan blockBatch
+	next blockBatch
+}
+
+// blockBatch is blocks of one pass: rows, and where each block ends. In a windowed one, rows meet their neighbours only.
+type blockBatch struct {
+	pass     int
+	rows     []uint32
+	ends     []uint32
+	windowed bool
+	pairs    int
+}
+
+type entry struct {
+	key uint64
+	of  uint32 // which reading
+}
+
+// candidates hands every pair worth comparing to visit, in batches and from several goroutines at once. A pair can come twice. The batch is visit's
+// until it returns.
 func (r *Roster) candidates(tell func(done, total int64), visit func(worker int, batch []pair)) {
 	n := len(r.rows)
-	all := make([]facts, n)
-	for i := range all {
-		all[i] = r.facts(i)
+	k := &blocks{Roster: r, own: make([]uint32, n*r.passes()), read: make([]reading, n, n+n/8), work: make(chan blockBatch, 8)}
+	for i := range n {
+		k.read[i] = reading{r.facts(&r.rows[i].values, nil), uint32(i)}
 	}
-	keys := make([][]uint64, 0, passes)
-	order := make([]uint32, 0, n)
-	work := make(chan []pair, 4)
-	var done atomic.Int64
+	for i := range n {
+		for _, v := range r.rows[i].also {
+			values := r.rows[i].values
+			values[v.field] = v.value
+			k.read = append(k.read, reading{r.facts(&values, nil), uint32(i)})
+		}
+	}
 	var wait sync.WaitGroup
 	for w := range runtime.GOMAXPROCS(0) {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			for batch := range work {
-				visit(w, batch)
+		wait.Go(func() {
+			var buffer []pair
+			for batch := range k.work {
+				buffer = k.pairs(w, &batch, buffer, visit)
 			}
-		}()
+		})
 	}
-	batch := make([]pair, 0, 8192)
-	for pass := range passes {
-		own := make([]uint64, n)
-		keys = append(keys, own)
-		order = order[:0]
-		for i := range n {
-			if own[i] = r.key(pass, i, &all[i]); own[i] != 0 {
-				order = append(order, uint32(i))
+	entries, spare := make([]entry, 0, len(k.read)), make([]entry, len(k.read))
+	for pass := range k.passes() {
+		entries = entries[:0]
+		for i := range k.read {
+			if key := k.read[i].key(pass); key != 0 {
+				entries = append(entries, entry{key, uint32(i)})
 			}
 		}
-		emit := func(a, b uint32) {
-			if r.linkage && r.rows[a].file == r.rows[b].file {
-				return
-			}
-			for _, earlier := range keys[:pass] {
-				if earlier[a] != 0 && earlier[a] == earlier[b] {
-					return
-				}
-			}
-			batch = append(batch, pair{min(a, b), max(a, b)})
-			if len(batch) == cap(batch) {
-				work <- batch
-				batch = make([]pair, 0, 8192)
-			}
-		}
-		r.divide(order, own, all, 0, emit)
-		tell(done.Add(1), passes)
+		k.next.pass = pass
+		sortEntries(entries, spare)
+		k.divide(entries, pass, 0)
+		k.send()
+		tell(int64(pass+1), int64(k.passes()))
 	}
-	work <- batch
-	close(work)
+	close(k.work)
 	wait.Wait()
 }
 
-// divide walks the blocks of order, whose keys are in own. A block that cannot be made small loses its key, so that later passes do
-// not take its pairs for compared; the few neighbours compared here may then come twice, which the caller forgives.
-func (r *Roster) divide(order []uint32, own []uint64, all []facts, step int, emit func(a, b uint32)) {
-	slices.SortFunc(order, func(a, b uint32) int {
-		switch {
-		case own[a] != own[b]:
-			if own[a] < own[b] {
-				return -1
-			}
-			return 1
-		case a < b:
+// sortEntries sorts by key, rows of one key in their order: by the digits of the key's first half, then what that leaves.
+func sortEntries(entries, spare []entry) {
+	if len(entries) < 5000 {
+		slices.SortFunc(entries, byKey)
+		return
+	}
+	from, to := entries, spare[:len(entries)]
+	for digit := range 3 {
+		shift := 31 + 11*digit
+		var counts [2048]uint32
+		for i := range from {
+			counts[from[i].key>>shift&2047]++
+		}
+		sum := uint32(0)
+		for d := range counts {
+			counts[d], sum = sum, sum+counts[d]
+		}
+		for i := range from {
+			d := from[i].key >> shift & 2047
+			to[counts[d]] = from[i]
+			counts[d]++
+		}
+		from, to = to, from
+	}
+	copy(entries, from)
+	for i := 0; i < len(entries); {
+		j, mixed := i+1, false
+		for j < len(entries) && entries[j].key>>31 == entries[i].key>>31 {
+			mixed = mixed || entries[j].key != entries[i].key
+			j++
+		}
+		if mixed {
+			slices.SortFunc(entries[i:j], byKey)
+		}
+		i = j
+	}
+}
+
+func byKey(x, y entry) int {
+	switch {
+	case x.key != y.key:
+		if x.key < y.key {
 			return -1
 		}
 		return 1
-	})
-	for from := 0; from < len(order); {
+	case x.of < y.of:
+		return -1
+	}
+	return 1
+}
+
+// divide walks the blocks of sorted entries. A block that cannot be made small is not noted, so that later passes do not take its
+// pairs for compared.
+func (k *blocks) divide(entries []entry, pass, step int) {
+	largest := k.largestBlock()
+	for from := 0; from < len(entries); {
 		to := from + 1
-		for to < len(order) && own[order[to]] == own[order[from]] {
+		for to < len(entries) && entries[to].key == entries[from].key {
 			to++
 		}
-		block := order[from:to]
+		block := entries[from:to]
 		from = to
 		switch {
-		case len(block) <= r.largestBlock():
-			for i, a := range block {
-				for _, b := range block[i+1:] {
-					emit(a, b)
-				}
+		case len(block) == 1:
+		case len(block) > largest && step < 4:
+			for i := range block {
+				block[i].key = hash(block[i].key, k.read[block[i].of].finer(step))
 			}
-		case step < 4:
-			for _, a := range block {
-				own[a] = hash(own[a], finer(&all[a], step))
-			}
-			r.divide(block, own, all, step+1, emit)
+			slices.SortFunc(block, byKey)
+			k.divide(block, pass, step+1)
 		default:
-			for i, a := range block {
-				own[a] = 0
-				for _, b := range block[i+1 : min(i+1+neighbours, len(block))] {
-					emit(a, b)
+			windowed := len(block) > largest
+			if windowed != k.next.windowed {
+				k.send()
+				k.next.windowed = windowed
+			}
+			for _, e := range block {
+				row := k.read[e.of].row
+				k.next.rows = append(k.next.rows, row)
+				if int(e.of) < len(k.rows) && !windowed {
+					k.own[int(row)*k.passes()+pass] = max(uint32(e.key>>32)^uint32(e.key), 1)
 				}
+			}
+			k.next.ends = append(k.next.ends, uint32(len(k.next.rows)))
+			if windowed {
+				k.next.pairs += len(block) * neighbours
+			} else {
+				k.next.pairs += len(block) * (len(block) - 1) / 2
+			}
+			if k.next.pairs > 16384 {
+				k.send()
 			}
 		}
 	}
+}
+
+func (k *blocks) send() {
+	if len(k.next.rows) > 0 {
+		k.work <- k.next
+	}
+	k.next = blockBatch{pass: k.next.pass}
+}
+
+// pairs makes the pairs of a batch of blocks, without those that an earlier pass had.
+func (k *blocks) pairs(worker int, batch *blockBatch, buffer []pair, visit func(worker int, batch []pair)) []pair {
+	out := buffer[:0]
+	stride := k.passes()
+	from := uint32(0)
+	for _, end := range batch.ends {
+		block := batch.rows[from:end]
+		from = end
+		for i, a := range block {
+			last := len(block)
+			if batch.windowed {
+				last = min(i+1+neighbours, last)
+			}
+			one := k.own[int(a)*stride:][:batch.pass]
+		partners:
+			for _, b := range block[i+1 : last] {
+				if a == b || k.linkage && k.rows[a].file == k.rows[b].file {
+					continue
+				}
+				other := k.own[int(b)*stride:][:batch.pass]
+				for p := range one {
+					if one[p] == other[p] && one[p] != 0 {
+						continue partners
+					}
+				}
+				out = append(out, pair{min(a, b), max(a, b)})
+			}
+		}
+	}
+	if len(out) > 0 {
+		visit(worker, out)
+	}
+	return out
 }

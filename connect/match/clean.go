@@ -58,13 +58,22 @@ func cleanNHS(value string, testNumbers bool) string {
 // silent are names that name nobody. Babies and twins are often registered so before they have a name.
 const silent = " baby twin twins infant boy girl male female unknown unnamed notknown na none nil test patient newborn bo unk null nan "
 
+// unborn reports whether a forename that names nobody stands for a baby who may be one of twins.
+func unborn(forename string) bool {
+	return slices.ContainsFunc(words(forename), func(w string) bool {
+		return strings.Contains(" baby twin twins infant boy girl newborn bo male female ", " "+w+" ")
+	})
+}
+
 const titles = " mr mrs ms miss mx dr prof sir master rev "
 
 func cleanName(value string) string {
-	value = strings.NewReplacer("'", "", "’", "", "`", "").Replace(value)
 	all := words(strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
+		switch {
+		case r >= '0' && r <= '9':
 			return ' '
+		case r == '\'' || r == '’' || r == '`':
+			return -1
 		}
 		return r
 	}, value))
@@ -160,6 +169,11 @@ var streetWords = map[string]string{
 	"cr": "crescent", "pl": "place", "la": "lane", "ln": "lane", "gdns": "gardens", "gdn": "gardens", "sq": "square", "tce": "terrace", "ter": "terrace", "terr": "terrace",
 	"apt": "flat", "apmnt": "flat", "apartment": "flat", "unit": "flat", "grv": "grove", "gr": "grove", "pde": "parade", "hse": "house", "ho": "house", "cct": "circuit",
 	"pk": "park", "nr": "near", "bldg": "building", "vlge": "village", "no": "", "number": "",
+}
+
+var kindsOfStreet = map[string]bool{
+	"street": true, "road": true, "avenue": true, "close": true, "court": true, "drive": true, "crescent": true, "place": true, "lane": true,
+	"gardens": true, "square": true, "terrace": true, "flat": true, "grove": true, "parade": true, "house": true, "way": true, "park": true, "the": true,
 }
 
 // cleanAddress expands short forms and sorts the words, since systems do not agree on the order of lines.

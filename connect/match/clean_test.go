@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,8 +54,8 @@ func TestAgreementOfFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		there, _, _ := r.compare(0, 1)
-		back, _, _ := r.compare(1, 0)
+		there, _, _ := r.compare(&r.rows[0], &r.rows[1], nil)
+		back, _, _ := r.compare(&r.rows[1], &r.rows[0], nil)
 		if got := LevelName(c.field, there.levels[c.field]); got != c.wantLevel || there != back {
 			t.Errorf("%s: %q and %q: %s, want %s (and the same the other way round)", c.field, c.one, c.two, got, c.wantLevel)
 		}
@@ -86,10 +87,24 @@ func TestReadCSVNamesWhatIsWrong(t *testing.T) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
-	for _, wrong := range []string{"", "id", "id=no", "shoe=size,forename=a", "forename=a,forename=b", "forename="} {
+	for _, wrong := range []string{"", "id", "id=no", "shoe=size,forename=a", "forename=a,forename=b", "forename=", "postcode=|old", "postcode=now|", "address=a+", "id=a|b,forename=c"} {
 		if _, err := ParseMap(wrong); err == nil {
 			t.Errorf("--map %q was taken", wrong)
 		}
+	}
+}
+
+func TestReadCSVTakesFurtherValues(t *testing.T) {
+	columns, err := ParseMap("id=no,surname=now|maiden,address=a+b|c+d|e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, _, err := ReadCSV(strings.NewReader("no,now,maiden,a,b,c,d,e\n1,Okafor,Thornley,4,Mill Lane,9,Oak Road,\n2,Grey,,1,,,,\n"), "a.csv", columns, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := people[0].Also, []Value{{Surname, "Thornley"}, {Address, "9 Oak Road"}}; !slices.Equal(got, want) || people[1].Also != nil || people[0].Values[Address] != "4 Mill Lane" {
+		t.Errorf("read %+v", people)
 	}
 }
 
@@ -131,8 +146,8 @@ func FuzzClean(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			there, _, _ := r.compare(0, 1)
-			back, _, _ := r.compare(1, 0)
+			there, _, _ := r.compare(&r.rows[0], &r.rows[1], nil)
+			back, _, _ := r.compare(&r.rows[1], &r.rows[0], nil)
 			if there != back {
 				t.Fatalf("%s: %q with %q: %v, the other way round %v", field, one, two, there, back)
 			}

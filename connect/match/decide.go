@@ -3,8 +3,10 @@ package match
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Decision says what becomes of a pair.
@@ -32,17 +34,23 @@ func (r *Roster) ID(row uint32) string { return r.ids[row] }
 // Len is the number of rows.
 func (r *Roster) Len() int { return len(r.rows) }
 
+// worthKeeping is the weight below which a pair is not even kept for a second look.
+const worthKeeping = -12
+
 // Run scores all candidate pairs and decides. With all, pairs that are apart are returned as well.
 func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scored {
 	m := s.model(r)
 	var mu sync.Mutex
 	var found []Scored
-	r.candidates(tell, func(_ int, batch []pair) {
+	r.visit(tell, func(_ int, batch []pair) {
 		var own []Scored
 		for _, p := range batch {
+			if !all && !r.hopeful(m, &r.rows[p.a], &r.rows[p.b], nil) {
+				continue
+			}
 			g, w := r.best(m, p.a, p.b)
 			d := m.decide(r, &g, w, p)
-			if d != Apart || all {
+			if d != Apart || all || w > worthKeeping {
 				own = append(own, Scored{p.a, p.b, float32(w), d})
 			}
 		}
@@ -55,15 +63,49 @@ func (r *Roster) Run(s *Settings, all bool, tell func(done, total int64)) []Scor
 	if r.linkage {
 		r.rivals(m, found)
 		r.alone(m, found)
-		return found
+		found = r.leftovers(m, found)
+	} else {
+		found = r.cluster(m, found)
 	}
-	return r.cluster(m, found)
+	if !all {
+		found = slices.DeleteFunc(found, func(p Scored) bool { return p.Decision == Apart })
+	}
+	return found
+}
+
+// visit walks the candidates: those that Learn has just found, or finds them.
+func (r *Roster) visit(tell func(done, total int64), do func(worker int, batch []pair)) {
+	if r.found == nil {
+		r.candidates(tell, do)
+		return
+	}
+	work, total := make(chan []pair, len(r.found)), int64(len(r.found))
+	for _, batch := range r.found {
+		work <- batch
+	}
+	close(work)
+	r.found = nil
+	var done atomic.Int64
+	var wait sync.WaitGroup
+	for w := range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for batch := range work {
+				do(w, batch)
+				tell(done.Add(1), total)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 func byRows(x, y Scored) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) }
 
 // decide applies the rules that need no weight, then the thresholds.
 func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
+	return m.judge(g, w, r.rows[p.a].nobody || r.rows[p.b].nobody)
+}
+
+func (m *model) judge(g *agreement, w float64, nobody bool) Decision {
 	if g.levels[NHS] == same(NHS) {
 		switch {
 		case g.levels[DOB] == same(DOB):
@@ -75,7 +117,7 @@ func (m *model) decide(r *Roster, g *agreement, w float64, p pair) Decision {
 		}
 	}
 	switch {
-	case w >= m.Link && (r.rows[p.a].nobody || r.rows[p.b].nobody) && g.levels[NHS] != same(NHS):
+	case w >= m.Link && nobody && g.levels[NHS] != same(NHS):
 		return Ask // "Baby" may be either twin
 	case w >= m.Link && w < m.Link+2*m.Gap && g.levels[DOB] == 1 && g.levels[Address] == 1 && !m.unique(g):
 		return Ask // of the same name in the same town, but born and living elsewhere
@@ -153,13 +195,17 @@ const largestPerson = 100
 // for it, so that a chain of weak links does not join strangers. All pairs of a person are links, with their own weights.
 func (r *Roster) cluster(m *model, found []Scored) []Scored {
 	strongest := make([]int, 0)
-	refused := map[pair]bool{}
+	refused, certain := map[pair]bool{}, map[pair]bool{} // certainly not one, whatever their other rows say
 	for i := range found {
 		switch {
 		case found[i].Decision == One:
 			strongest = append(strongest, i)
 		case found[i].Decision == Ask && float64(found[i].Weight) >= m.Link:
-			refused[pair{found[i].A, found[i].B}] = true
+			p := pair{found[i].A, found[i].B}
+			refused[p] = true
+			if g, _ := r.best(m, p.a, p.b); g.levels[NHS] != 0 || r.rows[p.a].nobody || r.rows[p.b].nobody {
+				certain[p] = true
+			}
 		}
 	}
 	whole := make(map[int]float64, len(strongest)) // the guard makes many weights equal; what it took off still tells which is stronger
@@ -191,6 +237,7 @@ func (r *Roster) cluster(m *model, found []Scored) []Scored {
 			of[row] = a
 		}
 	}
+	r.gather(m, found, of, certain)
 	known := map[pair]int{}
 	for i := range found {
 		if a := of[found[i].A]; a != nil && a == of[found[i].B] {

@@ -28,11 +28,13 @@ func (r *Roster) Learn(tell func(done, total int64)) *Settings {
 	pairs, rate := r.sample(tell)
 	s.Households = r.families(pairs)
 	chance, drawn := r.chance()
+	s.Roof = roofWorth(pairs, chance, drawn)
 	share := 0.0
 	for range rounds {
 		m := s.model(r)
 		var counts [fieldCount][maxLevels]float64
 		var total, crossed float64
+		var here, there, both, either float64 // of true pairs with postcode and address: those where one, the other, both disagree
 		for i := range pairs {
 			g := &pairs[i].straight
 			w := m.weight(g)
@@ -49,11 +51,29 @@ func (r *Roster) Learn(tell func(done, total int64)) *Settings {
 			if g.cross {
 				crossed += p
 			}
+			if g.levels[Postcode] != 0 && g.levels[Address] != 0 {
+				either += p
+				away, elsewhere := g.levels[Postcode] <= 2, g.levels[Address] == 1
+				if away {
+					here += p
+				}
+				if elsewhere {
+					there += p
+				}
+				if away && elsewhere {
+					both += p
+				}
+			}
 			for f := range fieldCount {
 				counts[f][g.levels[f]] += p
 			}
 		}
 		s.Share = max(total/rate/r.people(), 1/r.people()/2)
+		if either > priorPairs {
+			base := (there + 1) / (either + 2)
+			lift := math.Log2(max((both+.5)/(here+1)/base, 1))
+			s.Moved = 1 - .5*min(lift/-math.Log2(base), 1)
+		}
 		s.Swapped = (crossed + priorPairs*.01) / (total + priorPairs)
 		true_ := min(s.Share*r.people()/r.universe(), .5)
 		for f := range fieldCount {
@@ -84,18 +104,21 @@ func (r *Roster) sample(tell func(done, total int64)) (pairs []seen, rate float6
 	rate = min(1, sampled/(float64(len(r.rows)+1)*30))
 	limit := uint64(rate * math.MaxUint32)
 	var mu sync.Mutex
+	r.found = nil
 	r.candidates(tell, func(_ int, batch []pair) {
 		var own []seen
+		batch = slices.Clone(batch)
 		for _, p := range batch {
 			if rate < 1 && hash(7, uint64(p.a), uint64(p.b))&math.MaxUint32 > limit {
 				continue
 			}
 			s := seen{pair: p}
-			s.straight, s.crossed, s.canCross = r.compare(p.a, p.b)
+			s.straight, s.crossed, s.canCross = r.compare(&r.rows[p.a], &r.rows[p.b], nil)
 			own = append(own, s)
 		}
 		mu.Lock()
 		pairs = append(pairs, own...)
+		r.found = append(r.found, batch)
 		mu.Unlock()
 	})
 	slices.SortFunc(pairs, func(x, y seen) int { return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b)) }) // sums in one order
@@ -107,7 +130,7 @@ func (r *Roster) sample(tell func(done, total int64)) (pairs []seen, rate float6
 func (r *Roster) chance() (counts [fieldCount][maxLevels]float64, drawn [fieldCount]float64) {
 	n := uint64(len(r.rows))
 	take := func(a, b uint32) {
-		g, _, _ := r.compare(a, b)
+		g, _, _ := r.compare(&r.rows[a], &r.rows[b], nil)
 		for f := range fieldCount {
 			if g.levels[f] != 0 {
 				counts[f][g.levels[f]]++
@@ -164,4 +187,38 @@ func (r *Roster) families(pairs []seen) bool {
 		}
 	}
 	return all < 50 || relatives > .06*all
+}
+
+// roofWorth is what a further agreement about one household is worth. Where strangers of one postcode share street or town no more
+// often than anybody, each is a fact of its own and counts whole; where they nearly always do, it counts by half.
+func roofWorth(pairs []seen, chance [fieldCount][maxLevels]float64, drawn [fieldCount]float64) float64 {
+	worth := 1.0
+	told := false
+	for _, f := range [...]Field{Address, Town} {
+		high := same(f) - 1
+		var neighbours, alike, anybody float64
+		for i := range pairs {
+			g := &pairs[i].straight
+			if g.levels[Postcode] == same(Postcode) && g.levels[f] != 0 && g.levels[Forename] == 1 && g.levels[Surname] == 1 && g.levels[DOB] <= 2 {
+				neighbours++
+				if g.levels[f] >= high {
+					alike++
+				}
+			}
+		}
+		for l := high; l <= same(f); l++ {
+			anybody += chance[f][l]
+		}
+		if neighbours < 50 || drawn[f] == 0 {
+			continue
+		}
+		told = true
+		u := (anybody + 1) / (drawn[f] + 1000)
+		lift := math.Log2(max((alike+.5)/(neighbours+.5)/u, 1))
+		worth = min(worth, 1-.5*min(lift/-math.Log2(u), 1))
+	}
+	if !told {
+		return .5
+	}
+	return worth
 }

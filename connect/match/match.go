@@ -6,12 +6,12 @@
 // two people taken at random do (u). u is counted on random pairs, m and the number of true pairs are learned from the file
 // itself by expectation-maximisation (learn.go); Settings freeze them. What the file says less than a prior says counts little.
 //
-// A weight is the log2 odds that a pair is one person: 5 is 32 to 1. Streets, postcodes, towns and telephones speak of one
-// household, so together they count for little more than the best of them; and what agrees because people are twins, or father
-// and son, is never worth more than what tells such people apart (score.go). NHS number and date of birth together are
-// proof; an NHS number alone, where names and birth clash, is a question for a person (decide.go).
+// A weight is the log2 odds that a pair is one person: 5 is 32 to 1. What agrees because people live together, are twins, or father
+// and son, is never worth more than what tells such people apart (settings.go). NHS number and date of birth together are proof; an NHS
+// number alone, where names and birth clash, is a question for a person (decide.go). Who is left over is looked at again (second.go).
 //
-// The same pair, whichever way round and in whatever file order, has the same weight, and Explain shows every bit of it.
+// An Index says the same of people who come one at a time. A Linker keeps the record's Patients linked by it, asks a person where it is
+// not sure, and never forgets what was answered (linker.go, queue.go).
 package match
 
 import "strings"
@@ -55,6 +55,15 @@ func FieldNames() []string { return fieldNames[:] }
 type Person struct {
 	ID     string
 	Values [fieldCount]string
+	// Also are other values that were or are true of the person: earlier addresses and postcodes, the surname before a
+	// marriage, a name someone goes by, a superseded NHS number. Agreement with one of them counts, less the chance of it.
+	Also []Value
+}
+
+// Value is one more value of a field.
+type Value struct {
+	Field Field
+	Text  string
 }
 
 // levelNames are the levels to which each field can agree, weakest first; level 0 says that a side is silent.

@@ -18,6 +18,8 @@ type Settings struct {
 	Share      float64 `json:"share"`      // true pairs for each person
 	Swapped    float64 `json:"swapped"`    // share of true pairs with forename and surname exchanged
 	Households bool    `json:"households"` // twins and relatives under one roof are guarded against
+	Roof       float64 `json:"roof"`       // what a further agreement about the same household is worth: 1 where it is news, 1/2 where it is not
+	Moved      float64 `json:"moved"`      // the same for disagreement: 1/2 where people who move change all of it
 	Fields     []Table `json:"fields"`
 }
 
@@ -34,7 +36,7 @@ type Level struct {
 	U    float64 `json:"u"`
 }
 
-const settingsFormat = "kith match settings 1"
+const settingsFormat = "kith match settings 2"
 
 // Thresholds of the error model: a pair linked at 5 bits is wrong once in 33, and most links are far above. A pair at -2 bits is
 // right once in five.
@@ -60,7 +62,7 @@ var priors = [fieldCount][2][]float64{
 
 // Default returns the settings before anything is learned.
 func Default() *Settings {
-	s := &Settings{Format: settingsFormat, Link: linkBits, Review: reviewBits, Gap: gapBits, Share: .1, Swapped: .01, Households: true}
+	s := &Settings{Format: settingsFormat, Link: linkBits, Review: reviewBits, Gap: gapBits, Share: .1, Swapped: .01, Households: true, Roof: .5, Moved: .5}
 	for f := range fieldCount {
 		t := Table{Field: f.String()}
 		for l, name := range levelNames[f][1:] {
@@ -86,8 +88,8 @@ func (s *Settings) check() error {
 	if s.Format != settingsFormat {
 		return fmt.Errorf("settings are of format %q, not %q", s.Format, settingsFormat)
 	}
-	if s.Share <= 0 || s.Swapped <= 0 || s.Swapped >= 1 || s.Gap < 0 || s.Review > s.Link {
-		return fmt.Errorf("settings: share and swapped must be above 0, gap not below, and review not above link")
+	if s.Share <= 0 || s.Swapped <= 0 || s.Swapped >= 1 || s.Gap < 0 || s.Review > s.Link || s.Roof < 0 || s.Roof > 1 || s.Moved < 0 || s.Moved > 1 {
+		return fmt.Errorf("settings: share and swapped must be above 0, gap not below, roof and moved from 0 to 1, and review not above link")
 	}
 	if len(s.Fields) != int(fieldCount) {
 		return fmt.Errorf("settings have %d fields, not %d", len(s.Fields), fieldCount)
@@ -125,12 +127,18 @@ type model struct {
 // leastU keeps a level that chance never showed from being proof. (Spec of the index: minimum u 0.001.)
 const leastU = 0.001
 
+// fewestPeople is how many people a place has at least: an index that is still filling must not take the first namesake for the person.
+const fewestPeople = 5000
+
 // mostAgainst is all that one field can say against a pair, in bits: what never differed in one file may differ in the next row.
 const mostAgainst = -10
 
 func (s *Settings) model(r *Roster) *model {
 	m := &model{Settings: s, swapped: math.Log2(s.Swapped), perHead: math.Log2(s.Share)}
 	m.prior = math.Log2(min(s.Share*r.people()/r.universe(), .5))
+	if r.live || r.register {
+		m.prior = math.Log2(min(s.Share/float64(max(r.sizes[0], fewestPeople)), .5))
+	}
 	for f := range fieldCount {
 		levels := s.Fields[f].Levels
 		for l, v := range levels {
@@ -150,18 +158,21 @@ func (m *model) of(g *agreement, f Field) float64 {
 	if l == 0 {
 		return 0
 	}
+	b := m.bits[f][l]
 	if l == same(f) && f != Sex {
-		return max(m.same[f]+float64(g.rare[f])/8, m.bits[f][l-1])
+		b = max(m.same[f]+float64(g.rare[f])/8, m.bits[f][l-1])
 	}
-	return m.bits[f][l]
+	if b > 0 { // of several values one agreed: chance had as many goes
+		b = max(b-float64(g.many[f])/8, 0)
+	}
+	return b
 }
 
 // How often there is somebody who is easily mistaken for a person: a twin, and relatives of one name under one roof.
 const (
 	twins     = 0.015
 	relatives = 1.0
-	household = 0.5 // what a further agreement about the same household is worth
-	namesake  = 6   // bits of a forename within a family: one son in fifty or so has his father's
+	namesake  = 6 // bits of a forename within a family: one son in fifty or so has his father's
 )
 
 var roof = [...]Field{Postcode, Address, Town, Phone}
@@ -185,7 +196,7 @@ func (m *model) unguarded(g *agreement) float64 {
 	return w
 }
 
-// under is what the fields of one household say together: the best whole, the others by half, for and against.
+// under is what the fields of one household say together: the best whole, the others by as much as they are news, for and against.
 func (m *model) under(g *agreement) float64 {
 	var best, worst, plus, minus float64
 	for _, f := range roof {
@@ -198,12 +209,16 @@ func (m *model) under(g *agreement) float64 {
 			worst = min(worst, b)
 		}
 	}
-	return best + (plus-best)*household + worst + (minus-worst)*household
+	return best + (plus-best)*m.Roof + worst + (minus-worst)*m.Moved
 }
 
 // best compares two rows and keeps the better reading of their names.
 func (r *Roster) best(m *model, a, b uint32) (agreement, float64) {
-	straight, crossed, canCross := r.compare(a, b)
+	return r.bestOf(m, &r.rows[a], &r.rows[b], nil)
+}
+
+func (r *Roster) bestOf(m *model, a, b *row, own []word) (agreement, float64) {
+	straight, crossed, canCross := r.compare(a, b, own)
 	w := m.weight(&straight)
 	if canCross {
 		if v := m.weight(&crossed); v > w {
@@ -211,6 +226,55 @@ func (r *Roster) best(m *model, a, b uint32) (agreement, float64) {
 		}
 	}
 	return straight, w
+}
+
+// hopeful is false where a pair cannot weigh enough to be kept, which a few equal numbers and the birth date often settle before
+// letters are compared. It never errs the other way.
+func (r *Roster) hopeful(m *model, a, b *row, own []word) bool {
+	if len(a.also)+len(b.also) > 0 {
+		return true
+	}
+	x, y := &a.values, &b.values
+	most := func(f Field) float64 { // of a field as it stands
+		switch {
+		case x[f] == 0 || y[f] == 0:
+			return 0
+		case x[f] == y[f] && f != Sex:
+			return max(m.same[f]+float64(r.rare(f, x[f]))/8, m.bits[f][same(f)-1])
+		case x[f] == y[f]:
+			return m.bits[f][same(f)]
+		}
+		return m.bits[f][same(f)-1]
+	}
+	w := m.prior + most(NHS) + most(DOB) + most(Sex) + most(Email)
+	for _, f := range roof {
+		w += max(most(f), 0)
+	}
+	straight, crossed := most(Forename)+most(Surname), math.Inf(-1)
+	if x[Forename] != 0 && x[Surname] != 0 && y[Forename] != 0 && y[Surname] != 0 {
+		crossed = m.swapped
+		for _, pair := range [2][2]uint32{{x[Forename], y[Surname]}, {x[Surname], y[Forename]}} {
+			if pair[0] == pair[1] {
+				crossed += max(m.same[Forename], m.same[Surname]) + float64(r.crossRarity(pair))/8
+			}
+			crossed += max(m.bits[Forename][same(Forename)-1], m.bits[Surname][same(Surname)-1], 0)
+		}
+	}
+	if w+max(straight, crossed) <= worthKeeping {
+		return false
+	}
+	for _, f := range [...]Field{DOB, NHS} {
+		if x[f] != 0 && y[f] != 0 && x[f] != y[f] {
+			w += m.bits[f][differing(f, r.word(f, x[f], own), r.word(f, y[f], own), r.dicts[f])] - m.bits[f][same(f)-1]
+		}
+	}
+	if w+max(straight, crossed) <= worthKeeping {
+		return false
+	}
+	if x[Forename] != 0 && y[Forename] != 0 && x[Forename] != y[Forename] && w+crossed <= worthKeeping {
+		w += m.bits[Forename][r.forename(x[Forename], y[Forename], own)] - m.bits[Forename][same(Forename)-1]
+	}
+	return w+max(straight, crossed) > worthKeeping
 }
 
 // A Part is one line of an explanation.
@@ -222,18 +286,22 @@ type Part struct {
 // Explain takes a pair's weight apart; the parts add up to the weight.
 func (r *Roster) explain(m *model, a, b uint32) ([]Part, float64) {
 	g, w := r.best(m, a, b)
+	return m.parts(&g, w), w
+}
+
+// parts are the lines that add up to the weight w of an agreement.
+func (m *model) parts(g *agreement, w float64) []Part {
 	parts := []Part{{"prior", "how rare a true pair is", m.prior}}
 	sum := m.prior
 	for f := range fieldCount {
 		if g.levels[f] == 0 {
 			continue
 		}
-		bits := m.of(&g, f)
+		bits := m.of(g, f)
 		if slices.Contains(roof[:], f) {
-			alone := agreement{}
-			alone.levels, alone.rare = g.levels, g.rare
+			alone := *g
 			alone.levels[f] = 0
-			bits = m.under(&g) - m.under(&alone)
+			bits = m.under(g) - m.under(&alone)
 		}
 		parts = append(parts, Part{f.String(), levelNames[f][g.levels[f]], bits})
 		sum += bits
@@ -242,12 +310,12 @@ func (r *Roster) explain(m *model, a, b uint32) ([]Part, float64) {
 		parts = append(parts, Part{"names", "forename and surname swapped", m.swapped})
 		sum += m.swapped
 	}
-	if rest := m.unguarded(&g) - sum; math.Abs(rest) > 1e-9 {
+	if rest := m.unguarded(g) - sum; math.Abs(rest) > 1e-9 {
 		parts = append(parts, Part{"household", "one roof, counted once", rest})
 		sum += rest
 	}
 	if math.Abs(w-sum) > 1e-9 {
 		parts = append(parts, Part{"family", "could be a twin or a relative", w - sum})
 	}
-	return parts, w
+	return parts
 }

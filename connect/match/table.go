@@ -11,13 +11,21 @@ import (
 	"strings"
 )
 
-// Map says which columns of a file hold a field. Several columns are joined by a space, such as the lines of an address.
+// Map says which columns of a file hold a field. Several columns are joined by a space, such as the lines of an address. Also are
+// columns with further values of a field, such as an earlier postcode.
 type Map struct {
 	ID     []string
 	Fields [fieldCount][]string
+	Also   []Further
 }
 
-// ParseMap reads id=COLUMN,forename=COLUMN,…; columns joined by + belong together.
+// Further are columns with one more value of a field.
+type Further struct {
+	Field   Field
+	Columns []string
+}
+
+// ParseMap reads id=COLUMN,forename=COLUMN,…; columns joined by + belong together, and after | come those of a further value.
 func ParseMap(text string) (Map, error) {
 	var m Map
 	for part := range strings.SplitSeq(text, ",") {
@@ -27,6 +35,7 @@ func ParseMap(text string) (Map, error) {
 			return m, fmt.Errorf("%q should be FIELD=COLUMN", part)
 		}
 		into := &m.ID
+		columns, further, more := strings.Cut(columns, "|")
 		if name != "id" {
 			f, known := FieldNamed(name)
 			if !known {
@@ -37,14 +46,34 @@ func ParseMap(text string) (Map, error) {
 		if *into != nil {
 			return m, fmt.Errorf("field %s is given twice", name)
 		}
-		for c := range strings.SplitSeq(columns, "+") {
-			*into = append(*into, strings.TrimSpace(c))
+		if *into = joined(columns); slices.Contains(*into, "") {
+			return m, fmt.Errorf("%q has a | or + with no column beside it", part)
+		}
+		if more && name == "id" {
+			return m, fmt.Errorf("an id has no further values, so %q cannot hold |", part)
+		}
+		f, _ := FieldNamed(name)
+		for more {
+			columns, further, more = strings.Cut(further, "|")
+			m.Also = append(m.Also, Further{f, joined(columns)})
+		}
+		for _, also := range m.Also {
+			if slices.Contains(also.Columns, "") {
+				return m, fmt.Errorf("%q has a | or + with no column beside it", part)
+			}
 		}
 	}
 	if slices.IndexFunc(m.Fields[:], func(c []string) bool { return c != nil }) < 0 {
 		return m, fmt.Errorf("no field but the id is given, so there is nothing to compare")
 	}
 	return m, nil
+}
+
+func joined(columns string) (out []string) {
+	for c := range strings.SplitSeq(columns, "+") {
+		out = append(out, strings.TrimSpace(c))
+	}
+	return out
 }
 
 // ReadCSV reads people from a CSV file with a header; name is for errors. Without an id column rows are named by their number, from 1.
@@ -92,6 +121,12 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 			return nil, nil, err
 		}
 	}
+	further := make([][]int, len(m.Also))
+	for i, also := range m.Also {
+		if further[i], err = at(also.Columns); err != nil {
+			return nil, nil, err
+		}
+	}
 	var truthAt []int
 	if truth != "" {
 		if truthAt, err = at([]string{truth}); err != nil {
@@ -124,6 +159,11 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 		lines[p.ID] = line
 		for f, columns := range where {
 			p.Values[f] = value(row, columns)
+		}
+		for i, columns := range further {
+			if v := value(row, columns); v != "" {
+				p.Also = append(p.Also, Value{m.Also[i].Field, v})
+			}
 		}
 		if truthAt != nil {
 			truths[p.ID] = value(row, truthAt)
@@ -265,7 +305,7 @@ func (m *model) ends(r *Roster, f Field) (common, rare float64) {
 	g := agreement{}
 	first := true
 	for v := 1; v < len(r.dicts[f].words); v++ {
-		r.equal(&g, f, uint32(v))
+		g.levels[f], g.rare[f] = same(f), r.rare(f, uint32(v))
 		b := m.of(&g, f)
 		if first {
 			common, rare, first = b, b, false

@@ -211,7 +211,7 @@ func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 
 // Insert queues rows as one statement with an array per column; many rows go by COPY.
 func (t *tx) Insert(ctx context.Context, table *store.Table, rows [][]any) error {
-	if len(rows) >= 2000 && !table.Unique {
+	if len(rows) >= 2000 && table.Conflict() == "" {
 		if err := t.send(ctx); err != nil {
 			return err
 		}
@@ -265,11 +265,7 @@ func insertSQL(t *store.Table) string {
 	for i, typ := range t.Types {
 		args = append(args, "$"+strconv.Itoa(i+1)+types[typ])
 	}
-	sql := "INSERT INTO " + t.Name + " (" + strings.Join(t.Columns, ",") + ") SELECT * FROM unnest(" + strings.Join(args, ",") + ")"
-	if t.Unique {
-		sql += " ON CONFLICT DO NOTHING"
-	}
-	return sql
+	return "INSERT INTO " + t.Name + " (" + strings.Join(t.Columns, ",") + ") SELECT * FROM unnest(" + strings.Join(args, ",") + ")" + t.Conflict()
 }
 
 var numberedCache sync.Map // the statements of this program are few

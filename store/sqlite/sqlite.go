@@ -305,12 +305,8 @@ func (t *tx) Insert(ctx context.Context, table *store.Table, rows [][]any) error
 }
 
 func insertSQL(t *store.Table, rows int) string {
-	verb := "INSERT INTO "
-	if t.Unique {
-		verb = "INSERT OR IGNORE INTO "
-	}
 	group := "(?" + strings.Repeat(",?", len(t.Columns)-1) + ")"
-	return verb + t.Name + " (" + strings.Join(t.Columns, ",") + ") VALUES " + group + strings.Repeat(","+group, rows-1)
+	return "INSERT INTO " + t.Name + " (" + strings.Join(t.Columns, ",") + ") VALUES " + group + strings.Repeat(","+group, rows-1) + t.Conflict()
 }
 
 // Faulty classifies an error by SQLite's result code.

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/gp"
+	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/record"
+)
+
+const extractUsage = `usage: kith extract --feed NAME --kind KIND [--db DATABASE] PATH…
+
+Files extracts of tables into a record, as their source sends them: files, folders (one drop each), or zips. Everything is kept as
+it came before it is read. Rows that say nothing new are recognised; rows that cannot be understood are quarantined with their reason,
+rows whose parent is missing are parked until it comes; extracts may come in any order. A drop that broke off goes on
+when the command is run again. The exit code is 1 where rows were quarantined or the feed is held for a person to look at.
+
+`
+
+// formats are the languages of extracts that are understood, by kind.
+func formats() map[string]*intake.Format {
+	all := map[string]*intake.Format{}
+	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision()} {
+		all[f.Kind] = f
+	}
+	return all
+}
+
+func extractCommand(args []string, stdout, stderr io.Writer) int {
+	kinds := formats()
+	names := strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
+	f := flagsOf("extract", extractUsage, stderr)
+	db := f.String("db", "sqlite:kith.db", dbHelp)
+	feed := f.String("feed", "", "the `NAME` of the feed: lower case letters, digits, dashes")
+	kind := f.String("kind", "", "its `KIND`: "+names)
+	title := f.String("title", "", "what people call it, such as Mill Lane Surgery (default the feed's name)")
+	ods := f.String("organisation", "", "the `ODS` code of whose record it is")
+	release := f.Bool("release", false, "let a feed go on that is held, and do what it is held for")
+	testNumbers := f.Bool("test-numbers", false, testNumbersHelp)
+	if code, done := parsed(f, args, stdout); done {
+		return code
+	}
+	format := kinds[*kind]
+	if format == nil {
+		fmt.Fprintf(stderr, "kith extract: --kind is one of %s, not %q\n", names, *kind)
+		return 2
+	}
+	if *feed == "" || f.NArg() == 0 && !*release {
+		fmt.Fprintln(stderr, "kith extract: name a --feed and at least one file or folder")
+		return 2
+	}
+	if *title == "" {
+		*title = *feed
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	door, err := record.Open(ctx, record.Options{DB: *db, Policy: access.Everyone{}, TestNumbers: *testNumbers})
+	if err != nil {
+		fmt.Fprintf(stderr, "kith extract: %v\n", err)
+		return 1
+	}
+	defer door.Close()
+	e := extracting{feed: intake.Feed{Name: *feed, Kind: *kind, Title: *title, Organization: *ods}, format: format, release: *release, stdout: stdout, stderr: stderr}
+	code, err := e.run(ctx, door, f.Args())
+	if err != nil {
+		fmt.Fprintf(stderr, "kith extract: %v\n", err)
+		return 1
+	}
+	return code
+}
+
+type extracting struct {
+	feed           intake.Feed
+	format         *intake.Format
+	release        bool
+	stdout, stderr io.Writer
+}
+
+func (e *extracting) run(ctx context.Context, door *record.Door, paths []string) (code int, err error) {
+	desk, err := intake.Open(ctx, door)
+	if err != nil {
+		return 1, err
+	}
+	if _, err := desk.Feed(ctx, e.feed); err != nil {
+		return 1, err
+	}
+	if e.release {
+		if err := desk.Release(ctx, access.Actor{ID: "kith/extract", Role: "operator"}, e.feed.Name); err != nil {
+			return 1, err
+		}
+		report := &intake.Report{Drop: "held", Types: map[string]int{}}
+		if err := desk.Resume(ctx, e.format, e.feed.Name, report, nil); err != nil {
+			return 1, err
+		}
+		code = e.print(report, 0)
+	}
+	for _, path := range paths {
+		drops, err := intake.Drops(path)
+		if err != nil {
+			return 1, err
+		}
+		for _, d := range drops {
+			start := time.Now()
+			bar := newBar(e.stderr, d.Name, 0)
+			report, err := desk.Extract(ctx, e.format, e.feed.Name, d.Name, d.Files, func(rows int64) { bar.rows(rows) })
+			bar.end()
+			if err != nil {
+				return 1, fmt.Errorf("%s: %w", d.Name, err)
+			}
+			code = max(code, e.print(report, time.Since(start)))
+		}
+	}
+	return code, nil
+}
+
+func (e *extracting) print(r *intake.Report, took time.Duration) int {
+	n := r.Rows
+	fmt.Fprintf(e.stdout, "%s: %d rows in %.1f s (%.0f/s): %d filed, %d unchanged, %d retracted, %d parked, %d quarantined, %d superseded", r.Drop, n.In, took.Seconds(),
+		float64(n.In)/max(took.Seconds(), 0.001), n.Filed, n.Unchanged, n.Retracted, n.Parked, n.Quarantined, n.Older)
+	if len(r.Ignored) > 0 {
+		fmt.Fprintf(e.stdout, "; %d files not read", len(r.Ignored))
+	}
+	fmt.Fprintln(e.stdout)
+	if r.Held != "" {
+		fmt.Fprintf(e.stdout, "  the feed is held: %s (kith extract --release goes on)\n", r.Held)
+		return 1
+	}
+	if n.Quarantined > 0 {
+		return 1
+	}
+	return 0
+}

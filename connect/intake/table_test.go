@@ -1,0 +1,97 @@
+package intake
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// scan reads all rows of a text by way of a reader that gives it in small pieces.
+func scan(t testing.TB, text string, want int) [][]string {
+	t.Helper()
+	s := &scanner{in: iotest.HalfReader(strings.NewReader(text)), comma: ','}
+	var out [][]string
+	for {
+		raw, spans, _, place, err := s.next(want)
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(text[place:], string(raw)) {
+			t.Fatalf("a row is said to stand at byte %d and does not", place)
+		}
+		r := &Row{raw: raw, spans: spans, head: &header{}}
+		var row []string
+		for i := range spans {
+			row = append(row, r.field(i))
+		}
+		out = append(out, row)
+	}
+}
+
+func TestRowsAreCut(t *testing.T) {
+	for text, want := range map[string]string{
+		"a,b\n1,2\n":                    "[[a b] [1 2]]",
+		"a,b\r\n1,2\r\n":                "[[a b] [1 2]]",
+		"a,b\n1,2":                      "[[a b] [1 2]]",
+		"\"a,b\",c\n\"x\"\"y\",\"z\"\n": "[[a,b c] [x\"y z]]",
+		"\"two\nlines\",c\n1,2\n":       "[[two\nlines c] [1 2]]",
+		"a,\"open\nb,c\n":               "[[a \"open] [b c]]",
+		"\n\na,b\n\n":                   "[[a b]]",
+		",\n":                           "[[ ]]",
+		"\"\",\"\"\n":                   "[[ ]]",
+		" a , b \n":                     "[[a b]]",
+	} {
+		if got := fmt.Sprint(scan(t, text, 2)); got != want {
+			t.Errorf("%q is cut to %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A row in quotes over several lines that begins in one block and ends in the next is one row.
+func TestARowMayCrossABlock(t *testing.T) {
+	var text strings.Builder
+	for text.Len() < 3*scanBlock {
+		fmt.Fprintf(&text, "%d,\"Pain 6/10, worse on stairs,\nbetter at rest \"\"now\"\"\"\n", text.Len())
+	}
+	rows := scan(t, text.String(), 2)
+	for _, r := range rows {
+		if len(r) != 2 || r[1] != "Pain 6/10, worse on stairs,\nbetter at rest \"now\"" {
+			t.Fatalf("a row was torn: %q", r)
+		}
+	}
+}
+
+func FuzzRows(f *testing.F) {
+	f.Add([]byte("a,b\n1,\"2\n3\"\n"), 2)
+	f.Add([]byte("\"\"\"\n\","), 0)
+	f.Fuzz(func(t *testing.T, data []byte, want int) {
+		s := &scanner{in: bytes.NewReader(data), comma: ','}
+		read := 0
+		for {
+			raw, spans, _, place, err := s.next(want)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if int(place)+len(raw) > len(data) || len(raw) == 0 || !bytes.Equal(data[place:int(place)+len(raw)], raw) {
+				t.Fatalf("a row is not where it is said to be: %d", place)
+			}
+			r := &Row{raw: raw, spans: spans, head: &header{}}
+			for i := range spans {
+				_ = r.field(i)
+			}
+			read += len(raw)
+		}
+		if read > len(data) {
+			t.Fatal("more was read than there is")
+		}
+	})
+}

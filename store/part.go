@@ -1,0 +1,76 @@
+package store
+
+import "context"
+
+// A part is one row of an extract that some source sends again and again: where it was last read, what it said (by digest) and
+// what became of it. Parts that make one thing together share a unit: a problem and the observation it points to. All
+// columns are numbers, so that millions of rows can be recognised in a second.
+type Part struct {
+	Feed, Unit, Part int64
+	Table            int64 // which table of the format
+	Content          int64 // digest of the row
+	Stamp            int64 // microseconds: when the source made the extract that said so
+	Item             int64 // the file it stands in
+	Line             int64 // its line there, from 1
+	Place, Size      int64 // its bytes there
+	State            PartState
+	Waits            int64 // the unit it waits for, 0 for none
+	Made             int64 // which of the resources its unit can make it has made, a bit each
+}
+
+// PartState is what became of a row.
+type PartState int64
+
+// The states of a part.
+const (
+	Filed      PartState = iota + 1
+	Retracted            // the source took it back
+	Parked               // it waits for another row
+	Quarantine           // it could not be understood
+)
+
+const partColumns = "feed, unit, part, tab, content, stamp, item, line, place, size, state, waits, made"
+
+func (s *Store) scanParts(ctx context.Context, sql string, args ...any) ([]Part, error) {
+	var out []Part
+	err := s.db.Query(ctx, sql, args, func(r Row) error {
+		var p Part
+		err := r.Scan(&p.Feed, &p.Unit, &p.Part, &p.Table, &p.Content, &p.Stamp, &p.Item, &p.Line, &p.Place, &p.Size, &p.State, &p.Waits, &p.Made)
+		out = append(out, p)
+		return err
+	})
+	return out, s.db.Faulty(err)
+}
+
+// Parts are the rows known of these units of a feed.
+func (s *Store) Parts(ctx context.Context, feed int64, units []int64) ([]Part, error) {
+	return s.scanParts(ctx, "SELECT "+partColumns+" FROM part WHERE feed = ? AND "+s.d.Any("unit"), feed, s.d.Ints(units))
+}
+
+// WaitingParts are rows that wait for a unit, or for any where unit is 0, in order after one, at most limit.
+func (s *Store) WaitingParts(ctx context.Context, feed, unit int64, after Part, limit int) ([]Part, error) {
+	sql, args := "SELECT "+partColumns+" FROM part WHERE feed = ? AND waits <> 0", []any{feed}
+	if unit != 0 {
+		sql, args = sql+" AND waits = ?", append(args, unit)
+	}
+	sql += " AND (unit, part) > (?, ?) ORDER BY unit, part LIMIT ?"
+	return s.scanParts(ctx, sql, append(args, after.Unit, after.Part, int64(limit))...)
+}
+
+// AllParts are the rows of a feed in order of unit and part, after one, at most limit.
+func (s *Store) AllParts(ctx context.Context, feed int64, after Part, limit int) ([]Part, error) {
+	sql := "SELECT " + partColumns + " FROM part WHERE feed = ? AND (unit, part) > (?, ?) ORDER BY unit, part LIMIT ?"
+	return s.scanParts(ctx, sql, feed, after.Unit, after.Part, int64(limit))
+}
+
+// PutParts writes rows in the writer's transaction; one that is there already is replaced.
+func (w *Writer) PutParts(ctx context.Context, parts []Part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	rows := make([][]any, len(parts))
+	for i, p := range parts {
+		rows[i] = []any{p.Feed, p.Unit, p.Part, p.Table, p.Content, p.Stamp, p.Item, p.Line, p.Place, p.Size, int64(p.State), p.Waits, p.Made}
+	}
+	return w.tx.Insert(ctx, partTable, rows)
+}
