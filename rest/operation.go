@@ -34,6 +34,7 @@ func operations() []operation {
 			run: (*request).validate},
 		{name: "$meta", instance: true, methods: []string{http.MethodGet}, url: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
 			run: (*request).meta},
+		{name: "$provenance", instance: true, methods: []string{http.MethodGet}, url: "urn:kith:operation:provenance", run: (*request).provenance},
 	}
 }
 
@@ -120,6 +121,22 @@ func (q *request) meta(typ, id string) error {
 	}
 	b := append([]byte(`{"resourceType":"Parameters","parameter":[{"name":"return","valueMeta":`), res.Root().Get("meta").Raw()...)
 	q.write(http.StatusOK, append(b, "}]}"...))
+	return nil
+}
+
+// provenance answers where a resource came from: the file and row, or the message and segment.
+func (q *request) provenance(typ, id string) error {
+	if err := q.only(); err != nil {
+		return err
+	}
+	if q.Provenance == nil {
+		return fhir.Errorf(fhir.NotFound, "%s/%s came by no feed", typ, id)
+	}
+	body, err := q.Provenance(q.r.Context(), q.who, typ, id)
+	if err != nil {
+		return err
+	}
+	q.write(http.StatusOK, body)
 	return nil
 }
 

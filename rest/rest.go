@@ -7,6 +7,7 @@
 package rest
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -25,6 +26,9 @@ type Server struct {
 	Door *record.Door
 	Base string // absolute, without a last slash: "http://127.0.0.1:8080/fhir"
 	Who  func(*http.Request) (access.Actor, error)
+
+	// Provenance says as a FHIR Provenance where a resource came from; nil where nothing comes from elsewhere.
+	Provenance func(ctx context.Context, who access.Actor, typ, id string) ([]byte, error)
 
 	// MaxBody is the size of a request in bytes, 0 for 64 MiB.
 	MaxBody int64

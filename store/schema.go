@@ -68,6 +68,7 @@ var (
 	extraTable = &Table{Name: "extra", Columns: []string{"param", "rid", "keys"}, Types: []string{"int", "int", "blob"}, Unique: true}
 	tallyTable = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
 	homeTable  = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
+	boxTable   = &Table{Name: "box", Columns: []string{"room", "kind", "key", "value"}, Types: []string{"text", "text", "text", "blob"}, Replace: "room, kind, key"}
 	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made", " "),
 		Types: slices.Repeat([]string{"int"}, 13), Replace: "feed, unit, part"}
 	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}

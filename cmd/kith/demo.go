@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/feeds"
+	"github.com/kith-care/kith/connect/match"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/town"
@@ -123,7 +125,7 @@ func (d *demo) madeUp() *kit.MadeUp {
 }
 
 // fill puts in whoever is missing. Each person is one transaction, so nobody is ever there by half.
-func (d *demo) fill(ctx context.Context, door *record.Door) {
+func (d *demo) fill(ctx context.Context, door *record.Door, _ *feeds.Service) {
 	if d.filled != nil {
 		defer close(d.filled)
 	}
@@ -214,12 +216,12 @@ func put(ctx context.Context, door *record.Door, who access.Actor, bundle []byte
 
 // pages serves the pages for staff, at every address that nothing else has. A record for made-up people says that it is
 // one whoever serves it.
-func (s *serving) pages(mux *http.ServeMux, door *record.Door) {
+func (s *serving) pages(mux *http.ServeMux, door *record.Door, board *feeds.Service, linker *match.Linker) {
 	madeUp := s.madeUp
 	if madeUp == nil && door.TestNumbers() {
 		madeUp = func() *kit.MadeUp { return &kit.MadeUp{Place: "this record"} }
 	}
-	site := &staff.Site{Door: door, MadeUp: madeUp, Who: func(r *http.Request) access.Actor {
+	site := &staff.Site{Door: door, Feeds: board, Linker: linker, MadeUp: madeUp, Who: func(r *http.Request) access.Actor {
 		who, err := whoIs(r)
 		if err != nil {
 			return access.Actor{From: r.RemoteAddr}

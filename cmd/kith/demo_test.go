@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/record"
 )
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/record"
@@ -35,6 +36,12 @@ func formats() map[string]*intake.Format {
 	}
 	return all
 }
+
+// readers are the languages of items that are no tables, by kind.
+func readers() map[string]intake.Reader { return map[string]intake.Reader{} }
+
+// pollers ask systems that send nothing by themselves, by kind.
+func pollers() map[string]feeds.Poller { return map[string]feeds.Poller{} }
 
 func extractCommand(args []string, stdout, stderr io.Writer) int {
 	kinds := formats()

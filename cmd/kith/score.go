@@ -89,7 +89,7 @@ type linkScore struct{ people, records, pairs, right, wrong, missed int }
 // truthFact and truthPerson are lines of the truth.
 type truthFact struct {
 	Feed, Patient, Person, Kind, Key, System, Code, Value, Date string
-	Deleted                                                    bool
+	Deleted                                                     bool
 }
 
 type truthPerson struct {

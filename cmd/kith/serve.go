@@ -12,6 +12,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,6 +21,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/feeds"
+	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/match"
+	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest"
 	"github.com/kith-care/kith/web/kit"
@@ -28,14 +33,16 @@ import (
 // serving is what a server is told by its flags.
 type serving struct {
 	addr, db, auth, base, debug string
+	feeds                       string // file with the list of feeds, "" for those the record has
 	testNumbers                 bool
 	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
 }
 
-const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--debug HOST:PORT]
+const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--feeds FILE] [--debug HOST:PORT]
 
 Serves a record: FHIR R4 at /fhir, pages at /, /health, and /metrics for Prometheus. The database is made or brought to
-this version's schema first.
+this version's schema first. --feeds names a JSON list of feeds to be run: folders that are watched, addresses that are listened on,
+systems that are asked (docs/feeds.md). People who are in several of them are linked.
 
 `
 
@@ -78,6 +85,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
 	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
+	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -97,7 +105,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 
 // run serves until ctx ends. This is the whole product: every use is made here, and nowhere else. Once the server
 // answers, ready is called with the door (for the demo, which then fills it).
-func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.Context, *record.Door)) error {
+func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.Context, *record.Door, *feeds.Service)) error {
 	policy := access.Policy(access.Nobody{})
 	if s.auth == "off" {
 		if !loopback(s.addr) {
@@ -123,14 +131,31 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs}
+	desk, err := intake.Open(ctx, door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	if s.feeds != "" {
+		if err := feeds.Load(ctx, desk, s.feeds); err != nil {
+			listener.Close()
+			return err
+		}
+	}
+	linker, err := match.NewLinker(door, match.Options{})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: readers(), Pollers: pollers()}
+	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
 
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
 	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	s.pages(mux, door)
+	s.pages(mux, door, board, linker)
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
@@ -160,16 +185,38 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 			slog.Error("the server did not stop in time", "error", err)
 		}
 	}()
+	var background sync.WaitGroup
+	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	if ready != nil {
-		go ready(ctx, door)
+		background.Go(func() { ready(ctx, door, board) })
 	}
 	err = server.Serve(listener)
 	cancel()
+	background.Wait()
 	<-answered // Serve returns as soon as it is told to stop; the door stays open until the last request is answered
 	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// ended reports what should go on until the program ends and did not.
+func ended(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		slog.Error(what+" ended", "error", err)
+	}
+}
+
+// provenance answers where a resource came from.
+func provenance(desk *intake.Desk) func(context.Context, access.Actor, string, string) ([]byte, error) {
+	return func(ctx context.Context, who access.Actor, typ, id string) ([]byte, error) {
+		p, err := desk.Provenance(ctx, who, typ, id)
+		if err != nil {
+			return nil, err
+		}
+		return r4.Encode(p), nil
+	}
 }
 
 // whoIs names who is asking. Sign-in comes with access; until then it is an address.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/feeds"
+	"github.com/kith-care/kith/connect/match"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
@@ -24,6 +26,8 @@ import (
 // Site serves the pages. Door must be set.
 type Site struct {
 	Door   *record.Door
+	Feeds  *feeds.Service                   // what the feeds' pages show; nil for a record without feeds
+	Linker *match.Linker                    // who is one person, and the questions about it; nil where nobody is linked
 	Who    func(*http.Request) access.Actor // who is looking; nil for an unnamed person on this machine
 	Now    func() time.Time                 // nil for the clock
 	MadeUp func() *kit.MadeUp               // what to say where the people are made up; nil where they are real
