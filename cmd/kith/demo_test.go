@@ -49,7 +49,7 @@ func TestDemoFillsOnceAndIsFoundAgain(t *testing.T) {
 	ready := make(chan struct{})
 	plain := serving{addr: address, db: "sqlite:" + filepath.Join(dir, "kith.db"), auth: "off"}
 	go func() {
-		ended <- plain.run(ctx, io.Discard, func(context.Context, *record.Door) { close(ready) })
+		ended <- plain.run(ctx, io.Discard, func(context.Context, *record.Door, *feeds.Service) { close(ready) })
 	}()
 	<-ready
 	if page := fetch(t, "http://"+address+"/person/"+id); !strings.Contains(page, "Nobody in this record is real.") {
