@@ -124,7 +124,6 @@ type files struct {
 type file struct {
 	wait  []byte
 	lines int
-	begun bool
 }
 
 const enoughToWrite = 256 << 10

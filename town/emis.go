@@ -63,8 +63,10 @@ func (e *emis) shuffled(table, drop int) bool {
 }
 
 // begin makes all files of all drops, with what does not depend on people.
-func (e *emis) begin(w *files) error {
-	for drop := range e.cuts {
+func (e *emis) begin(w *files) error { return e.beginFrom(w, 0) }
+
+func (e *emis) beginFrom(w *files, first int) error {
+	for drop := first; drop < len(e.cuts); drop++ {
 		for table := range emisTables {
 			if err := w.begin(e.key(drop, table), e.path(drop, table), e.header(drop, table)); err != nil {
 				return err

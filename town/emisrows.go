@@ -16,6 +16,7 @@ type emisRows struct {
 	stays   []stay
 	patient string
 	person  string
+	closing bool // the practice has left the agreement, and all its patients are deleted
 }
 
 // write writes a person's rows; nothing where the practice never knew them.
@@ -82,7 +83,7 @@ func (x *emisRows) registration(drop int, before, now time.Time) {
 	if from.After(now) {
 		return
 	}
-	changed := !from.Before(before) || x.erasedBy(now)
+	changed := !from.Before(before) || x.erasedBy(now) || x.closing
 	for _, at := range x.events() {
 		changed = changed || at.After(before) && !at.After(now)
 	}
@@ -119,7 +120,7 @@ func (x *emisRows) registration(drop int, before, now time.Time) {
 	if p.age(p.end) >= 16 {
 		mobile = b.mobile
 	}
-	deleted := strconv.FormatBool(x.erasedBy(now))
+	deleted := strconv.FormatBool(x.erasedBy(now) || x.closing)
 	e := x.emis
 	e.row(x.o, drop, emisPatient, x.patient, e.org(), e.user(p.gp), sex, ymd(p.born), died, p.prefix, p.first, p.middle, p.surname(b, on.Add(-20*day)), ymd(current), p.number,
 		strconv.Itoa(10_000+p.i), "Regular", "false", number, street, "", Name, "Merrowshire", h.postcode, residence, "Number present and verified", b.carer, b.carerIs,

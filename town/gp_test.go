@@ -385,3 +385,40 @@ func TestGPConnectFilesHoldTheTruth(t *testing.T) {
 		t.Error("no medicine lost its code")
 	}
 }
+
+// A practice that leaves deletes everybody; a reader that applied it would lose a practice.
+func TestClosingDeletesEveryPatientOfThePractice(t *testing.T) {
+	dir, _ := written(t, Town{Seed: 4, People: 400}, Writing{Density: Tenth, Days: 2, Closing: true, Feeds: []string{"emis-zz002", "emis-zz002-closing"}})
+	r := emisReader{t: t, dir: dir, rows: map[string]map[string]emisRow{}, terms: map[string]emisRow{}}
+	for _, b := range lines[trueBad](t, filepath.Join(dir, "truth", "bad.ndjson")) {
+		if r.bad == nil {
+			r.bad = map[string]bool{}
+		}
+		r.bad[fmt.Sprint(b.File, ":", b.Line)] = true
+	}
+	r.read("emis-zz002")
+	before := len(r.patients())
+	r.read("emis-zz002-closing")
+	if after := r.patients(); before < 40 || len(after) != 0 {
+		t.Errorf("%d patients before, %d after", before, len(after))
+	}
+	sharing, err := filepath.Glob(filepath.Join(dir, "emis-zz002-closing", "*", "*_SharingOrganisation_*"))
+	if err != nil || len(sharing) != 1 {
+		t.Fatalf("%v %v", sharing, err)
+	}
+	if text, err := os.ReadFile(sharing[0]); err != nil || !strings.Contains(string(text), ",true,false") {
+		t.Errorf("the agreement is %s: %v", text, err)
+	}
+}
+
+func FuzzStructuredRequest(f *testing.F) {
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"patientNHSNumber","valueIdentifier":{"value":"9990000018"}},{"name":"includeMedication","part":[{"name":"medicationSearchFromDate","valueDate":"2020-01-01"}]}]}`))
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"includeAll"}]}`))
+	f.Add([]byte(`{"resourceType":"Bundle"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		number, _, err := understood(body)
+		if err == nil && number == "" {
+			t.Errorf("%q asks for nobody and is understood", body)
+		}
+	})
+}

@@ -11,7 +11,6 @@ import (
 type support struct {
 	from  time.Time
 	calls int // a day
-	cares bool
 }
 
 // supported reports whether someone has care at home, and since when.

@@ -95,7 +95,7 @@ func (h *ward) say(kind, key, system, code, value, unit string, at time.Time) {
 // forget notes that something was never so.
 func (h *ward) forget(key string) {
 	line := h.truth[key]
-	line.Deleted = true
+	line.Deleted, line.Date = true, ""
 	h.truth[key] = line
 }
 
@@ -172,6 +172,7 @@ func (h *ward) nk1() string {
 // allergies go with a registration.
 func (h *ward) allergies(at time.Time) {
 	var segments []string
+	var truths []func()
 	for i, r := range h.c.l.allergies {
 		if !r.since.Before(at) {
 			continue
@@ -182,10 +183,14 @@ func (h *ward) allergies(at time.Time) {
 		}
 		severity := map[bool]string{true: "SV", false: "MI"}[r.severe]
 		segments = append(segments, fmt.Sprintf("AL1|%d|%s|%s^%s^SCT|%s|%s|%s", i+1, kind, r.code, hl7Escapes.Replace(r.display), severity, r.allergy.reaction, r.since.Format("20060102")))
-		h.say("AllergyIntolerance", h.mrn+"-AL"+strconv.Itoa(i+1), snomed, r.code, "", "", r.since)
+		truths = append(truths, func() {
+			h.say("AllergyIntolerance", h.mrn+"-AL"+strconv.Itoa(i+1), snomed, r.code, "", "", r.since)
+		})
 	}
-	if segments != nil {
-		h.send("ADT^A31", at.Add(-time.Second), append([]string{h.evn("A31", at), h.pid(), h.pd1(), "PV1|1|N"}, segments...)...)
+	if segments != nil && h.send("ADT^A31", at.Add(-time.Second), append([]string{h.evn("A31", at), h.pid(), h.pd1(), "PV1|1|N"}, segments...)...) {
+		for _, say := range truths {
+			say()
+		}
 	}
 }
 
@@ -214,15 +219,29 @@ func (h *ward) stay(v *visit, n int) {
 	if v.kind == admission {
 		class, place = "I", wards[n%len(wards)]
 	}
-	diagnosis := ""
+	diagnosis, diagnosed := "", func(sent bool) bool { return sent }
 	for _, x := range h.c.l.problems {
 		if x.at == v {
 			diagnosis = "DG1|1||" + x.code + "^" + hl7Escapes.Replace(x.display) + "^SCT|" + hl7Escapes.Replace(x.text) + "|" + hl7Time(in.Add(2*time.Hour)) + "|F"
-			h.say("Condition", number+"-DG1", snomed, x.code, "", "", in)
+			diagnosed = func(sent bool) bool {
+				if sent {
+					h.say("Condition", number+"-DG1", snomed, x.code, "", "", in)
+				}
+				return sent
+			}
 		}
 	}
 	segments := func(event string, at time.Time, ward string, left time.Time) []string {
 		return []string{h.evn(event, at), h.pid(), h.pd1(), h.pv1(class, ward, number, v.by, in, left), "PV2|||" + hl7Escapes.Replace(v.reason), "ZPV|" + number + "|TRIAGE-" + strconv.Itoa(1+n%5)}
+	}
+	if n%14 == 9 { // registered under the wrong name and taken back: it never was
+		if h.send("ADT^A01", in, segments("A01", in, place, time.Time{})...) {
+			h.say("Encounter", number, "", "", "", "", in)
+		}
+		if h.send("ADT^A11", in.Add(11*time.Minute), segments("A11", in.Add(11*time.Minute), place, time.Time{})...) {
+			h.forget(number)
+		}
+		return
 	}
 	if class == "E" {
 		h.send("ADT^A04", in, segments("A04", in, place, time.Time{})...)
@@ -251,9 +270,9 @@ func (h *ward) stay(v *visit, n int) {
 	}
 	h.say("Encounter", number, "", "", "", "", in)
 	if n%4 == 1 {
-		h.send("ADT^A08", in.Add(v.length/2), append(segments("A08", in.Add(v.length/2), place, time.Time{}), diagnosis)...)
+		diagnosed(h.send("ADT^A08", in.Add(v.length/2), append(segments("A08", in.Add(v.length/2), place, time.Time{}), diagnosis)...))
 	}
-	if h.send("ADT^A03", out, append(segments("A03", out, place, out), diagnosis)...) && n%9 == 4 {
+	if diagnosed(h.send("ADT^A03", out, append(segments("A03", out, place, out), diagnosis)...)) && n%9 == 4 {
 		h.send("ADT^A13", out.Add(4*time.Minute), segments("A13", out.Add(4*time.Minute), place, time.Time{})...)
 		h.send("ADT^A03", out.Add(40*time.Minute), append(segments("A03", out.Add(40*time.Minute), place, out.Add(40*time.Minute)), diagnosis)...)
 	}
@@ -323,149 +342,4 @@ func (h *ward) referral(f *fact) {
 		"DG1|1||"+f.code.snomed+"^"+hl7Escapes.Replace(f.code.term)+"^SCT") {
 		h.say("ServiceRequest", id, "", "", "", "", f.recorded)
 	}
-}
-
-// result is an order and the laboratory's answer: first provisional, then final, now and then corrected.
-func (h *ward) result(v *visit, n int, panel string) {
-	taken := v.at
-	if !v.tests.IsZero() {
-		taken = v.tests
-	}
-	order := fmt.Sprintf("L%07d%02d%s", h.c.p.i, n, strings.ToUpper(panel[:2]))
-	orc := func(control, status string) string {
-		return "ORC|" + control + "|" + order + "^GP|" + order + "^LAB||" + status + "||||" + hl7Time(taken) + "|||" + v.by.number + "^" + hl7Escapes.Replace(v.by.last) + "^" + v.by.first
-	}
-	obr := func(status string, at time.Time) string {
-		f := make([]string, 26)
-		f[0], f[1], f[2], f[3], f[4], f[7], f[22], f[25] = "OBR", "1", order+"^GP", order+"^LAB", strings.ToUpper(panel)+"^"+panel+"^LOCAL", hl7Time(taken), hl7Time(at), status
-		return strings.Join(f, "|")
-	}
-	if !h.within(taken) || !h.send("ORM^O01", taken, h.pid(), h.pv1("O", "Pathology", "V"+order[1:], v.by, taken, time.Time{}), orc("NW", "SC"), obr("O", taken)) {
-		return
-	}
-	h.say("ServiceRequest", order, "", "", "", "", taken)
-	d := roll(h.c.p.town.Seed, h.c.p.i, "laboratory "+order)
-	type line struct{ key, loinc, display, value, unit, low, high string }
-	var lines []line
-	for _, key := range panels[panel] {
-		m := measureOf(key)
-		value, _ := h.c.l.h.value(m, taken, d)
-		low, high := m.limits(h.c.p)
-		lines = append(lines, line{key, m.loinc, m.display, value, m.ucum, low, high})
-	}
-	obx := func(status string, most int) []string {
-		var out []string
-		for i, l := range lines[:most] {
-			limits := ""
-			if l.low != "" || l.high != "" {
-				limits = l.low + "-" + l.high
-			}
-			out = append(out, fmt.Sprintf("OBX|%d|NM|%s^%s^LN||%s|%s|%s||||%s|||%s", i+1, l.loinc, hl7Escapes.Replace(l.display), l.value, l.unit, limits, status, hl7Time(taken)))
-		}
-		return out
-	}
-	reported := taken.Add(time.Duration(5+n%20) * time.Hour)
-	send := func(status string, at time.Time, most int) bool {
-		segments := append([]string{h.pid(), h.pv1("O", "Pathology", "V"+order[1:], v.by, taken, time.Time{}), orc("RE", "CM"), obr(status, at)}, obx(status, most)...)
-		if n%6 == 0 { // a comment in two repetitions of one value
-			segments = append(segments, fmt.Sprintf("OBX|%d|TX|8251-1^Comment^LN||Sample slightly haemolysed~Please repeat if high||||||%s", most+1, status), "NTE|1||Authorised by Dr \"X\" \\T\\ team")
-		}
-		if !h.send("ORU^R01", at, segments...) {
-			return false
-		}
-		for i, l := range lines[:most] {
-			h.say("Observation", order+"-"+strconv.Itoa(i+1), loinc, l.loinc, l.value, l.unit, taken)
-		}
-		h.say("DiagnosticReport", order+"-R", "", "", "", "", taken)
-		return true
-	}
-	if n%4 == 0 && len(lines) > 1 {
-		send("P", reported.Add(-2*time.Hour), len(lines)-1)
-	}
-	if send("F", reported, len(lines)) && n%10 == 5 {
-		lines[0].value = mistyped(lines[0].value)
-		send("C", reported.Add(3*time.Hour), len(lines))
-	}
-}
-
-// clocks is a night in A&E when the clocks change: an attendance and a result an hour apart that show the same time in
-// autumn, and ten minutes apart that show an hour and ten in spring.
-func (h *ward) clocks() {
-	if h.c.p.i%300 != 3 {
-		return
-	}
-	for _, night := range []struct {
-		in, out  time.Time // by the wall
-		inZ      string
-		outZ     string
-		real     time.Duration
-		name     string
-		measured string
-	}{
-		{time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC), "+0100", "+0000", time.Hour, "A", "98"},
-		{time.Date(2026, 3, 29, 0, 55, 0, 0, time.UTC), time.Date(2026, 3, 29, 2, 5, 0, 0, time.UTC), "+0000", "+0100", 10 * time.Minute, "B", "97"},
-	} {
-		if !h.within(night.in) || night.out.After(h.c.p.end) || night.in.Before(h.c.p.born) {
-			continue
-		}
-		doctor := h.place.who("Emergency medicine", hospital, h.d)
-		number := fmt.Sprintf("V%07dC%s", h.c.p.i, night.name)
-		visit := strings.Replace(h.pv1("E", "A\\T\\E", number, doctor, night.in, time.Time{}), hl7Time(night.in), hl7Time(night.in)+night.inZ, 1)
-		h.sendAs("ADT^A04", night.in, hl7Time(night.in)+night.inZ, "EVN|A04|"+hl7Time(night.in)+night.inZ, h.pid(), h.pd1(), visit)
-		h.say("Encounter", number, "", "", "", "", night.in)
-		order := "L" + number[1:]
-		if h.sendAs("ORU^R01", night.in.Add(night.real), hl7Time(night.out)+night.outZ, h.pid(), visit, "ORC|RE|"+order+"^ED|"+order+"^ED", "OBR|1|"+order+"^ED|"+order+"^ED|SPO2^Oxygen saturation^LOCAL|||"+hl7Time(night.out)+night.outZ,
-			"OBX|1|NM|2708-6^Oxygen saturation^LN||"+night.measured+"|%|94-98||||F|||"+hl7Time(night.out)+night.outZ) {
-			h.say("Observation", order+"-1", loinc, "2708-6", night.measured, "%", night.out)
-		}
-	}
-}
-
-// moves are changes of who someone is: a new address, a number that is no longer theirs, death.
-func (h *ward) moves() {
-	b, p := h.c.b, h.c.p
-	if at := b.moved.Add(12 * day).Add(10 * time.Hour); !b.moved.IsZero() && h.within(at) && p.i%2 == 0 {
-		h.who.house = p.lives(b, at)
-		h.send("ADT^A31", at, h.evn("A31", at), h.pidOf(h.mrn, `""`), h.pd1(), "PV1|1|N")
-	}
-	if at := p.died.Add(day + 9*time.Hour); !p.died.IsZero() && h.within(at) {
-		h.dead = true
-		h.send("ADT^A31", at, h.evn("A31", at), h.pid(), h.pd1(), "PV1|1|N")
-	}
-}
-
-// merged are the duplicates that a busy desk made, found and put together again: by A40, by the older A34, or by moving
-// an episode (A44).
-func (h *ward) merged() {
-	if h.d.IntN(8) != 0 {
-		return
-	}
-	at := h.from.Add(time.Duration(h.d.IntN(400)) * day).Add(15 * time.Hour)
-	if at.After(h.c.p.end) || at.Before(h.c.p.born) {
-		return
-	}
-	second := fmt.Sprintf("M%07d", 8_000_000+h.c.p.i)
-	twin := *h
-	twin.mrn, twin.who, twin.known, twin.truth = second, h.who, true, map[string]trueFact{}
-	twin.who.nhs = ""
-	twin.who.first = misspell(h.d, h.who.first)
-	if !h.send("ADT^A28", at, twin.evn("A28", at), twin.pid(), twin.pd1(), "PV1|1|N") {
-		return
-	}
-	later := at.Add(time.Duration(1+h.d.IntN(9))*day + 20*time.Minute)
-	mrg := "MRG|" + second + "^^^ZZ1^MR"
-	switch h.d.IntN(4) {
-	case 0:
-		h.send("ADT^A34", later, h.evn("A34", later), h.pid(), mrg)
-	case 1:
-		number := fmt.Sprintf("V%07d99", h.c.p.i)
-		doctor := h.place.who("Emergency medicine", hospital, h.d)
-		if h.send("ADT^A04", at.Add(time.Hour), twin.evn("A04", at.Add(time.Hour)), twin.pid(), twin.pd1(), twin.pv1("E", "A\\T\\E", number, doctor, at.Add(time.Hour), time.Time{})) {
-			h.say("Encounter", number, "", "", "", "", at)
-			h.send("ADT^A44", later, h.evn("A44", later), h.pid(), mrg)
-		}
-	default:
-		h.send("ADT^A40^ADT_A39", later, h.evn("A40", later), h.pid(), h.pd1(), mrg)
-	}
-	h.twin = second
 }

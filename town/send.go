@@ -19,6 +19,7 @@ type Writing struct {
 	Days     int              // daily extracts after the bulk, which is that many days before the town's last day
 	Feeds    []string         // the folders to write, such as emis-zz001; empty for all
 	Gap      bool             // the third daily extract of the TPP practice is missing: it lies in a folder of its own, to be sent later
+	Closing  bool             // after the last extract, practice ZZ002 leaves its agreement: a folder of its own holds the drop that deletes everybody
 	Progress func(people int) // called now and then with how many people are written, from one goroutine
 }
 
@@ -111,6 +112,9 @@ func (t Town) check(dir string, w *Writing) error {
 func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
 	all := []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts),
 		newGPConnect(t, place, cuts), newHospital(t, place, 5, cuts), newHomeCare(t, 6, cuts), newDevices(t, 7, cuts), newOutOfHours(t, place, 8, cuts), newCommunity(t, 9, cuts), newHighStreet(t, place, cuts), newCouncil(t, 11, cuts)}
+	if w.Closing {
+		all = append(all, newClosing(t, place, stationRoad, 12, cuts))
+	}
 	for _, f := range all {
 		if s, ok := f.(*stream); ok {
 			s.few = t.People < 50_000
@@ -148,7 +152,7 @@ func (s *sending) concerns(i int) bool {
 	p := s.town.draw(i, s.place)
 	b := p.behind()
 	for _, f := range s.feeds {
-		at, isPractice := map[string]int{"emis-zz001": millLane, "emis-zz002": stationRoad, "tpp-zz003": canalSide, "vision-zz004": holmeRise, "gpconnect-zz005": windmill}[f.folders()[0]]
+		at, isPractice := map[string]int{"emis-zz001": millLane, "emis-zz002": stationRoad, "emis-zz002-closing": stationRoad, "tpp-zz003": canalSide, "vision-zz004": holmeRise, "gpconnect-zz005": windmill}[f.folders()[0]]
 		if !isPractice || p.registered(b, at) != nil {
 			return true
 		}

@@ -1,9 +1,6 @@
 package town
 
-import (
-	"strconv"
-	"time"
-)
+import "strconv"
 
 // truePerson is a line of truth/people.ndjson: who someone is, and every system's name for them.
 type truePerson struct {
@@ -135,5 +132,3 @@ func (f *fact) becomes() string {
 	}
 	return "Observation"
 }
-
-func midnight(t time.Time) time.Time { return t.Truncate(day) }

@@ -12,7 +12,7 @@ import (
 	"github.com/kith-care/kith/town"
 )
 
-const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth] [--days N] [--until DATE] [--feeds FOLDERS] [--gap]
+const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth] [--days N] [--until DATE] [--feeds FOLDERS] [--gap] [--closing]
 
 Writes what the systems of Merrowby, a made-up English town, send: the extracts of its general practices and what its other services
 send, each in its own format and with its usual faults, one folder a feed and one a drop in it; and in DIR/truth, who is who and what
@@ -34,6 +34,7 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	days := f.Int("days", 5, "how many daily extracts follow the first, whole one")
 	feeds := f.String("feeds", "", "write only these `FOLDERS`, as in emis-zz001,hospital-zz1")
 	gap := f.Bool("gap", false, "the third daily extract of the TPP practice is missing; it lies in tpp-zz003-late")
+	closing := f.Bool("closing", false, "after the last extract ZZ002 leaves its agreement; the drop that deletes everybody lies in emis-zz002-closing")
 	until := f.String("until", "2026-11-01", "the `DATE` of the last extract")
 	var word string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
@@ -62,7 +63,7 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	bar := newBar(stderr, "writing "+town.Name, int64(*people))
 	start := time.Now()
 	made := town.Town{Seed: *seed, People: *people, Until: last}
-	done, err := made.Write(ctx, *out, town.Writing{Density: town.Density(*density), Days: *days, Feeds: strings.FieldsFunc(*feeds, func(r rune) bool { return r == ',' }), Gap: *gap, Progress: func(n int) { bar.set(int64(n)) }})
+	done, err := made.Write(ctx, *out, town.Writing{Density: town.Density(*density), Days: *days, Feeds: strings.FieldsFunc(*feeds, func(r rune) bool { return r == ',' }), Gap: *gap, Closing: *closing, Progress: func(n int) { bar.set(int64(n)) }})
 	bar.end()
 	if err != nil {
 		fmt.Fprintf(stderr, "kith town: %v\n", err)
