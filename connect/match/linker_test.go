@@ -667,10 +667,20 @@ func TestAnotherProcessHearsTheAnswer(t *testing.T) {
 		town.run(Options{}) // a second process, which waits for the lease
 		second := town.l
 		town.l = first
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			second.mu.Lock()
+			ready := second.s != nil
+			second.mu.Unlock()
+			if ready {
+				break
+			}
+		}
 		town.says("ZZC", "c", "forename", "Una", "surname", "Wynn", "dob", "1999-12-31")
 		second.mu.Lock()
 		defer second.mu.Unlock()
-		if second.s != nil {
+		if second.s == nil || second.s.index.Len() < 1 {
+			t.Error("the process that waits has not read who is there")
+		} else if second.s.sources["c"] != "" {
 			t.Error("two processes matched at once")
 		}
 	})
