@@ -96,7 +96,7 @@ func (x *council) write(c *chart, o *outbox, records []trueRecord) []trueRecord 
 			continue
 		}
 		if e.kind == "Service" { // missing from the next period: it ended with the first
-			line.Value, line.Unit = ymd(x.ends[0]), "end"
+			line.Ended = ymd(x.ends[0])
 		} else if !e.from.Before(x.start(1)) {
 			line.Deleted, line.Date = true, ""
 		}

@@ -36,6 +36,7 @@ type trueFact struct {
 	Value   string `json:"value,omitempty"`
 	Unit    string `json:"unit,omitempty"`
 	Date    string `json:"date,omitempty"`
+	Ended   string `json:"ended,omitempty"` // of a service that stopped without saying so
 	Deleted bool   `json:"deleted,omitempty"`
 }
 
@@ -80,6 +81,7 @@ func (o *outbox) say(f *trueFact) {
 	member("value", f.Value)
 	member("unit", f.Unit)
 	member("date", f.Date)
+	member("ended", f.Ended)
 	if f.Deleted {
 		b = append(b, `,"deleted":true`...)
 	}
