@@ -23,6 +23,9 @@ type Dialect struct {
 	Ints    func([]int64) any
 	Strings func([]string) any
 	Lock    string // put after the select that takes the feed
+	// Each writes a query of the rows of a table where one column is a given number and another one of a list of numbers, the
+	// arguments in this order. It is looked up value by value, whatever the database knows of the table when it makes its plan.
+	Each func(columns, table, one, many string) string
 }
 
 func (d Dialect) covering(columns string) string {
