@@ -35,6 +35,7 @@ type serving struct {
 	addr, db, auth, base, debug string
 	feeds                       string // file with the list of feeds, "" for those the record has
 	testNumbers                 bool
+	every                       time.Duration      // how often folders are looked at, 0 as usual
 	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
 }
 
@@ -147,7 +148,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: readers(), Pollers: pollers()}
+	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: readers(), Pollers: pollers(), Every: s.every}
 	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
 
 	mux := http.NewServeMux()
