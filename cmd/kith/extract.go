@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/intake"
@@ -38,7 +39,9 @@ func formats() map[string]*intake.Format {
 }
 
 // readers are the languages of items that are no tables, by kind.
-func readers() map[string]intake.Reader { return map[string]intake.Reader{} }
+func readers() map[string]intake.Reader {
+	return map[string]intake.Reader{"documents": documents.File}
+}
 
 // pollers ask systems that send nothing by themselves, by kind.
 func pollers() map[string]feeds.Poller { return map[string]feeds.Poller{} }

@@ -12,6 +12,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/match"
@@ -33,6 +35,7 @@ import (
 // serving is what a server is told by its flags.
 type serving struct {
 	addr, db, auth, base, debug string
+	organisation, name          string // whose record it is
 	feeds                       string // file with the list of feeds, "" for those the record has
 	testNumbers                 bool
 	every                       time.Duration      // how often folders are looked at, 0 as usual
@@ -86,6 +89,8 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
 	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
+	f.StringVar(&s.organisation, "organisation", "", "`ODS` code of whose record this is: letters go out in its name, and what belongs to nobody is its own")
+	f.StringVar(&s.name, "name", "Kith", "its `NAME`")
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
@@ -148,12 +153,20 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: readers(), Pollers: pollers(), Every: s.every}
+	post := &documents.Service{Door: door, Intake: desk, Organization: s.organisation, Name: s.name, Endpoint: strings.TrimSuffix(s.base, "/fhir") + "/messages"}
+	if _, err := desk.Feed(ctx, intake.Feed{Name: "letters", Kind: "letters", Title: "Letters and referrals by FHIR message", Limit: 365 * 24 * time.Hour}); err != nil {
+		listener.Close()
+		return err
+	}
+	known := readers()
+	known["letters"] = post.Letter
+	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: known, Pollers: pollers(), Every: s.every}
 	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
 
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
 	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
+	mux.Handle("/messages", post.Handler(desk, "letters"))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door, board, linker)
@@ -188,6 +201,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	}()
 	var background sync.WaitGroup
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
