@@ -1,6 +1,7 @@
 package gpconnect
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -152,7 +153,10 @@ func TestFetchAndDiff(t *testing.T) {
 	door := record.Test(t)
 	d := desk(t, door)
 	whole := records(t)["uat/input/TC4/9465701262_Meyers_full_20210119.json"]
-	const nhs = "9465701262"
+	// While a record is on its way from another practice, as this one says of itself, nothing of it is taken back.
+	inTransit := whole
+	whole = bytes.ReplaceAll(whole, []byte("data-in-transit"), []byte("confidential-items"))
+	const nhs = "1234567890" // as it stands in the file
 	at := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 	receive := func(scope string, data []byte) *intake.Item {
 		t.Helper()
@@ -205,6 +209,9 @@ func TestFetchAndDiff(t *testing.T) {
 	// They were asked for, but the practice did not answer that section.
 	if it := receive("problems", without(t, noProblems, func(kind, _, text string) bool { return kind == "List" && strings.Contains(text, `"717711000000103"`) })); it.Rows.Retracted != 0 {
 		t.Fatalf("a section that was not answered: %+v", it.Rows)
+	}
+	if it := receive("problems", without(t, inTransit, func(kind, _, text string) bool { return kind == "Condition" })); it.Rows.Retracted != 0 {
+		t.Fatalf("a record in transit: %+v", it.Rows)
 	}
 	if it := receive("problems", noProblems); int64(it.Rows.Retracted) != conditions || count("Condition") != 0 {
 		t.Fatalf("problems that are gone: %+v, %d left", it.Rows, count("Condition"))

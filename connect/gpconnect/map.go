@@ -155,7 +155,7 @@ func (m *mapping) meet(entries []*entry) error {
 			}
 			m.patient = e.id
 			for _, id := range e.tree.get("identifier").items() {
-				if id.text("system") == nhsNumber {
+				if id.text("system") == nhsNumberSystem {
 					m.record.NHSNumber = strings.ReplaceAll(id.text("value"), " ", "")
 				}
 			}
@@ -519,7 +519,7 @@ func (m *mapping) stranger(n *node) string {
 		if kind, id := m.named(ref.text("reference")); kind == "Patient" && id != m.patient {
 			return ref.text("reference")
 		}
-		if id := ref.get("identifier"); id.text("system") == nhsNumber && ref.text("reference") == "" && tenDigits.MatchString(m.record.NHSNumber) && strings.ReplaceAll(id.text("value"), " ", "") != m.record.NHSNumber {
+		if id := ref.get("identifier"); id.text("system") == nhsNumberSystem && ref.text("reference") == "" && tenDigits.MatchString(m.record.NHSNumber) && strings.ReplaceAll(id.text("value"), " ", "") != m.record.NHSNumber {
 			return "NHS number " + id.text("value")
 		}
 	}

@@ -36,7 +36,8 @@ func Read(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, 
 		return nil, err
 	}
 	if res.Type() == "OperationOutcome" {
-		return &intake.Reading{Rows: intake.Rows{In: 1}, Notes: map[string]int{"the practice answered: " + OutcomeOf(0, raw).Code: 1}}, nil
+		o := OutcomeOf(0, raw)
+		return &intake.Reading{Rows: intake.Rows{In: 1}, Notes: map[string]int{strings.TrimSpace(o.Code + " " + o.Text): 1}}, nil
 	}
 	r, err := Map(raw, Config{Feed: f.Name, Item: it.Number})
 	if err != nil {
