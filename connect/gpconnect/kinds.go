@@ -69,7 +69,7 @@ func coded(n *node, name, system string) {
 // uncoded makes a code of a concept again: of its coding in a system.
 func uncoded(n *node, name, system string) {
 	for _, c := range n.get(name, "coding").items() {
-		if c.text("system") == system {
+		if s := c.text("system"); s == system || s == stu3System(system) {
 			n.put(name, str(c.text("code")))
 			return
 		}

@@ -500,6 +500,10 @@ func upExtensions(n *node) {
 			if code := e.take("valueCode"); code != nil {
 				e.put("valueCodeableConcept", concept(ukCode+"ListWarningCode", code.text(), ""))
 			}
+		case ukExt + "DeliveryChannel":
+			if code := e.take("valueCode"); code != nil {
+				e.put("valueCodeableConcept", concept(ukCode+"DeliveryChannel", code.text(), ""))
+			}
 		case ukExt + "CodingSCTDescId":
 			for _, part := range e.get("extension").items() {
 				if id := part.take("valueId"); id != nil {

@@ -209,3 +209,23 @@ func TestMutualTLSAndLimits(t *testing.T) {
 		t.Error("a server whose certificate nobody vouches for is believed")
 	}
 }
+
+// townFiles calls do with each record that the town's practice wrote, by NHS number.
+func townFiles(t *testing.T, dir string, do func(number string, data []byte)) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "gpconnect-zz005", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no records: %v", err)
+	}
+	var out []string
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := strings.TrimSuffix(filepath.Base(f), ".json")
+		do(number, data)
+		out = append(out, number)
+	}
+	return out
+}
