@@ -16,6 +16,7 @@ import (
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/social"
 	"github.com/kith-care/kith/record"
 )
 
@@ -31,14 +32,16 @@ when the command is run again. The exit code is 1 where rows were quarantined or
 // formats are the languages of extracts that are understood, by kind.
 func formats() map[string]*intake.Format {
 	all := map[string]*intake.Format{}
-	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision()} {
+	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision(), social.CLD()} {
 		all[f.Kind] = f
 	}
 	return all
 }
 
 // readers are the languages of items that are no tables, by kind.
-func readers() map[string]intake.Reader { return map[string]intake.Reader{} }
+func readers() map[string]intake.Reader {
+	return map[string]intake.Reader{social.VisitsKind: social.Visits}
+}
 
 // pollers ask systems that send nothing by themselves, by kind.
 func pollers() map[string]feeds.Poller { return map[string]feeds.Poller{} }

@@ -450,6 +450,7 @@ func (x *extract) file(works []*work) error {
 	if len(works) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(works, func(a, b *work) int { return first(a) - first(b) })
 	x.take(works)
 	defer x.land(works)
 	units := make([]int64, len(works))
@@ -481,6 +482,14 @@ func (x *extract) file(works []*work) error {
 	x.gone = append(x.gone, f.gone...)
 	x.changed = append(x.changed, f.changed...)
 	return nil
+}
+
+// first puts patients before what is about them: a file that says both in one row need not park the other.
+func first(w *work) int {
+	if w.kind.Kind == PatientUnit {
+		return 0
+	}
+	return 1
 }
 
 func sum(into, from map[*File]map[string]int) {

@@ -16,7 +16,7 @@ func (x *extract) unit(f *filing, w *work, known []record.Part) error {
 	if err != nil {
 		return err
 	}
-	m := &Mapping{Feed: x.feed, Key: w.key, kind: w.kind, run: x, ctx: x.ctx}
+	m := &Mapping{Feed: x.feed, Key: w.key, kind: w.kind, run: x, ctx: x.ctx, with: f}
 	waits := int64(0)
 	var bad []*Row
 	for {
@@ -175,7 +175,7 @@ func (x *extract) mapped(m *Mapping) error {
 			if err != nil {
 				return err
 			}
-			if !there {
+			if !there && !m.with.live[digestOf(PatientUnit, key)] {
 				return m.Wait(PatientUnit, key)
 			}
 		}
