@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/community"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/intake"
@@ -32,7 +33,7 @@ when the command is run again. The exit code is 1 where rows were quarantined or
 // formats are the languages of extracts that are understood, by kind.
 func formats() map[string]*intake.Format {
 	all := map[string]*intake.Format{}
-	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision(), social.CLD()} {
+	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision(), social.CLD(), community.Adastra(), community.Mapped()} {
 		all[f.Kind] = f
 	}
 	return all

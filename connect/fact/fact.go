@@ -3,6 +3,7 @@
 package fact
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -178,4 +179,36 @@ func spoken(layouts []string) string {
 		out = append(out, r.Replace(l))
 	}
 	return strings.Join(out, " or ")
+}
+
+var inName = regexp.MustCompile(`(\d{4})-?(\d\d)-?(\d\d)(?:[-_T ]?(\d\d):?(\d\d):?(\d\d)?)?`)
+
+// Stamp is the London time that the name of a file says; where it says none, now.
+func Stamp(name string, now time.Time) time.Time {
+	for _, p := range inName.FindAllStringSubmatch(name, -1) {
+		n := make([]int, len(p))
+		for i, digits := range p[1:] {
+			for _, c := range digits {
+				n[i] = n[i]*10 + int(c-'0')
+			}
+		}
+		if n[0] < 1990 || n[0] > 2150 || n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > fhir.DaysIn(n[0], n[1]) || n[3] > 23 || n[4] > 59 || n[5] > 59 {
+			continue
+		}
+		at, _ := london.Time(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5])
+		return at
+	}
+	return now
+}
+
+// Order sees that what ends does not end before it began. Where one of the two is a clock time in the hour of a clock change (sure is false), the
+// end is taken for an hour later: it was the second time that the hour came, or the clock had not been put forward yet.
+func Order(start, end fhir.DateTime, sure bool) (fhir.DateTime, error) {
+	if start.Year == 0 || end.Year == 0 || !end.High().Before(start.Low()) {
+		return end, nil
+	}
+	if later := end.Low().Add(time.Hour); !sure && end.Precision() >= fhir.Minute && !later.Before(start.Low()) {
+		return london.DateTime(later), nil
+	}
+	return end, fhir.Errorf(fhir.Invalid, "it ends on %s, before it began on %s", end, start)
 }

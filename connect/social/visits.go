@@ -174,6 +174,7 @@ type times struct{ plannedStart, plannedEnd, arrived, left fhir.DateTime }
 var visitTimes = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", "02/01/2006 15:04"}
 
 func (v *visit) times(s *fact.Sheet) (t times, err error) {
+	allSure := true
 	for _, x := range []struct {
 		name, value string
 		to          *fhir.DateTime
@@ -185,6 +186,7 @@ func (v *visit) times(s *fact.Sheet) (t times, err error) {
 		if !sure {
 			s.Note("a time in the hour of a clock change")
 		}
+		allSure = allSure && sure
 		*x.to = at
 	}
 	switch {
@@ -192,8 +194,12 @@ func (v *visit) times(s *fact.Sheet) (t times, err error) {
 		return t, errors.New("the visit was neither planned nor made: it has no time")
 	case t.left.Year != 0 && t.arrived.Year == 0:
 		return t, errors.New("the worker left without having arrived")
-	case t.left.Year != 0 && t.left.Low().Before(t.arrived.Low()):
-		return t, fmt.Errorf("the worker left at %s, before arriving at %s", v.Left, v.Arrived)
+	}
+	if t.left, err = fact.Order(t.arrived, t.left, allSure); err != nil {
+		return t, fmt.Errorf("the visit: %w", err)
+	}
+	if t.plannedEnd, err = fact.Order(t.plannedStart, t.plannedEnd, allSure); err != nil {
+		return t, fmt.Errorf("the plan: %w", err)
 	}
 	return t, nil
 }
