@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
@@ -32,6 +33,7 @@ type extract struct {
 	looked     map[int64][]*Row      // rows of looked up units, none where there is no such unit
 	live       map[int64]bool        // patients known to be there or not
 	touched    []int64               // parts met in full tables
+	newest     map[string]int64      // stamps of this drop's full extracts, while it is asked what they leave out
 	rows       map[*File]*Rows       // what became of a file's rows
 	notes      map[*File]map[string]int
 	types      map[*File]map[string]int
@@ -166,12 +168,21 @@ func (x *extract) read(f *File, each func([]*Row) error) error {
 		x.mu.Lock()
 		count.In++
 		older := f.Stamp.UnixMicro() < full
-		if older {
+		if older && t.Missing == nil {
 			count.Older++
 		}
 		x.mu.Unlock()
-		if older {
+		if older && t.Missing == nil {
 			return nil // a newer full extract has said all there is to say
+		}
+		if bad == nil && older {
+			r.left = true
+			if t.Missing(r, time.UnixMicro(full).UTC()) == TakenBack {
+				x.mu.Lock()
+				count.Older++
+				x.mu.Unlock()
+				return nil
+			}
 		}
 		if bad == nil {
 			bad = take(r)
@@ -264,11 +275,11 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		switch {
 		case p == nil:
 		case x.force && p.Content == r.content && p.Item == r.File.Item.Number:
-		case p.Content == r.content:
+		case p.Content == r.content && !x.back(r, p):
 			if !r.second {
 				count.Unchanged++
 			}
-			if stamp > p.Stamp && !r.File.Full {
+			if stamp > p.Stamp && (!r.File.Full || r.table.Missing != nil) {
 				p.Stamp, p.Item, p.Line, p.Place, p.Size = stamp, r.File.Item.Number, r.Line, r.place, r.size
 				bump = append(bump, *p)
 			}
@@ -278,11 +289,12 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 			continue
 		}
 		if before := latest[r.part]; before != nil {
-			if !r.after(before) {
+			if !r.second {
 				count.Older++
+			}
+			if !r.after(before) {
 				continue
 			}
-			x.rows[before.File].Older++
 			before.part = -1 // superseded
 		}
 		latest[r.part] = r
@@ -293,6 +305,12 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		_, err = x.desk.box.File(x.ctx, x.desk.Who, nil, bump)
 	}
 	return out, err
+}
+
+// back reports whether a row says something new by being there again: a newer full extract had left it out, or it is now known to have
+// been there for longer.
+func (x *extract) back(r *Row, p *record.Part) bool {
+	return r.table.Missing != nil && p.Stamp < x.feed.Full[r.table.Name] && p.Stamp < r.File.Stamp.UnixMicro()
 }
 
 // remembered gives rows that were taken back, and do not say from where, the unit they had. One that was never met is remembered
@@ -434,6 +452,7 @@ func (x *extract) file(works []*work) error {
 	if len(works) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(works, func(a, b *work) int { return first(a) - first(b) })
 	x.take(works)
 	defer x.land(works)
 	units := make([]int64, len(works))
@@ -465,6 +484,14 @@ func (x *extract) file(works []*work) error {
 	x.gone = append(x.gone, f.gone...)
 	x.changed = append(x.changed, f.changed...)
 	return nil
+}
+
+// first puts patients before what is about them: a file that says both in one row need not park the other.
+func first(w *work) int {
+	if w.kind.Kind == PatientUnit {
+		return 0
+	}
+	return 1
 }
 
 func sum(into, from map[*File]map[string]int) {

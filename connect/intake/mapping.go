@@ -20,6 +20,7 @@ type Mapping struct {
 	rows []*Row // live ones, in the order of their tables
 	run  *extract
 	ctx  context.Context
+	with *filing // what is written together with it
 	puts []put
 	note []string
 }
