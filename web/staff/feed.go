@@ -163,7 +163,7 @@ func (s *Site) items(view *feedView, r *http.Request, name string) error {
 
 func itemOf(it *intake.Item) itemRow {
 	return itemRow{Name: it.Name, Address: "/feeds/" + it.Feed + "/items/" + strconv.FormatInt(it.Number, 10), Received: clock(it.Received), Size: size(it.Size),
-		State: itemStates[it.Status], Calm: it.Status == intake.Filed, Reason: it.Reason, In: count(it.Rows.In), Filed: count(it.Rows.Filed + it.Rows.Retracted), Quarantined: count(it.Rows.Quarantined), Parked: count(it.Rows.Parked)}
+		State: itemStates[it.Status], Calm: it.Status == intake.Filed, Reason: it.Reason, In: count(it.Rows.In), Filed: count(it.Rows.Filed), Quarantined: count(it.Rows.Quarantined), Parked: count(it.Rows.Parked)}
 }
 
 // size writes a number of bytes.
@@ -190,9 +190,14 @@ func (s *Site) faults(view *feedView, r *http.Request, name string) error {
 		row := faultRow{Reason: sentence(f.Reason), Count: count(f.Count)}
 		for _, b := range f.Rows {
 			if items[b.Item] == nil {
-				if items[b.Item], err = s.Feeds.Desk.Item(r.Context(), b.Item); err != nil {
+				it, err := s.Feeds.Desk.Item(r.Context(), b.Item)
+				if fhir.KindOf(err) == fhir.NotFound && err != nil {
+					it, err = &intake.Item{Feed: name, Number: b.Item}, nil // a file that was never read has no columns to mark
+				}
+				if err != nil {
 					return err
 				}
+				items[b.Item] = it
 			}
 			row.Rows = append(row.Rows, badOf(b, items[b.Item]))
 		}
@@ -294,6 +299,7 @@ func (s *Site) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	head := r.MultipartForm.File["file"][0]
+	before := s.newest(r, name)
 	report, err := s.Feeds.Accept(r.Context(), s.who(r), name, head.Filename, func() (io.ReadCloser, error) { return head.Open() })
 	switch kind := fhir.KindOf(err); {
 	case err != nil && (kind == fhir.Invalid || kind == fhir.Unsupported || kind == fhir.Conflict):
@@ -305,20 +311,28 @@ func (s *Site) upload(w http.ResponseWriter, r *http.Request) {
 	case len(report.Ignored) > 0 && len(report.Items) == 0:
 		wrong(head.Filename + " holds nothing that this feed reads: its files are known by their names and columns. Nothing was kept")
 	default:
-		s.see(w, r, "/feeds/"+name+"?"+s.afterUpload(r, name, report))
+		s.see(w, r, "/feeds/"+name+"?"+s.afterUpload(r, name, before, report))
 	}
 }
 
 // afterUpload is what the page's address says of a file that was sent.
-func (s *Site) afterUpload(r *http.Request, name string, report *intake.Report) string {
+func (s *Site) afterUpload(r *http.Request, name string, before int64, report *intake.Report) string {
 	if f, err := s.Feeds.Desk.Named(name); err == nil && f.Kind == "hl7" {
 		return "did=messages"
 	}
-	newest, err := s.Feeds.Desk.Items(r.Context(), name, 0, 1)
-	if err == nil && len(report.Items) == 0 && report.Held == "" && (len(newest) == 0 || newest[0].Drop != report.Drop) {
+	if len(report.Items) == 0 && report.Held == "" && s.newest(r, name) == before {
 		return "did=again"
 	}
 	return url.Values{"sent": {report.Drop}}.Encode()
+}
+
+// newest is the number of what arrived last by a feed, 0 for nothing.
+func (s *Site) newest(r *http.Request, name string) int64 {
+	items, err := s.Feeds.Desk.Items(r.Context(), name, 0, 1)
+	if err != nil || len(items) == 0 {
+		return 0
+	}
+	return items[0].Number
 }
 
 // see sends the browser to the page to look at after something was done, so that going back does not do it again.

@@ -131,8 +131,11 @@ func (row *feedRow) state(st *feeds.Status) {
 	}
 }
 
+// measures says what the checks are that every feed is held against.
+var measures = map[string]string{"understood": "Rows understood", "parent there": "What rows belong to has come"}
+
 func measureOf(m feeds.Measure) measure {
-	out := measure{Name: sentence(m.Name), Share: percent(m.Pass, m.Of)}
+	out := measure{Name: words(measures[m.Name], sentence(m.Name)), Share: percent(m.Pass, m.Of)}
 	if bad := m.Of - m.Pass; bad > 0 {
 		out.Fault = count(bad) + " of " + count(m.Of) + " not"
 	}
@@ -179,10 +182,10 @@ func spell(d time.Duration) string {
 	return number(int(d.Hours()/24)) + " days"
 }
 
-// sentence begins with a capital.
+// sentence begins with a capital, unless its first word is the name of a file or of a place in a message.
 func sentence(text string) string {
-	if text == "" {
-		return ""
+	if first, _, _ := strings.Cut(text, " "); text == "" || strings.ContainsAny(first, "./[") {
+		return text
 	}
 	return capital(text)
 }

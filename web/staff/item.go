@@ -52,7 +52,6 @@ func (s *Site) item(w http.ResponseWriter, r *http.Request) {
 	}
 	view := itemView{Frame: s.frame(it.Name), Item: itemOf(it), Feed: f.Name, FeedTitle: words(f.Title, f.Name), Number: strconv.FormatInt(it.Number, 10), Digest: it.SHA256, Drop: it.Drop,
 		Unchanged: count(it.Rows.Unchanged), Taken: count(it.Rows.Retracted), Older: count(it.Rows.Older), Patients: it.Patients, Columns: strings.Join(it.Header, ", "), Text: readable(begin, it)}
-	view.Item.Filed = count(it.Rows.Filed)
 	if !it.Finished.IsZero() {
 		view.Finished = clock(it.Finished) + ", " + spell(it.Finished.Sub(it.Received)) + " after it arrived"
 	}

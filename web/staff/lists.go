@@ -27,14 +27,16 @@ type listsView struct {
 // listOf is one list.
 type listOf struct {
 	ID, Heading, Nothing string
+	Count                int // of what lasts, statements that there is none left out
 	Now, Past            []listRow
 }
 
 // listRow is one thing that one or more sources speak of.
 type listRow struct {
 	Name, Conflict string
-	None, Over     bool // it says that there is nothing of the kind; no source says that it lasts
-	Systems        int
+	None, Over     bool   // it says that there is nothing of the kind; no source says that it lasts
+	Who            string // the sources, with how many entries where one has several
+	Said           string // of none: who says so, and since when
 	Sources        []listSource
 }
 
@@ -82,6 +84,9 @@ func (s *Site) lists(w http.ResponseWriter, r *http.Request) {
 				list.Past = append(list.Past, out)
 			} else {
 				list.Now = append(list.Now, out)
+				if !out.None {
+					list.Count++
+				}
 			}
 		}
 		view.Lists = append(view.Lists, list)
@@ -91,22 +96,44 @@ func (s *Site) lists(w http.ResponseWriter, r *http.Request) {
 
 func listRowOf(row reconcile.Row, titles, traces map[string]string) listRow {
 	out := listRow{Name: words(row.Name, "without a name"), None: row.None, Over: !row.Active, Conflict: row.Conflict}
-	from := map[string]bool{}
+	from := map[string]int{}
+	var order []string
 	for _, src := range row.Sources {
 		title := words(titles[src.From], src.From)
-		one := listSource{Source: title, Trace: traces[src.Ref], Words: words(src.Words, "without a name"), Status: sentence(src.Status), Since: kit.Date(src.Date.String()), Until: kit.Date(src.Ended.String()), Detail: src.Detail}
+		one := listSource{Source: title, Trace: traces[src.Ref], Words: words(src.Words, "without a name"), Status: sentence(src.Status), Since: day(src.Date), Until: day(src.Ended), Detail: src.Detail}
 		if src.Issues > 0 {
-			one.Issued = count(src.Issues) + " times, last on " + kit.Date(src.Latest.String())
+			one.Issued = count(src.Issues) + " times, last on " + day(src.Latest)
 		}
-		if !from[src.From] {
+		if from[src.From] == 0 {
+			order = append(order, src.From)
 			out.Conflict = strings.ReplaceAll(out.Conflict, src.From+": ", title+": ")
 		}
-		from[src.From] = true
+		from[src.From]++
+		if row.None && out.Said == "" {
+			out.Said = "says " + title
+			if one.Since != "" {
+				out.Said += ", " + one.Since
+			}
+		}
 		out.Sources = append(out.Sources, one)
 	}
-	out.Systems = len(from)
+	for _, name := range order {
+		who := words(titles[name], name)
+		if n := from[name]; n > 1 {
+			who += " (" + count(n) + ")"
+		}
+		out.Who = strings.TrimPrefix(out.Who+"; "+who, "; ")
+	}
 	out.Conflict = isoDate.ReplaceAllStringFunc(out.Conflict, func(d string) string { return d[:1] + kit.Date(d[1:]) })
 	return out
+}
+
+// day writes a date, "" where there is none.
+func day(d fhir.DateTime) string {
+	if d.Year == 0 {
+		return ""
+	}
+	return kit.Date(d.String())
 }
 
 // isoDate is a date as FHIR writes it, with the space before it.

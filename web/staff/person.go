@@ -107,7 +107,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
 	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial}
 	view.Frame = s.frame(view.Banner.Name)
-	view.Banner.Tabs = tabsOf(id, "")
+	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, "")
 	view.Problems, view.Past = problemRows(facts)
 	view.Medicines, view.Stopped = medicineRows(facts, now)
 	view.Results = resultGroups(facts, now)

@@ -210,19 +210,19 @@ func bits(b float64) string {
 // odds writes a weight, the binary logarithm of the odds that two are one person, as people speak of odds.
 func odds(weight float64) string {
 	ratio := math.Abs(weight)
-	text := "over a million"
+	text := "Over a million"
 	if ratio < 20 {
 		n := int64(math.Round(math.Exp2(ratio)))
 		if n >= 100 {
 			digits := int64(math.Pow(10, math.Floor(math.Log10(float64(n)))-1))
 			n = n / digits * digits
 		}
-		text = thousands(n)
+		text = "About " + thousands(n)
 	}
 	if weight < 0 {
-		return "About " + text + " to 1 against"
+		return text + " to 1 against"
 	}
-	return "About " + text + " to 1 for"
+	return text + " to 1 for"
 }
 
 // rules says by what a link was made.

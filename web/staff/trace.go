@@ -98,7 +98,7 @@ func (s *Site) bannerFor(r *http.Request, id, current string) (*banner, error) {
 		return nil, err
 	}
 	b := bannerOf(patient, facts, s.now())
-	b.Tabs = tabsOf(id, current)
+	b.Practice, b.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, current)
 	return &b, nil
 }
 
@@ -142,7 +142,7 @@ func entryOf(f fact) line {
 			l.Text = kit.Words(kit.FirstOf(f.v.Get(member)))
 		}
 	}
-	l.Text = words(l.Text, f.at("description"), f.at("name"), f.at("status"))
+	l.Text = words(l.Text, f.at("description"), f.at("name"), sentence(f.at("status")))
 	if l.On == "" {
 		l.On = kit.Date(words(f.at("start"), f.at("occurrencePeriod.start"), f.at("created")))
 	}

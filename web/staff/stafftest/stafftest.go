@@ -17,6 +17,7 @@ import (
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/match"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
 
@@ -33,7 +34,8 @@ type Place struct {
 	Linker *match.Linker
 }
 
-// Okafor and Reed are Patients as Mill Lane Surgery has them: one whom three sources know, and one about whom there is a question.
+// Okafor and Reed are Patients as Mill Lane Surgery has them: one whom three sources know, and one about whom there is a question. OkaforAt is
+// Mrs Okafor as Harbour Health Centre has her.
 var (
 	Okafor   = patient("emis-zz001", 1)
 	Reed     = patient("emis-zz001", 2)
@@ -75,6 +77,10 @@ func Fill(t testing.TB) *Place {
 	p.extract(t, "emis-zz001", "emis", "testdata/bulk-20261030")
 	p.extract(t, "tpp-zz003", "tpp", "testdata/20261030_0200")
 	clock = Today
+	none, err := fhir.Parse([]byte(`{"resourceType":"AllergyIntolerance","id":"none","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"716186003","display":"No known allergy"}]},"patient":{"reference":"Patient/` + OkaforAt + `"},"recordedDate":"2024-01-20"}`))
+	ok(t, err)
+	_, err = door.Commit(ctx, who, []record.Op{{Method: record.Update, Type: "AllergyIntolerance", ID: "none", Resource: none}})
+	ok(t, err)
 	ok(t, desk.Hold(ctx, "emis-zz002", "EMIS says that organisation ZZ002 has stopped sharing. What follows would delete its patients"))
 	p.Linker, err = match.NewLinker(door, match.Options{Now: now})
 	ok(t, err)
