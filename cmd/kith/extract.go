@@ -15,8 +15,8 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/connect/community"
 	"github.com/kith-care/kith/connect/documents"
-	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gp"
+	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/social"
 	"github.com/kith-care/kith/record"
@@ -42,11 +42,8 @@ func formats() map[string]*intake.Format {
 
 // readers are the languages of items that are no tables, by kind.
 func readers() map[string]intake.Reader {
-	return map[string]intake.Reader{"documents": documents.File, social.VisitsKind: social.Visits}
+	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits}
 }
-
-// pollers ask systems that send nothing by themselves, by kind.
-func pollers() map[string]feeds.Poller { return map[string]feeds.Poller{} }
 
 func extractCommand(args []string, stdout, stderr io.Writer) int {
 	kinds := formats()
