@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
-	"github.com/kith-care/kith/connect/feeds"
+	"github.com/kith-care/kith/connect/community"
+	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/gp"
+	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/social"
 	"github.com/kith-care/kith/record"
 )
 
@@ -31,17 +34,16 @@ when the command is run again. The exit code is 1 where rows were quarantined or
 // formats are the languages of extracts that are understood, by kind.
 func formats() map[string]*intake.Format {
 	all := map[string]*intake.Format{}
-	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision()} {
+	for _, f := range []*intake.Format{gp.EMIS(), gp.TPP(), gp.Vision(), social.CLD(), community.Adastra(), community.Mapped()} {
 		all[f.Kind] = f
 	}
 	return all
 }
 
 // readers are the languages of items that are no tables, by kind.
-func readers() map[string]intake.Reader { return map[string]intake.Reader{} }
-
-// pollers ask systems that send nothing by themselves, by kind.
-func pollers() map[string]feeds.Poller { return map[string]feeds.Poller{} }
+func readers() map[string]intake.Reader {
+	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits}
+}
 
 func extractCommand(args []string, stdout, stderr io.Writer) int {
 	kinds := formats()

@@ -46,6 +46,13 @@ func (r *Report) Add(it *Item) {
 // on by sending it again, or by Resume. Progress, unless nil, is told how many rows have been read.
 func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, uploads []Upload, progress func(rows int64)) (*Report, error) {
 	report := &Report{Drop: drop, Types: map[string]int{}}
+	named, err := d.Named(feed)
+	if err != nil {
+		return nil, err
+	}
+	if format, err = format.of(named); err != nil {
+		return nil, err
+	}
 	for _, u := range uploads {
 		it, err := d.keepUpload(ctx, format, feed, drop, u)
 		if err != nil {
@@ -246,7 +253,11 @@ func (d *Desk) Resume(ctx context.Context, format *Format, feed string, report *
 			report.Held = f.Held
 			return nil
 		}
-		x := d.newExtract(ctx, format, f)
+		its, err := format.of(f)
+		if err != nil {
+			return err
+		}
+		x := d.newExtract(ctx, its, f)
 		x.progress = progress
 		err = x.drop(files)
 		if h, ok := errors.AsType[*held](err); ok {

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 )
 
@@ -26,26 +28,28 @@ type extract struct {
 	told    *Difference // of a replay: what was changed
 	force   bool        // rows that say what they said are made again
 
-	mu       sync.Mutex
-	looked   map[int64][]*Row // rows of looked up units, none where there is no such unit
-	live     map[int64]bool   // patients known to be there or not
-	touched  []int64          // parts met in full tables
-	rows     map[*File]*Rows  // what became of a file's rows
-	notes    map[*File]map[string]int
-	types    map[*File]map[string]int
-	newly    bool            // something came that parked rows may wait for
-	gone     []string        // keys of patients taken back
-	changed  []*Row          // looked up rows that changed
-	files    map[int64]*File // of earlier drops, by item
-	flying   map[int64]bool  // units being filed
-	landed   *sync.Cond
-	progress func(rows int64)
-	done     int64
+	mu         sync.Mutex
+	translated map[string]*r4.Coding // what the place's own map says of codes, nil where it has none
+	looked     map[int64][]*Row      // rows of looked up units, none where there is no such unit
+	live       map[int64]bool        // patients known to be there or not
+	touched    []int64               // parts met in full tables
+	newest     map[string]int64      // stamps of this drop's full extracts, while it is asked what they leave out
+	rows       map[*File]*Rows       // what became of a file's rows
+	notes      map[*File]map[string]int
+	types      map[*File]map[string]int
+	newly      bool            // something came that parked rows may wait for
+	gone       []string        // keys of patients taken back
+	changed    []*Row          // looked up rows that changed
+	files      map[int64]*File // of earlier drops, by item
+	flying     map[int64]bool  // units being filed
+	landed     *sync.Cond
+	progress   func(rows int64)
+	done       int64
 }
 
 func (d *Desk) newExtract(ctx context.Context, f *Format, feed *Feed) *extract {
 	x := &extract{desk: d, format: f, feed: feed, ctx: ctx, tables: map[string]*Table{}, numbers: map[string]int64{}, units: map[string]*Unit{},
-		looked: map[int64][]*Row{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
+		looked: map[int64][]*Row{}, translated: map[string]*r4.Coding{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
 	x.landed = sync.NewCond(&x.mu)
 	for i := range f.Tables {
 		t := &f.Tables[i]
@@ -164,12 +168,21 @@ func (x *extract) read(f *File, each func([]*Row) error) error {
 		x.mu.Lock()
 		count.In++
 		older := f.Stamp.UnixMicro() < full
-		if older {
+		if older && t.Missing == nil {
 			count.Older++
 		}
 		x.mu.Unlock()
-		if older {
+		if older && t.Missing == nil {
 			return nil // a newer full extract has said all there is to say
+		}
+		if bad == nil && older {
+			r.left = true
+			if t.Missing(r, time.UnixMicro(full).UTC()) == TakenBack {
+				x.mu.Lock()
+				count.Older++
+				x.mu.Unlock()
+				return nil
+			}
 		}
 		if bad == nil {
 			bad = take(r)
@@ -262,11 +275,11 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		switch {
 		case p == nil:
 		case x.force && p.Content == r.content && p.Item == r.File.Item.Number:
-		case p.Content == r.content:
+		case p.Content == r.content && !x.back(r, p):
 			if !r.second {
 				count.Unchanged++
 			}
-			if stamp > p.Stamp && !r.File.Full {
+			if stamp > p.Stamp && (!r.File.Full || r.table.Missing != nil) {
 				p.Stamp, p.Item, p.Line, p.Place, p.Size = stamp, r.File.Item.Number, r.Line, r.place, r.size
 				bump = append(bump, *p)
 			}
@@ -276,11 +289,12 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 			continue
 		}
 		if before := latest[r.part]; before != nil {
-			if !r.after(before) {
+			if !r.second {
 				count.Older++
+			}
+			if !r.after(before) {
 				continue
 			}
-			x.rows[before.File].Older++
 			before.part = -1 // superseded
 		}
 		latest[r.part] = r
@@ -291,6 +305,12 @@ func (x *extract) fresh(rows []*Row) ([]*Row, error) {
 		_, err = x.desk.box.File(x.ctx, x.desk.Who, nil, bump)
 	}
 	return out, err
+}
+
+// back reports whether a row says something new by being there again: a newer full extract had left it out, or it is now known to have
+// been there for longer.
+func (x *extract) back(r *Row, p *record.Part) bool {
+	return r.table.Missing != nil && p.Stamp < x.feed.Full[r.table.Name] && p.Stamp < r.File.Stamp.UnixMicro()
 }
 
 // remembered gives rows that were taken back, and do not say from where, the unit they had. One that was never met is remembered
@@ -432,6 +452,7 @@ func (x *extract) file(works []*work) error {
 	if len(works) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(works, func(a, b *work) int { return first(a) - first(b) })
 	x.take(works)
 	defer x.land(works)
 	units := make([]int64, len(works))
@@ -463,6 +484,14 @@ func (x *extract) file(works []*work) error {
 	x.gone = append(x.gone, f.gone...)
 	x.changed = append(x.changed, f.changed...)
 	return nil
+}
+
+// first puts patients before what is about them: a file that says both in one row need not park the other.
+func first(w *work) int {
+	if w.kind.Kind == PatientUnit {
+		return 0
+	}
+	return 1
 }
 
 func sum(into, from map[*File]map[string]int) {

@@ -219,20 +219,25 @@ func (x *extract) remake() error {
 // broke off, or a practice that stopped sharing.
 const mostMissing = 0.1
 
-// sweep takes back the rows that full extracts no longer have.
+// sweep takes back the rows that full extracts no longer have, or does what their table's Missing says.
 func (x *extract) sweep(files []*File) error {
 	full := map[int64]int64{}
+	x.newest = map[string]int64{}
 	for _, f := range files {
+		if f.Stamp.UnixMicro() < x.feed.Full[f.Table] {
+			continue // its rows were passed over, since a newer one came before: it cannot say what is missing
+		}
 		if f.Full && x.tables[f.Table] != nil && x.units[x.tables[f.Table].Unit].Map != nil {
 			n := x.numbers[f.Table]
 			full[n] = max(full[n], f.Stamp.UnixMicro())
+			x.newest[f.Table] = full[n]
 		}
 	}
 	if len(full) == 0 {
 		return nil
 	}
 	slices.Sort(x.touched)
-	var missing []record.Part
+	var missing, ended []record.Part
 	live := 0
 	for after := (record.Part{Unit: -1}); ; {
 		parts, err := x.desk.box.AllParts(x.ctx, x.feed.Number, after, 20*batchRows)
@@ -249,8 +254,18 @@ func (x *extract) sweep(files []*File) error {
 				continue
 			}
 			live++
-			if _, met := slices.BinarySearch(x.touched, p.Part); !met && p.Stamp < stamp {
+			if _, met := slices.BinarySearch(x.touched, p.Part); met || p.Stamp >= stamp {
+				continue
+			}
+			absence, err := x.absence(&p, stamp)
+			if err != nil {
+				return err
+			}
+			switch {
+			case absence == TakenBack:
 				missing = append(missing, p)
+			case absence == Ended && p.Stamp >= x.feed.Full[x.format.Tables[p.Table-1].Name]:
+				ended = append(ended, p)
 			}
 		}
 	}
@@ -258,7 +273,23 @@ func (x *extract) sweep(files []*File) error {
 		return &held{fmt.Sprintf("the full extract of %s leaves out %d of %d rows (%.0f %%): they would be taken back. Release the feed to take them back, or ask the supplier for a whole extract",
 			files[len(files)-1].Stamp.Format("2 January 2006 15:04"), len(missing), live, share*100)}
 	}
+	if err := x.again(ended); err != nil {
+		return err
+	}
 	return x.retract(missing, full)
+}
+
+// absence is what becomes of a row that the full extract of a stamp leaves out.
+func (x *extract) absence(p *record.Part, stamp int64) (Absence, error) {
+	t := &x.format.Tables[p.Table-1]
+	if t.Missing == nil {
+		return TakenBack, nil
+	}
+	r, err := x.rowAt(p, t.Name)
+	if err != nil {
+		return TakenBack, err
+	}
+	return t.Missing(r, time.UnixMicro(stamp).UTC()), nil
 }
 
 // retract takes rows back that stand in no file any more.

@@ -30,6 +30,9 @@ func (d *Desk) Replay(ctx context.Context, format *Format, feed string, from, to
 	if err != nil {
 		return nil, err
 	}
+	if format, err = format.of(f); err != nil {
+		return nil, err
+	}
 	lock := d.lock(feed)
 	lock.Lock()
 	defer lock.Unlock()

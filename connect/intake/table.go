@@ -35,6 +35,16 @@ type Format struct {
 	Volatile []string
 	// Windows1252 says in which character set files come: else it is UTF-8.
 	Windows1252 bool
+	// For makes the format that one feed is in, such as by its map of columns; nil where all feeds of the kind are alike.
+	For func(*Feed) (*Format, error)
+}
+
+// of is the format of a feed.
+func (f *Format) of(feed *Feed) (*Format, error) {
+	if f.For == nil {
+		return f, nil
+	}
+	return f.For(feed)
 }
 
 // File is a file of an extract.
@@ -65,7 +75,20 @@ type Table struct {
 	Also []string
 	// Content is what of a row counts when it is asked whether it has changed; nil for all of it.
 	Content func(*Row) string
+	// Missing says what becomes of a row that a newer full extract leaves out, newest being the extract's stamp; nil to take it back.
+	// A table that has it is of snapshots which each cover a time of their own, so that an older one still says something.
+	Missing func(r *Row, newest time.Time) Absence
 }
+
+// Absence is what becomes of a row that a newer full extract leaves out.
+type Absence uint8
+
+// The absences.
+const (
+	TakenBack Absence = iota // it was never so: what it made is taken back
+	Beyond                   // the extract does not reach so far: the row stays as it is
+	Ended                    // it was so and is no longer: its unit is made again, and Row.Left is true
+)
 
 // Unit is a kind of thing that rows make.
 type Unit struct {
@@ -102,7 +125,11 @@ type Row struct {
 	mapped      int64 // digest under which the unit of the row's key is remembered, 0 where the key says it
 	deleted     bool
 	second      bool // a row of a table that stands in no file: it is counted once only
+	left        bool
 }
+
+// Left reports whether a newer full extract leaves the row out; always false where its table has no Missing.
+func (r *Row) Left() bool { return r.left }
 
 type span struct {
 	from, to int32

@@ -16,7 +16,7 @@ func (x *extract) unit(f *filing, w *work, known []record.Part) error {
 	if err != nil {
 		return err
 	}
-	m := &Mapping{Feed: x.feed, Key: w.key, kind: w.kind, run: x, ctx: x.ctx}
+	m := &Mapping{Feed: x.feed, Key: w.key, kind: w.kind, run: x, ctx: x.ctx, with: f}
 	waits := int64(0)
 	var bad []*Row
 	for {
@@ -138,6 +138,7 @@ func (x *extract) rowAt(p *record.Part, table string) (*Row, error) {
 		spans = splitLine(raw, comma)
 	}
 	r := &Row{File: f, Line: p.Line, place: p.Place, size: p.Size, raw: raw, spans: spans, head: newHeader(f.Item.Header, x.format.Windows1252), table: t}
+	r.left = t.Missing != nil && f.Stamp.UnixMicro() < max(x.feed.Full[table], x.newest[table])
 	// Its key and unit follow from what it says; a row that no longer says them is told apart by its caller.
 	if _, err := x.prepare(r); err != nil {
 		r.unit = ""
@@ -174,7 +175,7 @@ func (x *extract) mapped(m *Mapping) error {
 			if err != nil {
 				return err
 			}
-			if !there {
+			if !there && !m.with.live[digestOf(PatientUnit, key)] {
 				return m.Wait(PatientUnit, key)
 			}
 		}
