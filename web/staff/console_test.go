@@ -457,3 +457,18 @@ func FuzzTracePage(f *testing.F) {
 		}
 	})
 }
+
+// Hazard: a medicine that is issued every month looks as if nobody had prescribed it for years, or stands there twice.
+func TestAMedicineStandsOnceWithItsLastIssue(t *testing.T) {
+	h, _ := console(t)
+	_, body, _ := get(t, h, "/person/"+stafftest.Okafor)
+	medicines := between(body, `id="medicines"`, "</section>")
+	now, past, _ := strings.Cut(medicines, "<details")
+	if n := strings.Count(now, "Amlodipine 5mg tablets"); n != 2 { // one of each practice
+		t.Errorf("amlodipine stands there %d times, want once for each of two practices", n)
+	}
+	says(t, now, "27-Sep-2026")
+	if strings.Contains(now, "10 years ago") || strings.Contains(past, "Amlodipine") || strings.Count(past, "Ramipril") != 1 {
+		t.Errorf("now: %s\npast: %s", now, past)
+	}
+}

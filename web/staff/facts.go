@@ -172,14 +172,19 @@ func problemRows(facts map[string][]fact) (now, past []row) {
 // medicineRows are medicines being taken and those that are not any more. An active one that nobody has prescribed for
 // a year says so: it may only never have been ended.
 func medicineRows(facts map[string][]fact, today time.Time) (now, stopped []row) {
+	latest := issues(facts)
 	for _, f := range newestFirst(slices.Concat(facts["MedicationRequest"], facts["MedicationStatement"])) {
-		r := row{Text: medicine(f.v), Detail: dose(f.v), Since: kit.Date(f.when()), Source: f.source(), Trace: f.trace(), Recorded: f.recorded()}
+		if plan, ok := latest[f.basedOn()]; ok && (plan.current || !f.current()) {
+			continue // an issue, or the same medicine said once more: it belongs to the prescription it is based on
+		}
+		when := words(latest[f.kind+"/"+f.id].when, f.when())
+		r := row{Text: medicine(f.v), Detail: dose(f.v), Since: kit.Date(when), Source: f.source(), Trace: f.trace(), Recorded: f.recorded()}
 		switch status := f.v.Get("status").Text(); status {
 		case "active", "on-hold", "intended", "unknown":
 			if status != "active" {
 				r.Flag = map[string]string{"on-hold": "On hold", "intended": "Not started", "unknown": "Status " + kit.NotKnown}[status]
 			}
-			r.Ago = kit.Ago(f.when(), today)
+			r.Ago = kit.Ago(when, today)
 			now = append(now, r)
 		case "draft":
 		default:
@@ -190,6 +195,42 @@ func medicineRows(facts map[string][]fact, today time.Time) (now, stopped []row)
 	slices.SortStableFunc(now, func(a, b row) int { return strings.Compare(a.Text, b.Text) })
 	return now, stopped
 }
+
+// issue is when a prescription was last issued, and whether it is current.
+type issue struct {
+	when    string
+	current bool
+}
+
+// issues are the last ones by prescription; one that was never issued, or nobody says when, has its own date.
+func issues(facts map[string][]fact) map[string]issue {
+	latest := map[string]issue{}
+	for _, f := range facts["MedicationRequest"] {
+		if f.basedOn() == "" {
+			latest[f.kind+"/"+f.id] = issue{f.when(), f.current()}
+		}
+	}
+	for _, f := range facts["MedicationRequest"] {
+		have, plan := latest[f.basedOn()]
+		if !plan {
+			continue
+		}
+		issued, _ := kit.Moment(f.when())
+		if before, _ := kit.Moment(have.when); issued.After(before) {
+			latest[f.basedOn()] = issue{f.when(), have.current}
+		}
+	}
+	return latest
+}
+
+// current reports whether a medicine is being taken, or may be.
+func (f fact) current() bool {
+	status := f.v.Get("status")
+	return status.Is("active") || status.Is("on-hold") || status.Is("intended") || status.Is("unknown")
+}
+
+// basedOn is the prescription by which a medicine was issued or is taken, "" where none is named.
+func (f fact) basedOn() string { return kit.FirstOf(f.v.Get("basedOn")).Get("reference").Text() }
 
 func medicine(v fhir.Value) string {
 	if text := kit.Words(v.Get("medicationCodeableConcept")); text != "" {

@@ -123,7 +123,7 @@ func (row *feedRow) state(st *feeds.Status) {
 	case st.Feed.Moved != "":
 		row.State, row.Why, row.rank = "Moved", "The newest full extract is not the size of the one before: "+st.Feed.Moved, 3
 	case st.Quarantined > 0:
-		row.State, row.Why, row.rank = "Has errors", "Some of what came could not be filed", 2
+		row.State, row.Why, row.rank = "With errors", "Some of what came could not be filed", 2
 	case st.Last == nil:
 		row.State, row.Calm, row.rank = "Nothing yet", true, 1
 	default:

@@ -231,7 +231,7 @@ var rules = map[string]string{match.ByNumber: "NHS number and birth date agree",
 func history(l *match.Link) (out []saidRow) {
 	for i := len(l.Said) - 1; i >= 0; i-- {
 		a := l.Said[i]
-		row := saidRow{When: clock(a.When), By: a.By, What: "One person", Rule: words(rules[a.Rule], a.Rule), Odds: odds(a.Weight), Reason: a.Reason}
+		row := saidRow{When: clock(a.When), By: a.By, What: "One person", Rule: words(rules[a.Rule], a.Rule), Odds: strings.ToLower(odds(a.Weight)), Reason: a.Reason}
 		if !a.Same {
 			row.What = "Two people"
 		}
