@@ -22,8 +22,8 @@ func TestDemoFillsOnceAndIsFoundAgain(t *testing.T) {
 	first := startDemo(t, address, dir, 40)
 	<-first.filled
 	page := fetch(t, "http://"+address+"/")
-	if !strings.Contains(page, "Nobody in Merrowby is real.") || !strings.Contains(page, "40 people") {
-		t.Errorf("the first page does not show forty people who are not real:\n%.2000s", page)
+	if !strings.Contains(page, "Nobody in Merrowby is real.") || !strings.Contains(page, "Everybody in Merrowby") || !strings.Contains(page, "/person/") {
+		t.Errorf("the first page does not show people who are not real:\n%.2000s", page)
 	}
 	id := strings.SplitN(strings.SplitN(page, `href="/person/`, 2)[1], `"`, 2)[0]
 	if record := fetch(t, "http://"+address+"/person/"+id); !strings.Contains(record, "NHS No.</span> <b class=\"kith-number\">999 ") {
@@ -85,10 +85,26 @@ func TestDemoBrokenOffIsFinishedByTheNextStart(t *testing.T) {
 	if why := second.failed.Load(); why != nil {
 		t.Fatal(*why)
 	}
-	if page := fetch(t, "http://"+address+"/"); !strings.Contains(page, "400 people") {
-		t.Errorf("not everybody is there:\n%.2000s", page)
+	// What a start that was not broken off comes to, it comes to as well.
+	whole := t.TempDir()
+	other := freeAddress(t)
+	third := startDemo(t, other, whole, 400)
+	<-third.filled
+	for _, query := range []string{"Patient", "Observation", "Encounter", "MedicationRequest", "Condition"} {
+		got, want := fetch(t, "http://"+address+"/fhir/"+query+"?_summary=count"), fetch(t, "http://"+other+"/fhir/"+query+"?_summary=count")
+		if total(got) != total(want) || total(got) == "" {
+			t.Errorf("%s: %s, want %s", query, total(got), total(want))
+		}
 	}
+	third.end()
 	second.end()
+}
+
+// total is how many a counted search says there are.
+func total(bundle string) string {
+	_, after, _ := strings.Cut(bundle, `"total":`)
+	n, _, _ := strings.Cut(after, ",")
+	return n
 }
 
 func TestDemoRefusesWhatItCannotDo(t *testing.T) {

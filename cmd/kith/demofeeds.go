@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ var demoFeeds = []intake.Feed{
 	{Name: "homecare-zzhc", Kind: "visits", Organization: "ZZHC", Title: town.Name + " Home Care"},
 	{Name: "outofhours-adastra", Kind: "adastra", Organization: "ZZOOH", Title: "Out of hours (Adastra)"},
 	{Name: "community-zzct", Kind: "community", Map: "contacts", Organization: "ZZCT", Title: town.Name + " Community Trust"},
+	{Name: "devices", Kind: "devices", Title: "Readings at home"},
 	{Name: "hospital-zz1", Kind: "hl7", Organization: "ZZ1", Title: town.Name + " General Hospital", Limit: 12 * time.Hour},
 }
 
@@ -77,15 +79,15 @@ func (p *passing) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	asked, err := p.answering(ctx)
+	practice, err := p.answering(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range append(demoFeeds, asked...) {
+	for _, f := range append(slices.Clone(demoFeeds), practice...) {
 		switch {
 		case f.Kind == "hl7":
 			f.Address = "127.0.0.1:0"
-		case f.Address == "":
+		case f.Folder == "":
 			f.Folder = p.folder(f.Name)
 		}
 		if _, err := p.board.Desk.Feed(ctx, f); err != nil {
@@ -182,7 +184,7 @@ func (p *passing) filed(ctx context.Context) (done int64, whole bool, err error)
 		}
 		whole = whole && seen && !waiting
 	}
-	return done, whole, nil
+	return done, whole && p.board.Rounds(asked) > 0, nil
 }
 
 // sentMark is the file that says how many of the hospital's messages were sent.
@@ -247,7 +249,30 @@ func (p *passing) answering(ctx context.Context) ([]intake.Feed, error) {
 		<-ctx.Done()
 		server.Close()
 	}()
-	return []intake.Feed{{Name: "gpconnect-zz005", Kind: "gpconnect", Organization: "ZZ005", Title: "The practice that must be asked (GP Connect)", Address: "http://" + l.Addr().String()}}, nil
+	list, err := p.registered()
+	return []intake.Feed{{Name: asked, Kind: "gpconnect", Organization: "ZZ005", Title: "Windmill Surgery (GP Connect)", Address: "http://" + l.Addr().String(), Folder: list}}, err
+}
+
+// asked is the feed of the practice that must be asked.
+const asked = "gpconnect-zz005"
+
+// registered writes the list of whom that practice is asked for, and answers its folder: those of whom it would answer.
+func (p *passing) registered() (string, error) {
+	files, err := os.ReadDir(p.folder(asked))
+	if err != nil {
+		return "", err
+	}
+	var list strings.Builder
+	for _, f := range files {
+		if number, ok := strings.CutSuffix(f.Name(), ".json"); ok {
+			fmt.Fprintln(&list, number)
+		}
+	}
+	dir := filepath.Join(p.data, "registered")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "patients.txt"), []byte(list.String()), 0o644)
 }
 
 // playedMark is the file that says up to when the town's time has passed.

@@ -41,6 +41,7 @@ type serving struct {
 	feeds                       string // file with the list of feeds, "" for those the record has
 	testNumbers                 bool
 	every                       time.Duration      // how often folders are looked at, 0 as usual
+	pause                       time.Duration      // between two questions to a practice, 0 as usual
 	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
 }
 
@@ -170,7 +171,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
 	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
-	mux.Handle("/gpconnect/", http.StripPrefix("/gpconnect", &gpconnect.Provider{Door: door, ASID: s.asid}))
+	mux.Handle("/gpconnect/", http.StripPrefix("/gpconnect", &gpconnect.Provider{Door: door, Base: strings.TrimSuffix(s.base, "/fhir") + "/gpconnect", ASID: s.asid}))
 	mux.Handle("/messages", post.Handler(desk, "letters"))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
@@ -223,7 +224,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 
 // pollers ask systems that send nothing by themselves, by kind.
 func (s *serving) pollers() map[string]feeds.Poller {
-	ask := &gpconnect.Poll{Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
+	ask := &gpconnect.Poll{Pause: s.pause, Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
 		Device: s.name, Version: "1", Model: "Kith", Organization: s.name, ODS: s.organisation, UserID: "kith-feeds", SDSUserID: "UNK", SDSRole: "UNK", JobRole: "R8000", Family: "Feeds", Given: "Kith"}}}
 	return map[string]feeds.Poller{"gpconnect": ask.Once}
 }

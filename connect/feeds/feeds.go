@@ -43,6 +43,7 @@ type Service struct {
 	mu      sync.Mutex
 	running map[string]bool
 	going   map[string]string // what a feed is doing now
+	rounds  map[string]int    // how often a system that is asked was asked for all there is
 	bound   map[string]net.Addr
 	box     record.Box
 }
@@ -92,7 +93,7 @@ func (s *Service) Knows(kind string) bool {
 // Run runs all feeds until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	s.mu.Lock()
-	s.running, s.going, s.bound, s.box = map[string]bool{}, map[string]string{}, map[string]net.Addr{}, s.Desk.Door.Box("feeds")
+	s.running, s.going, s.bound, s.rounds, s.box = map[string]bool{}, map[string]string{}, map[string]net.Addr{}, map[string]int{}, s.Desk.Door.Box("feeds")
 	s.mu.Unlock()
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -171,6 +172,9 @@ func (s *Service) once(ctx context.Context, name string) error {
 		err := s.Pollers[f.Kind](ctx, s.Desk, f)
 		if err == nil {
 			s.doing(name, "")
+			s.mu.Lock()
+			s.rounds[name]++
+			s.mu.Unlock()
 		}
 		return err
 	}
@@ -472,6 +476,13 @@ func (s *Service) Accept(ctx context.Context, who access.Actor, feed, name strin
 		report.Add(it)
 	}
 	return report, nil
+}
+
+// Rounds is how often a feed's system has been asked for all there is, since Run began.
+func (s *Service) Rounds(feed string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rounds[feed]
 }
 
 // Seen reports whether everything that lies in a feed's folder has been filed.

@@ -49,6 +49,7 @@ var orders = []struct{ key, heading, sort, reverse string }{
 // personRow is one line of the results: enough to tell two people of the same name apart.
 type personRow struct {
 	ID, Name, Born, Age, Gender, Number, Address, Practice, Deceased string
+	Systems                                                          string // "in 3 systems" where several keep a record of them
 }
 
 const peopleAPage = 25
@@ -79,7 +80,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, err)
 			return
 		}
-		if err := view.list(page, s.now()); err != nil {
+		if err := view.list(page, s.now(), func(id string) ([]string, error) { return s.Door.Person(r.Context(), id) }); err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -154,17 +155,38 @@ func typedDate(typed string) (string, error) {
 	return "", fhir.Errorf(fhir.Invalid, "Write the date of birth like 14-Jul-1945 or 14/7/1945, or only the year")
 }
 
-func (v *searchView) list(page *record.Page, now time.Time) error {
+// list fills in the rows. A person of whom several systems keep a record is one row of a page; one person's records stand together, since they
+// have one name.
+func (v *searchView) list(page *record.Page, now time.Time, person func(id string) ([]string, error)) error {
+	shown := map[string]bool{}
+	joined := false
 	for i := range page.Matches {
+		group, err := person(page.Matches[i].ID)
+		if err != nil {
+			return err
+		}
+		joined = joined || len(group) > 1
+		if shown[page.Matches[i].ID] {
+			continue
+		}
+		for _, id := range group {
+			shown[id] = true
+		}
 		r, err := page.Matches[i].Resource()
 		if err != nil {
 			return err
 		}
-		v.People = append(v.People, rowOf(r, now))
+		row := rowOf(r, now)
+		if len(group) > 1 {
+			row.Systems = "in " + number(len(group)) + " systems"
+		}
+		v.People = append(v.People, row)
 	}
 	switch {
 	case page.Total == 1:
 		v.Count = "1 person"
+	case page.Total > 1 && joined:
+		v.Count = thousands(page.Total) + " records of people"
 	case page.Total > 1:
 		v.Count = thousands(page.Total) + " people"
 	}
