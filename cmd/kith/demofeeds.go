@@ -32,6 +32,10 @@ var demoFeeds = []intake.Feed{
 	{Name: "emis-zz002", Kind: "emis", Organization: "ZZ002", Title: "Station Road Medical Centre (EMIS Web)"},
 	{Name: "tpp-zz003", Kind: "tpp", Organization: "ZZ003", Title: "Canal Side Health Centre (SystmOne)"},
 	{Name: "vision-zz004", Kind: "vision", Organization: "ZZ004", Title: "Holme Rise Practice (Vision)"},
+	{Name: "council-zzc", Kind: "cld", Organization: "ZZC", Title: town.Name + " Council (Client Level Data)", Limit: 120 * 24 * time.Hour},
+	{Name: "homecare-zzhc", Kind: "visits", Organization: "ZZHC", Title: town.Name + " Home Care"},
+	{Name: "outofhours-adastra", Kind: "adastra", Organization: "ZZOOH", Title: "Out of hours (Adastra)"},
+	{Name: "community-zzct", Kind: "community", Map: "contacts", Organization: "ZZCT", Title: town.Name + " Community Trust"},
 	{Name: "hospital-zz1", Kind: "hl7", Organization: "ZZ1", Title: town.Name + " General Hospital", Limit: 12 * time.Hour},
 }
 

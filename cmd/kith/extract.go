@@ -14,6 +14,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/connect/community"
+	"github.com/kith-care/kith/connect/devices"
 	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/gpconnect"
@@ -42,7 +43,7 @@ func formats() map[string]*intake.Format {
 
 // readers are the languages of items that are no tables, by kind.
 func readers() map[string]intake.Reader {
-	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits}
+	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits, devices.Kind: devices.Read}
 }
 
 func extractCommand(args []string, stdout, stderr io.Writer) int {

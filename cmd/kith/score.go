@@ -79,6 +79,7 @@ type entry struct {
 	dates       []string
 	value       string
 	values      []string // all numbers, in order
+	over        bool     // it says of itself that it was taken back, and is kept so that one can see that it was
 	taken       bool     // it has answered for a fact that has no key
 }
 
@@ -155,10 +156,8 @@ func (s *score) read(ctx context.Context, typ string) error {
 				return err
 			}
 			root := res.Root()
-			if st := root.Get("status").Text(); st == "entered-in-error" || typ == "Encounter" && st == "cancelled" {
-				continue // taken back, and kept so that one can see that it was
-			}
-			e := entry{id: res.ID(), patient: whose(root)}
+			st := root.Get("status").Text()
+			e := entry{id: res.ID(), patient: whose(root), over: st == "entered-in-error" || st == "cancelled"}
 			note(root, "", 0, &e)
 			s.index(typ, root, e)
 		}
@@ -282,7 +281,7 @@ func (s *score) fact(f *truthFact) error {
 	what := fmt.Sprintf("%s %s %s|%s %s", f.Kind, f.Key, f.System, f.Code, f.Date)
 	if f.Deleted {
 		fs.gone++
-		if len(have) > 0 {
+		if slices.ContainsFunc(have, func(e entry) bool { return !e.over }) {
 			fs.stillThere++
 			s.fault(f.Feed, "still there", what)
 		}

@@ -403,6 +403,11 @@ func (m *mapping) takeIn(n *node) {
 	kind, id := m.named(ref.text("reference"))
 	if code := m.drugs[id]; kind == "Medication" && code != nil {
 		m.used[id] = true
+		for _, c := range code.get("coding").items() {
+			if c.text("code") == degraded {
+				m.note("a medicine has lost its code on its way between GP systems")
+			}
+		}
 		n.put("medicationReference", nil)
 		n.put("medicationCodeableConcept", code.copy())
 	}

@@ -49,11 +49,15 @@ const (
 	defaultPause = 200 * time.Millisecond
 )
 
-// Once is the feeds.Poller of kind gpconnect. It asks for each patient who is due: those of the list patients.txt in the feed's folder
+// Once is the feeds.Poller of kind gpconnect. Answers that lie in the feed's folder as *.json are filed first; a feed without an address has
+// only those. Then it asks for each patient who is due: those of the list patients.txt in the feed's folder
 // (an NHS number a line), those the record says are registered with the feed's organisation, and those known from this feed. Where it breaks
 // off, the next call goes on.
 func (p *Poll) Once(ctx context.Context, d *intake.Desk, f *intake.Feed) error {
 	if err := d.ResumeItems(ctx, f.Name, Read); err != nil {
+		return err
+	}
+	if err := answers(ctx, d, f); err != nil || f.Address == "" {
 		return err
 	}
 	numbers, err := p.patients(ctx, d, f)
@@ -73,6 +77,27 @@ func (p *Poll) Once(ctx context.Context, d *intake.Desk, f *intake.Feed) error {
 	return r.close()
 }
 
+// answers files what somebody has put into the folder. What was filed before is recognised; what cannot be understood is quarantined.
+func answers(ctx context.Context, d *intake.Desk, f *intake.Feed) error {
+	if f.Folder == "" {
+		return nil
+	}
+	paths, err := filepath.Glob(filepath.Join(f.Folder, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if it, err := d.Receive(ctx, f.Name, filepath.Base(path), data, Read); err != nil && (it == nil || it.Status != intake.Quarantined) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (p *Poll) now() time.Time {
 	if p.Now == nil {
 		return time.Now()
@@ -82,9 +107,6 @@ func (p *Poll) now() time.Time {
 
 // client is the client of a practice, with the certificates that the feed names.
 func (p *Poll) client(f *intake.Feed) (*Client, error) {
-	if f.Address == "" {
-		return nil, fhir.Errorf(fhir.Invalid, "the feed %s has no address to ask", f.Name)
-	}
 	c := &Client{Base: f.Address, TLS: p.Client.TLS, From: p.Client.From, To: p.Client.To, Requester: p.Client.Requester, Audience: p.Client.Audience, Key: p.Client.Key,
 		Timeout: p.Client.Timeout, Tries: p.Client.Tries, Wait: p.Client.Wait, Limit: p.Client.Limit, Now: p.Client.Now}
 	if to := p.To[f.Organization]; to != "" {

@@ -210,6 +210,48 @@ func TestMutualTLSAndLimits(t *testing.T) {
 	}
 }
 
+// Answers that lie in a folder are filed once, without anybody being asked, and what was filed can be traced to its entry.
+func TestAnswersInAFolder(t *testing.T) {
+	door := record.Test(t)
+	d, err := intake.Open(t.Context(), door)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	data, err := os.ReadFile("testdata/structured.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string][]byte{"a.json": data, "b.json": []byte(`{"resourceType":"Bundle"}`)} {
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := d.Feed(t.Context(), intake.Feed{Name: "windmill", Kind: "gpconnect", Folder: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seq int64
+	for range 2 {
+		if err := (&Poll{}).Once(t.Context(), d, f); err != nil {
+			t.Fatal(err)
+		}
+		now, err := door.Seq(t.Context())
+		if err != nil || seq != 0 && now != seq {
+			t.Fatalf("%d changes by reading the folder again, %v", now-seq, err)
+		}
+		seq = now
+	}
+	bad, err := d.Bads(t.Context(), reader, "windmill", "", 10)
+	if err != nil || len(bad) != 2 || !strings.Contains(bad[0].Reason+bad[1].Reason, "another patient") || !strings.Contains(bad[0].Reason+bad[1].Reason, "no entry is a Patient") {
+		t.Errorf("quarantined: %v %v", bad, err)
+	}
+	origins, err := d.Trace(t.Context(), reader, "Condition", intake.ID("windmill", "Condition", "c-1"))
+	if err != nil || len(origins) != 1 || origins[0].Place != "entry[7]" || origins[0].Text != string(data) {
+		t.Errorf("traced to %v, %v", origins, err)
+	}
+}
+
 // townFiles calls do with each record that the town's practice wrote, by NHS number.
 func townFiles(t *testing.T, dir string, do func(number string, data []byte)) []string {
 	t.Helper()

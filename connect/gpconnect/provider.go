@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,9 +19,11 @@ import (
 // the door as the person in the JWT, so it is decided and audited as theirs.
 type Provider struct {
 	Door *record.Door
-	Base string                    // our address, which the JWT must be for; "" for any
-	ASID string                    // ours, which Ssp-To must be; "" for any
-	Keys map[string]*rsa.PublicKey // of those who ask, by issuer; nil takes unsigned tokens, as from the Spine
+	Base string // our address, which the JWT must be for; "" for any
+	ASID string // ours, which Ssp-To must be; "" for any
+	// Keys are of those who ask, by issuer. Without them tokens are not signed, as the Spine sends them; they are then taken only over
+	// mutual TLS, or from this machine, where a proxy has seen to it: anybody can write an unsigned token.
+	Keys map[string]*rsa.PublicKey
 	Now  func() time.Time
 }
 
@@ -62,6 +65,10 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "BAD_REQUEST", "the header Authorization holds no Bearer token")
 		return
 	}
+	if p.Keys == nil && !vouched(r) {
+		refuse(w, "ACCESS_DENIED", "the connection is not by mutual TLS, so an unsigned JWT is not believed")
+		return
+	}
 	who, err := readToken(token, p.Base, p.now(), p.Keys)
 	if err != nil {
 		fail(w, err)
@@ -78,6 +85,16 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	route.answer(&call{p: p, w: w, r: r, who: who, body: body, id: id, interaction: interaction})
+}
+
+// vouched reports whether somebody has checked who is at the other end.
+func vouched(r *http.Request) bool {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
 }
 
 // route is one thing that can be asked.

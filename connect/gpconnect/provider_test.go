@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/town"
@@ -457,5 +458,42 @@ func TestAppointments(t *testing.T) {
 	}
 	if n, _ := door.Count(t.Context(), "Appointment"); n != 1 {
 		t.Errorf("%d appointments", n)
+	}
+}
+
+// denied lets nobody in who comes by GP Connect.
+type denied struct{}
+
+func (denied) Decide(r access.Request) access.Decision {
+	return access.Decision{Permit: r.Actor.Role != "gpconnect", Reason: "no agreement with this organisation"}
+}
+
+// The record decides about the person in the JWT, and an unsigned JWT from another machine is not believed.
+func TestTheAskerIsDecidedAbout(t *testing.T) {
+	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: denied{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer door.Close()
+	put(t, door, `{"resourceType":"Patient","id":"p1","identifier":[{"system":"`+nhsNumberSystem+`","value":"9434765919"}],"birthDate":"1950-01-01"}`)
+	p := &Provider{Door: door}
+	client, base := provider(t, p)
+	_, err = client.Structured(t.Context(), "9434765919", Scope{})
+	if o, ok := errors.AsType[*Outcome](err); !ok || o.Code != "ACCESS_DENIED" {
+		t.Errorf("a person who may not read: %v", err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/Patient/$gpc.getstructuredrecord", bytes.NewReader(Scope{}.parameters("9434765919")))
+	token, err := asking.token(base, "patient/*.read", noon, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{"Authorization": "Bearer " + token, "Ssp-TraceID": "1", "Ssp-From": "1", "Ssp-To": "2", "Ssp-InteractionID": interactionStructured} {
+		r.Header.Set(k, v)
+	}
+	r.RemoteAddr = "192.0.2.7:4000"
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	if o := OutcomeOf(w.Code, w.Body.Bytes()); o.Code != "ACCESS_DENIED" || !strings.Contains(o.Text, "mutual TLS") {
+		t.Errorf("an unsigned token from elsewhere: %d %s", w.Code, w.Body)
 	}
 }
