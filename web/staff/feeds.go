@@ -91,7 +91,7 @@ func summed(rows []feedRow) (sum string, trouble bool) {
 
 // kinds says what each language of feeds is called.
 var kinds = map[string]string{"emis": "EMIS Web extract", "tpp": "SystmOne extract", "vision": "Vision extract", "gpconnect": "GP Connect Structured", "hl7": "HL7 v2 messages",
-	"cld": "Client Level Data", "visits": "Home-care visits", "openmhealth": "Open mHealth readings", "healthkit": "Apple Health export", "gatt": "Bluetooth readings", "fhir": "FHIR R4", "adastra": "Out-of-hours cases"}
+	"cld": "Client Level Data", "visits": "Home-care visits", "openmhealth": "Open mHealth readings", "healthkit": "Apple Health export", "gatt": "Bluetooth readings", "fhir": "FHIR R4", "adastra": "Out-of-hours cases", "community": "Community services", "documents": "Letters as files", "letters": "FHIR messages"}
 
 func (s *Site) rowOfFeed(st *feeds.Status) feedRow {
 	f := st.Feed
