@@ -54,13 +54,22 @@ func Load(ctx context.Context, d *intake.Desk, path string) error {
 	if err != nil {
 		return err
 	}
-	var list []intake.Feed
+	var list []struct {
+		intake.Feed
+		Limit string `json:"limit"` // as people write it: 36h
+	}
 	dec := json.NewDecoder(strings.NewReader(string(data)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&list); err != nil {
 		return fmt.Errorf("%s is not a list of feeds: %w", path, err)
 	}
-	for i, f := range list {
+	for i, said := range list {
+		f := said.Feed
+		if said.Limit != "" {
+			if f.Limit, err = time.ParseDuration(said.Limit); err != nil || f.Limit <= 0 {
+				return fmt.Errorf("%s, feed %d: limit %q is no time such as 36h", path, i+1, said.Limit)
+			}
+		}
 		if f.Folder != "" && !filepath.IsAbs(f.Folder) {
 			f.Folder = filepath.Join(filepath.Dir(path), f.Folder)
 		}

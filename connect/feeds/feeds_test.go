@@ -145,7 +145,8 @@ func TestFeedsThatCannotBe(t *testing.T) {
 	for text, says := range map[string]string{
 		`{`:                              "not a list of feeds",
 		`[{"name":"A B","kind":"emis"}]`: "cannot name a feed",
-		`[{"name":"a"}]`:                 "has no kind",
+		`[{"name":"a","kind":"emis","limit":"soon"}]`: "no time such as 36h",
+		`[{"name":"a"}]`: "has no kind",
 		`[{"name":"a","kind":"emis","colour":"red"}]`: "colour",
 	} {
 		path := filepath.Join(t.TempDir(), "feeds.json")

@@ -230,7 +230,7 @@ func (d *Desk) Quarantine(ctx context.Context, it *Item, bad Bad) error {
 	it.Status, it.Reason, it.Finished = Quarantined, bad.Reason, d.Now().UTC()
 	it.Rows.Quarantined = max(it.Rows.Quarantined, 1)
 	bad.Feed, bad.Item, bad.File, bad.At = it.Feed, it.Number, it.Name, it.Finished
-	_, err := d.box.Commit(ctx, d.Who, nil, append(it.update(), bad.box(oldestFirst(it.Number)))...)
+	_, err := d.box.Commit(ctx, d.Who, nil, append(it.boxes(), bad.box(oldestFirst(it.Number)))...)
 	return err
 }
 
