@@ -350,7 +350,6 @@ func cut(data []byte, comma byte, last bool) (raw []byte, spans []span, lines in
 		}
 		n := indexEnd(data[i:], comma)
 		if n < 0 {
-			i = len(data)
 			break
 		}
 		i += n

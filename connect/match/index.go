@@ -224,8 +224,8 @@ func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
 			continue
 		}
 		g, w := r.bestOf(m, probe, other, own)
-		if w > worthKeeping {
-			found = append(found, scored{i, g, w, m.judge(&g, w, probe.nobody || other.nobody)})
+		if d := m.judge(&g, w, probe.nobody || other.nobody); d != Apart || w > worthKeeping {
+			found = append(found, scored{i, g, w, d})
 		}
 	}
 	slices.SortFunc(found, func(a, b scored) int {

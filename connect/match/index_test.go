@@ -182,3 +182,22 @@ func BenchmarkIndexMillion(b *testing.B) {
 	b.ReportMetric(perPerson, "B/person")
 	b.ReportMetric(float64(x.Len())/filled.Seconds(), "adds/s")
 }
+
+// Two records with one NHS number and nothing else in common are a question, however much speaks against them.
+func TestOneNumberOfTwoPeopleIsAsked(t *testing.T) {
+	x, err := NewIndex(Default(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := Person{ID: "a"}
+	one.Values[NHS], one.Values[Forename], one.Values[Surname], one.Values[DOB], one.Values[Sex], one.Values[Postcode] = "9990000018", "Ada", "Okafor", "1950-02-03", "female", "ZZ1 1AA"
+	other := Person{ID: "b"}
+	other.Values[NHS], other.Values[Forename], other.Values[Surname], other.Values[DOB], other.Values[Sex], other.Values[Postcode] = "9990000018", "Walter", "Pickering", "1987-11-30", "male", "ZZ9 9ZZ"
+	if err := x.Add(one); err != nil {
+		t.Fatal(err)
+	}
+	found := x.Find(other)
+	if len(found) != 1 || found[0].Decision != Ask {
+		t.Errorf("one number of two people: %+v", found)
+	}
+}

@@ -235,6 +235,9 @@ func (r *Roster) hopeful(m *model, a, b *row, own []word) bool {
 		return true
 	}
 	x, y := &a.values, &b.values
+	if x[NHS] != 0 && x[NHS] == y[NHS] {
+		return true // one number is never passed over in silence: it is a link or a question
+	}
 	most := func(f Field) float64 { // of a field as it stands
 		switch {
 		case x[f] == 0 || y[f] == 0:
