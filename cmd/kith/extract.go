@@ -18,6 +18,7 @@ import (
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/push"
 	"github.com/kith-care/kith/connect/social"
 	"github.com/kith-care/kith/record"
 )
@@ -42,7 +43,7 @@ func formats() map[string]*intake.Format {
 
 // readers are the languages of items that are no tables, by kind.
 func readers() map[string]intake.Reader {
-	return map[string]intake.Reader{social.VisitsKind: social.Visits, devices.Kind: devices.Read}
+	return map[string]intake.Reader{social.VisitsKind: social.Visits, devices.Kind: devices.Read, push.Kind: push.Resources, push.MessageKind: push.Message}
 }
 
 // pollers ask systems that send nothing by themselves, by kind.
