@@ -160,3 +160,19 @@ func unknownTerms(c *search.Cond, err error) error {
 	}
 	return err
 }
+
+// Translate finds what a code is by a ConceptMap of the record or of R4, in order of the map; nothing where the map has none or is not here.
+// Only targets that are equal or equivalent count.
+func (d *Door) Translate(ctx context.Context, conceptMap, system, code, target string) ([]terms.Concept, error) {
+	matches, err := d.terms.Load().Translate(ctx, conceptMap, system, code, target)
+	if fhir.KindOf(err) == fhir.NotFound && err != nil {
+		return nil, nil
+	}
+	var out []terms.Concept
+	for _, m := range matches {
+		if m.Equivalence == "equal" || m.Equivalence == "equivalent" {
+			out = append(out, m.Concept)
+		}
+	}
+	return out, err
+}

@@ -80,3 +80,13 @@ func (k *committer) next() <-chan struct{} {
 	defer k.mu.Unlock()
 	return k.wake
 }
+
+// Behind is how many changes the follower of that name has not dealt with yet.
+func (d *Door) Behind(ctx context.Context, name string) (int64, error) {
+	place, err := d.store.Place(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	seq, err := d.store.Seq(ctx)
+	return max(seq-place, 0), err
+}

@@ -48,6 +48,9 @@ func (d *Door) housekeeping(ctx context.Context) {
 		if err == nil {
 			err = d.store.LoadLinks(ctx)
 		}
+		if err == nil {
+			err = d.store.CountTables(ctx)
+		}
 		if err == nil && n%60 == 0 {
 			err = d.sweep(ctx)
 		}

@@ -56,6 +56,27 @@ type Relation struct {
 	Apart, One []string
 }
 
+// unchanged checks that items are as somebody read them.
+func (b Box) unchanged(ctx context.Context, w *store.Writer, was []BoxItem) error {
+	keys := map[string][]string{}
+	for _, it := range was {
+		keys[it.Kind] = append(keys[it.Kind], it.Key)
+	}
+	now := map[string]map[string][]byte{}
+	for kind, list := range keys {
+		var err error
+		if now[kind], err = w.BoxMany(ctx, b.room, kind, list); err != nil {
+			return err
+		}
+	}
+	for _, it := range was {
+		if !bytes.Equal(now[it.Kind][it.Key], it.Value) {
+			return fhir.Errorf(fhir.Conflict, "%s %s of %s was changed by someone else meanwhile", it.Kind, it.Key, b.room)
+		}
+	}
+	return nil
+}
+
 // Relate makes relations, in their order, and keeps what a room has to say of them, in one transaction. It is Link and Unlink for
 // a room that must not forget why. Patients that were deleted meanwhile are not linked. What the room has read and
 // decided by is was: where somebody has changed one of these since, nothing is written and the error is a Conflict.
@@ -106,26 +127,32 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 		}
 	}
 	err := d.store.Write(ctx, func(w *store.Writer) error {
-		for _, it := range was {
-			now, err := w.BoxGet(ctx, b.room, it.Kind, it.Key)
-			if err != nil {
-				return err
+		if err := b.unchanged(ctx, w, was); err != nil {
+			return err
+		}
+		var apart []string
+		var one [][]string
+		settle := func() error {
+			if apart == nil && one == nil {
+				return nil
 			}
-			if !bytes.Equal(now, it.Value) {
-				return fhir.Errorf(fhir.Conflict, "%s %s of %s was changed by someone else meanwhile", it.Kind, it.Key, b.room)
-			}
+			err := w.Relate(ctx, apart, one...)
+			apart, one = nil, nil
+			return err
 		}
 		for _, r := range relations {
-			for _, id := range r.Apart {
-				if err := w.Unlink(ctx, id); err != nil {
+			if len(r.Apart) > 0 && one != nil { // taking apart comes after what was joined before it
+				if err := settle(); err != nil {
 					return err
 				}
 			}
+			apart = append(apart, r.Apart...)
 			if len(r.One) > 1 {
-				if err := w.Link(ctx, r.One); err != nil {
-					return err
-				}
+				one = append(one, r.One)
 			}
+		}
+		if err := settle(); err != nil {
+			return err
 		}
 		for _, it := range items {
 			if err := w.Box(ctx, store.BoxItem{Room: b.room, Kind: it.Kind, Key: it.Key, Value: it.Value}); err != nil {

@@ -38,6 +38,18 @@ func (w *Writer) Box(ctx context.Context, it BoxItem) error {
 	return w.tx.Insert(ctx, boxTable, [][]any{{it.Room, it.Kind, it.Key, it.Value}})
 }
 
+// BoxMany reads items of a kind as the transaction sees them; what is not there is left out.
+func (w *Writer) BoxMany(ctx context.Context, room, kind string, keys []string) (map[string][]byte, error) {
+	out := make(map[string][]byte, len(keys))
+	return out, w.tx.Query(ctx, "SELECT key, value FROM box WHERE room = ? AND kind = ? AND "+w.s.d.Any("key"), []any{room, kind, w.s.d.Strings(keys)}, func(r Row) error {
+		var key string
+		var value []byte
+		err := r.Scan(&key, &value)
+		out[key] = value
+		return err
+	})
+}
+
 // BoxGet reads one item as the transaction sees it.
 func (w *Writer) BoxGet(ctx context.Context, room, kind, key string) ([]byte, error) {
 	var value []byte

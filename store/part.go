@@ -44,7 +44,7 @@ func (s *Store) scanParts(ctx context.Context, sql string, args ...any) ([]Part,
 
 // Parts are the rows known of these units of a feed.
 func (s *Store) Parts(ctx context.Context, feed int64, units []int64) ([]Part, error) {
-	return s.scanParts(ctx, "SELECT "+partColumns+" FROM part WHERE feed = ? AND "+s.d.Any("unit"), feed, s.d.Ints(units))
+	return s.scanParts(ctx, s.d.Each(partColumns, "part", "feed", "unit"), feed, s.d.Ints(units))
 }
 
 // WaitingParts are rows that wait for a unit, or for any where unit is 0, in order after one, at most limit.

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/kith-care/kith/fhir"
 )
@@ -10,67 +13,141 @@ import (
 // Patient, which never changes; only this table says who belongs together, so taking a person apart again leaves
 // everything else byte for byte as it was.
 
-// Link makes patients one person from now on, with whoever they are one person with already.
-func (w *Writer) Link(ctx context.Context, ids []string) error {
-	numbers := make([]int64, len(ids))
-	for i, id := range ids {
-		n, err := w.home(ctx, id)
-		if err != nil {
-			return err
-		}
-		numbers[i] = n
-	}
-	if err := w.flush(ctx); err != nil {
-		return err
-	}
-	group := map[int64]bool{}
-	person := int64(0)
-	for _, n := range numbers {
-		group[n] = true
-		err := w.tx.Query(ctx, "SELECT b.person, b.patient FROM person a JOIN person b ON b.person = a.person AND b.until_seq = a.until_seq WHERE a.patient = ? AND a.until_seq = 9223372036854775807", []any{n}, func(r Row) error {
-			var of, member int64
-			err := r.Scan(&of, &member)
-			group[member] = true
-			person = of
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if person == 0 {
-		if _, err := one(ctx, w.tx, "SELECT coalesce(max(person), 0) + 1 FROM person", nil, &person); err != nil {
-			return err
-		}
-	}
-	for n := range group {
-		if err := w.unlink(ctx, n); err != nil {
-			return err
-		}
-		if _, err := w.tx.Exec(ctx, "INSERT INTO person (person, patient, from_seq, until_seq) VALUES (?, ?, ?, 9223372036854775807)", person, n, w.seq); err != nil {
-			return err
-		}
-	}
-	w.linked = true
-	return nil
-}
-
-// Unlink makes a patient a person of their own again.
-func (w *Writer) Unlink(ctx context.Context, id string) error {
-	n, err := w.home(ctx, id)
+// Relate takes patients apart and makes others one person from now on, each with whoever they are one person with already; first all that is
+// to be apart, then the groups in order. Memberships that stay as they are are not written.
+func (w *Writer) Relate(ctx context.Context, apart []string, groups ...[]string) error {
+	all := slices.Concat(append([][]string{apart}, groups...)...)
+	number, err := w.numbers(ctx, all)
 	if err != nil {
 		return err
 	}
-	return w.unlink(ctx, n)
-}
-
-// unlink ends a membership. One that began at this very change never was.
-func (w *Writer) unlink(ctx context.Context, patient int64) error {
-	if _, err := w.tx.Exec(ctx, "DELETE FROM person WHERE patient = ? AND from_seq = ?", patient, w.seq); err != nil {
+	before, err := w.members(ctx, slices.Collect(maps.Values(number)))
+	if err != nil {
 		return err
 	}
-	_, err := w.tx.Exec(ctx, "UPDATE person SET until_seq = ? WHERE patient = ? AND until_seq = 9223372036854775807", w.seq, patient)
-	return err
+	now := maps.Clone(before)
+	next := int64(0)
+	for _, id := range apart {
+		delete(now, number[id])
+	}
+	for _, ids := range groups {
+		person := int64(0)
+		joined := map[int64]bool{}
+		for _, id := range ids {
+			if p := now[number[id]]; p != 0 {
+				joined[p] = true
+				person = p
+			}
+		}
+		if person == 0 {
+			if next == 0 {
+				if _, err := one(ctx, w.tx, "SELECT coalesce(max(person), 0) FROM person", nil, &next); err != nil {
+					return err
+				}
+			}
+			next++
+			person = next
+		}
+		for n, p := range now {
+			if joined[p] {
+				now[n] = person
+			}
+		}
+		for _, id := range ids {
+			now[number[id]] = person
+		}
+		w.linked = true
+		w.s.related.Add(1)
+	}
+	return w.member(ctx, before, now)
+}
+
+// Link makes patients one person.
+func (w *Writer) Link(ctx context.Context, ids []string) error { return w.Relate(ctx, nil, ids) }
+
+// Unlink makes a patient a person of their own again.
+func (w *Writer) Unlink(ctx context.Context, id string) error {
+	return w.Relate(ctx, []string{id})
+}
+
+// numbers are the numbers of patients, given to those who have none.
+func (w *Writer) numbers(ctx context.Context, ids []string) (map[string]int64, error) {
+	out := make(map[string]int64, len(ids))
+	var ask []string
+	for _, id := range ids {
+		if n, ok := w.s.homes.get(id); ok {
+			out[id] = n
+		} else if n, ok := w.homes[id]; ok {
+			out[id] = n
+		} else {
+			ask = append(ask, id)
+		}
+	}
+	if len(ask) > 0 {
+		err := w.tx.Query(ctx, "SELECT patient, id FROM home WHERE "+w.s.d.Any("id"), []any{w.s.d.Strings(ask)}, func(r Row) error {
+			var n int64
+			var id string
+			err := r.Scan(&n, &id)
+			out[id], w.homes[id] = n, n
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range ask {
+		if out[id] == 0 {
+			n, err := w.home(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			out[id] = n
+		}
+	}
+	return out, w.flush(ctx)
+}
+
+// members says of which person some patients are, and whoever is one person with them.
+func (w *Writer) members(ctx context.Context, patients []int64) (map[int64]int64, error) {
+	of := map[int64]int64{}
+	sql := "SELECT b.person, b.patient FROM person a JOIN person b ON b.person = a.person AND b.until_seq = a.until_seq WHERE " + w.s.d.Any("a.patient") + " AND a.until_seq = 9223372036854775807"
+	return of, w.tx.Query(ctx, sql, []any{w.s.d.Ints(patients)}, func(r Row) error {
+		var person, patient int64
+		err := r.Scan(&person, &patient)
+		of[patient] = person
+		return err
+	})
+}
+
+// member ends the memberships that changed and begins the new ones. One that began at this very change never was.
+func (w *Writer) member(ctx context.Context, before, now map[int64]int64) error {
+	var ended []int64
+	var rows [][]any
+	for n, p := range before {
+		if now[n] != p {
+			ended = append(ended, n)
+		}
+	}
+	for n, p := range now {
+		if before[n] != p {
+			rows = append(rows, []any{p, n, w.seq, int64(open)})
+		}
+	}
+	if len(ended) > 0 {
+		slices.Sort(ended)
+		list := w.s.d.Ints(ended)
+		if _, err := w.tx.Exec(ctx, "DELETE FROM person WHERE "+w.s.d.Any("patient")+" AND from_seq = ?", list, w.seq); err != nil {
+			return err
+		}
+		if _, err := w.tx.Exec(ctx, "UPDATE person SET until_seq = ? WHERE "+w.s.d.Any("patient")+" AND until_seq = 9223372036854775807", w.seq, list); err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[1].(int64), b[1].(int64)) })
+	return w.tx.Insert(ctx, personTable, rows)
 }
 
 // Person are the ids of all Patients who are the same person as one of these, as of change seq (0 for now); the ids

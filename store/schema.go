@@ -23,6 +23,11 @@ type Dialect struct {
 	Ints    func([]int64) any
 	Strings func([]string) any
 	Lock    string // put after the select that takes the feed
+	// Each writes a query of the rows of a table where one column is a given number and another one of a list of numbers, the
+	// arguments in this order. It is looked up value by value, whatever the database knows of the table when it makes its plan.
+	Each func(columns, table, one, many string) string
+	// Statistics is the statement that counts what the tables hold, for a database that plans by it; "" where none is needed.
+	Statistics string
 }
 
 func (d Dialect) covering(columns string) string {
@@ -71,6 +76,7 @@ var (
 	boxTable   = &Table{Name: "box", Columns: []string{"room", "kind", "key", "value"}, Types: []string{"text", "text", "text", "blob"}, Replace: "room, kind, key"}
 	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made", " "),
 		Types: slices.Repeat([]string{"int"}, 13), Replace: "feed, unit, part"}
+	personTable = &Table{Name: "person", Columns: []string{"person", "patient", "from_seq", "until_seq"}, Types: []string{"int", "int", "int", "int"}, Replace: "patient, from_seq"}
 	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
 )
 

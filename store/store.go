@@ -30,7 +30,10 @@ type Store struct {
 	codec  *codec
 	homes  *homes
 	linked atomic.Bool // some patients are one person
-	Now    func() time.Time
+
+	related atomic.Int64 // how often patients became one person, by this process
+	counted atomic.Int64 // when the tables were last counted, in changes
+	Now     func() time.Time
 }
 
 // DB runs statements on one database.
@@ -137,4 +140,22 @@ func one(ctx context.Context, q Queryer, sql string, args []any, dest ...any) (b
 
 func notFound(ref string) error {
 	return fhir.Errorf(fhir.NotFound, "there is no %s", ref)
+}
+
+// CountTables has the database count its tables anew when they have doubled since it last did. A plan that was made while a table was empty would
+// read all of it until then, and nobody else counts in the first minutes of a bulk load.
+func (s *Store) CountTables(ctx context.Context) error {
+	if s.d.Statistics == "" {
+		return nil
+	}
+	seq, err := s.Seq(ctx)
+	if err != nil {
+		return s.db.Faulty(err)
+	}
+	now := seq + 10*s.related.Load()
+	if now < 2*s.counted.Load()+1000 {
+		return nil
+	}
+	s.counted.Store(now)
+	return s.db.Faulty(s.db.Query(ctx, s.d.Statistics, nil, func(Row) error { return nil }))
 }

@@ -113,6 +113,11 @@ func (h *ward) sendAs(kind string, at time.Time, stamp string, segments ...strin
 		h.who = h.c.known("hospital", at, 0.08)
 		h.send("ADT^A28", at.Add(-2*time.Second), h.evn("A28", at), h.pid(), h.pd1(), h.nk1(), "PV1|1|N")
 		h.allergies(at)
+		for i, segment := range segments { // it was written before anybody knew who this is
+			if strings.HasPrefix(segment, "PID|") {
+				segments[i] = h.pid()
+			}
+		}
 	}
 	h.sent++
 	control := fmt.Sprintf("ZZ1%07d%04d", h.c.p.i, h.sent)
@@ -225,7 +230,7 @@ func (h *ward) stay(v *visit, n int) {
 			diagnosis = "DG1|1||" + x.code + "^" + hl7Escapes.Replace(x.display) + "^SCT|" + hl7Escapes.Replace(x.text) + "|" + hl7Time(in.Add(2*time.Hour)) + "|F"
 			diagnosed = func(sent bool) bool {
 				if sent {
-					h.say("Condition", number+"-DG1", snomed, x.code, "", "", in)
+					h.say("Condition", number+"-DG1", snomed, x.code, "", "", in.Add(2*time.Hour))
 				}
 				return sent
 			}

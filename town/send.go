@@ -17,6 +17,7 @@ import (
 type Writing struct {
 	Density  Density          // empty is full up to 20,000 people, sixty facts each beyond
 	Days     int              // daily extracts after the bulk, which is that many days before the town's last day
+	Ahead    int              // so many days before the town's last day writing stops: what comes then is Live's
 	Feeds    []string         // the folders to write, such as emis-zz001; empty for all
 	Gap      bool             // the third daily extract of the TPP practice is missing: it lies in a folder of its own, to be sent later
 	Closing  bool             // after the last extract, practice ZZ002 leaves its agreement: a folder of its own holds the drop that deletes everybody
@@ -61,7 +62,7 @@ func (t Town) Write(ctx context.Context, dir string, w Writing) (Written, error)
 		return done, err
 	}
 	s := &sending{town: t, w: w, place: t.place(), out: &files{dir: dir, files: map[sheetKey]*file{}, names: map[sheetKey]string{}}}
-	for k := w.Days; k >= 0; k-- {
+	for k := w.Days; k >= w.Ahead; k-- {
 		s.cuts = append(s.cuts, t.until().Add(-time.Duration(k)*day))
 	}
 	var err error
@@ -88,6 +89,9 @@ func (t Town) check(dir string, w *Writing) error {
 	}
 	if w.Days < 0 || w.Days > MostDays {
 		return fhir.Errorf(fhir.Invalid, "0 to %d daily extracts can be written, not %d", MostDays, w.Days)
+	}
+	if w.Ahead < 0 || w.Ahead > w.Days {
+		return fhir.Errorf(fhir.Invalid, "writing can stop 0 to %d days before the town's last day, not %d", w.Days, w.Ahead)
 	}
 	switch w.Density {
 	case "":

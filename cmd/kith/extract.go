@@ -15,8 +15,9 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/connect/community"
 	"github.com/kith-care/kith/connect/devices"
-	"github.com/kith-care/kith/connect/feeds"
+	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/gp"
+	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/push"
 	"github.com/kith-care/kith/connect/social"
@@ -43,11 +44,9 @@ func formats() map[string]*intake.Format {
 
 // readers are the languages of items that are no tables, by kind.
 func readers() map[string]intake.Reader {
-	return map[string]intake.Reader{social.VisitsKind: social.Visits, devices.Kind: devices.Read, push.Kind: push.Resources, push.MessageKind: push.Message}
+	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits, devices.Kind: devices.Read,
+		push.Kind: push.Resources, push.MessageKind: push.Message}
 }
-
-// pollers ask systems that send nothing by themselves, by kind.
-func pollers() map[string]feeds.Poller { return map[string]feeds.Poller{} }
 
 func extractCommand(args []string, stdout, stderr io.Writer) int {
 	kinds := formats()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"github.com/kith-care/kith/access"
@@ -97,4 +98,19 @@ func same(t *testing.T, ref string, sent, kept fhir.Value) {
 	if kept.Get("meta").Get("versionId").Text() != "1" || !kept.Get("meta").Get("lastUpdated").Exists() {
 		t.Errorf("%s has no version or time: %s", ref, kept.Get("meta").Raw())
 	}
+}
+
+// put commits a transaction of PUTs.
+func put(ctx context.Context, door *record.Door, who access.Actor, bundle []byte) error {
+	b, err := fhir.Parse(bundle)
+	if err != nil {
+		return err
+	}
+	var ops []record.Op
+	for e := range b.Root().Get("entry").Items() {
+		r := e.Get("resource").Resource()
+		ops = append(ops, record.Op{Method: record.Update, Type: r.Type(), ID: r.ID(), Resource: r})
+	}
+	_, err = door.Commit(ctx, who, ops)
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
@@ -62,6 +63,7 @@ type score struct {
 	door   *record.Door
 	show   int
 	found  map[found][]entry
+	coded  map[found][]*entry // by patient and code, for sources that give their entries no key: key is PATIENT SYSTEM|CODE
 	feeds  map[string]*feedScore
 	faults map[string][]string
 	linked linkScore
@@ -77,6 +79,8 @@ type entry struct {
 	dates       []string
 	value       string
 	values      []string // all numbers, in order
+	over        bool     // it says of itself that it was taken back, and is kept so that one can see that it was
+	taken       bool     // it has answered for a fact that has no key
 }
 
 // feedScore counts the facts of a feed.
@@ -106,7 +110,7 @@ func (s *score) run(ctx context.Context, dir string) error {
 	if err := eachLine(facts, func(f *truthFact) error { kinds[f.Kind] = true; return nil }); err != nil {
 		return err
 	}
-	s.found = map[found][]entry{}
+	s.found, s.coded = map[found][]entry{}, map[found][]*entry{}
 	for _, typ := range slices.Sorted(maps.Keys(kinds)) {
 		if err := s.read(ctx, typ); err != nil {
 			return err
@@ -152,16 +156,62 @@ func (s *score) read(ctx context.Context, typ string) error {
 				return err
 			}
 			root := res.Root()
-			e := entry{id: res.ID(), patient: whose(root)}
+			st := root.Get("status").Text()
+			e := entry{id: res.ID(), patient: whose(root), over: st == "entered-in-error" || st == "cancelled"}
 			note(root, "", 0, &e)
-			for id := range root.Get("identifier").Items() {
-				if feed, ok := strings.CutPrefix(id.Get("system").Text(), "urn:kith:source:"); ok {
-					k := found{typ, feed, id.Get("value").Text()}
-					s.found[k] = append(s.found[k], e)
+			s.index(typ, root, e)
+		}
+		next = page.Next
+	}
+	return nil
+}
+
+// index notes an entry under the keys that its source gave it: identifiers of rows, the numbers of a hospital's visits and orders, and, where
+// there are none, what it says of whom.
+func (s *score) index(typ string, root fhir.Value, e entry) {
+	feed, _, _ := intake.SourceOf(root.Get("meta").Get("source").Text())
+	keyed := false
+	note := func(feed, key string) {
+		k := found{typ, feed, key}
+		if !slices.ContainsFunc(s.found[k], func(have entry) bool { return have.id == e.id }) {
+			s.found[k] = append(s.found[k], e)
+		}
+		keyed = true
+	}
+	for _, list := range []fhir.Value{root.Get("identifier"), root.Get("masterIdentifier")} {
+		for id := range list.Items() {
+			system, value := id.Get("system").Text(), id.Get("value").Text()
+			if from, ok := strings.CutPrefix(system, "urn:kith:source:"); ok {
+				note(from, value)
+			} else if strings.HasPrefix(system, "urn:kith:id:"+feed+":") {
+				note(feed, value)
+				if typ == "DiagnosticReport" {
+					note(feed, value+"-R")
 				}
 			}
 		}
-		next = page.Next
+	}
+	if !keyed && feed != "" {
+		for _, c := range e.codes {
+			k := found{typ, feed, e.patient + " " + c}
+			s.coded[k] = append(s.coded[k], &e)
+		}
+	}
+}
+
+// unkeyed takes the entry that says what a fact says, of the same patient on the same day; nil where there is none left.
+func (s *score) unkeyed(f *truthFact) []entry {
+	for _, patient := range s.patientsOf(f.Feed, f.Patient) {
+		for _, e := range s.coded[found{f.Kind, f.Feed, patient + " " + f.System + "|" + f.Code}] {
+			if e.taken || f.Value != "" && !sameNumber(f.Value, e.value) && f.Value != strings.Join(e.values, "/") {
+				continue
+			}
+			if f.Date != "" && !slices.ContainsFunc(e.dates, func(d string) bool { return strings.HasPrefix(d, f.Date) }) {
+				continue
+			}
+			e.taken = true
+			return []entry{*e}
+		}
 	}
 	return nil
 }
@@ -225,10 +275,13 @@ func (s *score) fact(f *truthFact) error {
 	if have == nil {
 		have = s.found[found{f.Kind, f.Feed, f.Key}]
 	}
+	if have == nil && f.Code != "" && !f.Deleted {
+		have = s.unkeyed(f)
+	}
 	what := fmt.Sprintf("%s %s %s|%s %s", f.Kind, f.Key, f.System, f.Code, f.Date)
 	if f.Deleted {
 		fs.gone++
-		if len(have) > 0 {
+		if slices.ContainsFunc(have, func(e entry) bool { return !e.over }) {
 			fs.stillThere++
 			s.fault(f.Feed, "still there", what)
 		}

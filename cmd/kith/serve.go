@@ -12,6 +12,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,7 +22,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
+	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/match"
 	"github.com/kith-care/kith/fhir/r4"
@@ -33,8 +36,11 @@ import (
 // serving is what a server is told by its flags.
 type serving struct {
 	addr, db, auth, base, debug string
+	organisation, name          string // whose record it is
+	asid, practiceASID          string // of GP Connect: ours, and whom we ask
 	feeds                       string // file with the list of feeds, "" for those the record has
 	testNumbers                 bool
+	every                       time.Duration      // how often folders are looked at, 0 as usual
 	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
 }
 
@@ -85,6 +91,10 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
 	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
+	f.StringVar(&s.organisation, "organisation", "", "`ODS` code of whose record this is: letters go out in its name, and what belongs to nobody is its own")
+	f.StringVar(&s.name, "name", "Kith", "its `NAME`")
+	f.StringVar(&s.asid, "asid", "", "our `ASID` on the Spine, in whose name practices are asked by GP Connect, and by which others ask us at /gpconnect")
+	f.StringVar(&s.practiceASID, "practice-asid", "", "the `ASID` of the practices' system that is asked by GP Connect")
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
@@ -147,12 +157,21 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: readers(), Pollers: pollers()}
+	post := &documents.Service{Door: door, Intake: desk, Organization: s.organisation, Name: s.name, Endpoint: strings.TrimSuffix(s.base, "/fhir") + "/messages"}
+	if _, err := desk.Feed(ctx, intake.Feed{Name: "letters", Kind: "letters", Title: "Letters and referrals by FHIR message", Limit: 365 * 24 * time.Hour}); err != nil {
+		listener.Close()
+		return err
+	}
+	known := readers()
+	known["letters"] = post.Letter
+	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: known, Pollers: s.pollers(), Every: s.every}
 	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
 
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
 	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
+	mux.Handle("/gpconnect/", http.StripPrefix("/gpconnect", &gpconnect.Provider{Door: door, ASID: s.asid}))
+	mux.Handle("/messages", post.Handler(desk, "letters"))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door, board, linker)
@@ -187,6 +206,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	}()
 	var background sync.WaitGroup
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
@@ -199,6 +219,13 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	return nil
+}
+
+// pollers ask systems that send nothing by themselves, by kind.
+func (s *serving) pollers() map[string]feeds.Poller {
+	ask := &gpconnect.Poll{Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
+		Device: s.name, Version: "1", Model: "Kith", Organization: s.name, ODS: s.organisation, UserID: "kith-feeds", SDSUserID: "UNK", SDSRole: "UNK", JobRole: "R8000", Family: "Feeds", Given: "Kith"}}}
+	return map[string]feeds.Poller{"gpconnect": ask.Once}
 }
 
 // ended reports what should go on until the program ends and did not.

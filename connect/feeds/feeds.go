@@ -473,3 +473,22 @@ func (s *Service) Accept(ctx context.Context, who access.Actor, feed, name strin
 	}
 	return report, nil
 }
+
+// Seen reports whether everything that lies in a feed's folder has been filed.
+func (s *Service) Seen(ctx context.Context, feed string) (bool, error) {
+	f, err := s.Desk.Named(feed)
+	if err != nil || f.Folder == "" {
+		return err == nil, err
+	}
+	drops, err := intake.Drops(f.Folder)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range drops {
+		have, err := s.Desk.Door.Box("feeds").Get(ctx, "watched/"+feed, d.Name)
+		if err != nil || !strings.HasPrefix(string(have), "filed ") {
+			return false, err
+		}
+	}
+	return true, nil
+}

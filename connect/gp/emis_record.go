@@ -35,7 +35,7 @@ func emisCode(m *intake.Mapping, id string) (c *r4.CodeableConcept, read, sort s
 		c.Coding = append(c.Coding, r4.Coding{System: readV2, Code: read, Display: row.Get("Term")})
 	}
 	c.Coding = append(c.Coding, r4.Coding{System: "urn:kith:emis:code-id", Code: id, Display: row.Get("Term"), UserSelected: truth(true)})
-	return c, read, strings.ToLower(row.Get("EmisCodeCategoryDescription")), nil
+	return c, read, strings.ToLower(row.Get("EmisCodeCategoryDescription")), m.Standard(c, readV2)
 }
 
 func emisDrugCode(m *intake.Mapping, id string) (*r4.CodeableConcept, error) {

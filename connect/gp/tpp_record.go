@@ -74,7 +74,7 @@ func tppConcept(m *intake.Mapping, ctv3Code, words, concept, conceptWords string
 	if ctv3Code != "" {
 		c.Coding = append(c.Coding, r4.Coding{System: ctv3, Code: ctv3Code, Display: words, UserSelected: truth(true)})
 	}
-	return c, nil
+	return c, m.Standard(c, ctv3)
 }
 
 // tppRoots are what the codes below them are about: the heads of CTV3's hierarchy.

@@ -190,6 +190,9 @@ func visionJournal(m *intake.Mapping) error {
 	if f.code = visionCode(r, medicine); f.code == nil {
 		return r.Bad("CODE", "the entry has neither a code nor words")
 	}
+	if err := m.Standard(f.code, readV2); err != nil {
+		return err
+	}
 	end, err := visionDate(r, "END_DATE")
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 )
 
@@ -27,27 +28,28 @@ type extract struct {
 	told    *Difference // of a replay: what was changed
 	force   bool        // rows that say what they said are made again
 
-	mu       sync.Mutex
-	looked   map[int64][]*Row // rows of looked up units, none where there is no such unit
-	live     map[int64]bool   // patients known to be there or not
-	touched  []int64          // parts met in full tables
-	newest   map[string]int64 // stamps of this drop's full extracts, while it is asked what they leave out
-	rows     map[*File]*Rows  // what became of a file's rows
-	notes    map[*File]map[string]int
-	types    map[*File]map[string]int
-	newly    bool            // something came that parked rows may wait for
-	gone     []string        // keys of patients taken back
-	changed  []*Row          // looked up rows that changed
-	files    map[int64]*File // of earlier drops, by item
-	flying   map[int64]bool  // units being filed
-	landed   *sync.Cond
-	progress func(rows int64)
-	done     int64
+	mu         sync.Mutex
+	translated map[string]*r4.Coding // what the place's own map says of codes, nil where it has none
+	looked     map[int64][]*Row      // rows of looked up units, none where there is no such unit
+	live       map[int64]bool        // patients known to be there or not
+	touched    []int64               // parts met in full tables
+	newest     map[string]int64      // stamps of this drop's full extracts, while it is asked what they leave out
+	rows       map[*File]*Rows       // what became of a file's rows
+	notes      map[*File]map[string]int
+	types      map[*File]map[string]int
+	newly      bool            // something came that parked rows may wait for
+	gone       []string        // keys of patients taken back
+	changed    []*Row          // looked up rows that changed
+	files      map[int64]*File // of earlier drops, by item
+	flying     map[int64]bool  // units being filed
+	landed     *sync.Cond
+	progress   func(rows int64)
+	done       int64
 }
 
 func (d *Desk) newExtract(ctx context.Context, f *Format, feed *Feed) *extract {
 	x := &extract{desk: d, format: f, feed: feed, ctx: ctx, tables: map[string]*Table{}, numbers: map[string]int64{}, units: map[string]*Unit{},
-		looked: map[int64][]*Row{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
+		looked: map[int64][]*Row{}, translated: map[string]*r4.Coding{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
 	x.landed = sync.NewCond(&x.mu)
 	for i := range f.Tables {
 		t := &f.Tables[i]

@@ -97,6 +97,62 @@ func (m *Mapping) All(table, key string) ([]*Row, error) {
 	return m.run.look(table, key)
 }
 
+// Codes is the ConceptMap by which a place maps its suppliers' codes to SNOMED CT, where its record has one: a supplier's own mapping is
+// kept beside it, never trusted alone.
+const Codes = "urn:kith:conceptmap:supplier-codes"
+
+// Standard adds to a concept what the place's own map says that its codes of a system are. Where the supplier says otherwise both stand, ours
+// first, and the difference is noted.
+func (m *Mapping) Standard(c *r4.CodeableConcept, system string) error {
+	if c == nil {
+		return nil
+	}
+	for _, from := range c.Coding {
+		if from.System != system {
+			continue
+		}
+		to, err := m.run.translate(system, from.Code)
+		if err != nil || to == nil {
+			return err
+		}
+		for _, have := range c.Coding {
+			if have.System == to.System && have.Code == to.Code {
+				return nil
+			}
+			if have.System == to.System {
+				m.Note("our map and the supplier's differ: %s is %s or %s", from.Code, to.Code, have.Code)
+			}
+		}
+		c.Coding = append([]r4.Coding{*to}, c.Coding...)
+		return nil
+	}
+	return nil
+}
+
+const snomed = "http://snomed.info/sct"
+
+// translate asks the place's map for a code, once a run.
+func (x *extract) translate(system, code string) (*r4.Coding, error) {
+	key := system + "|" + code
+	x.mu.Lock()
+	to, known := x.translated[key]
+	x.mu.Unlock()
+	if known {
+		return to, nil
+	}
+	found, err := x.desk.Door.Translate(x.ctx, Codes, system, code, snomed)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		to = &r4.Coding{System: found[0].System, Code: found[0].Code, Display: found[0].Display}
+	}
+	x.mu.Lock()
+	x.translated[key] = to
+	x.mu.Unlock()
+	return to, nil
+}
+
 // Note counts something noticed, for the console.
 func (m *Mapping) Note(format string, args ...any) {
 	m.note = append(m.note, fmt.Sprintf(format, args...))

@@ -450,3 +450,6 @@ func readMany(changes []record.Stored) (subjects []subject, gone map[string]bool
 	}
 	return subjects, gone, errors.Join(errs...)
 }
+
+// BehindBy is how many changes of the record the linker has not looked at yet.
+func (l *Linker) BehindBy(ctx context.Context) (int64, error) { return l.door.Behind(ctx, "match") }

@@ -132,20 +132,20 @@ func (s *set) referral(bundle *fhir.Resource, h *r4.MessageHeader, ref string, x
 
 // owner is who is asked to take a referral on.
 func (s *set) owner(h *r4.MessageHeader, request *r4.ServiceRequest) *r4.Reference {
-	for i := range request.Performer {
-		return &request.Performer[i]
+	if len(request.Performer) > 0 {
+		return &request.Performer[0]
 	}
-	for _, d := range h.Destination {
-		if d.Receiver != nil {
-			return d.Receiver
-		}
-		name := d.Name
-		if name == "" {
-			name = d.Endpoint
-		}
-		return &r4.Reference{Type: "Organization", Display: name}
+	if len(h.Destination) == 0 {
+		return nil
 	}
-	return nil
+	d := h.Destination[0]
+	if d.Receiver != nil {
+		return d.Receiver
+	}
+	if d.Name == "" {
+		return &r4.Reference{Type: "Organization", Display: d.Endpoint}
+	}
+	return &r4.Reference{Type: "Organization", Display: d.Name}
 }
 
 // atLeastSecond is a time that can be an instant, none where only the day is known.

@@ -77,10 +77,14 @@ func open(ctx context.Context, url string) (*DB, error) {
 func (db *DB) Dialect() store.Dialect {
 	return store.Dialect{
 		Name: "postgres", Blob: "BYTEA", Bytewise: `COLLATE "C"`, Lock: " FOR UPDATE",
-		Covering: func(columns string) string { return " INCLUDE (" + columns + ")" },
-		Any:      func(column string) string { return column + " = ANY(?)" },
-		Ints:     func(v []int64) any { return v },
-		Strings:  func(v []string) any { return v },
+		Covering:   func(columns string) string { return " INCLUDE (" + columns + ")" },
+		Any:        func(column string) string { return column + " = ANY(?)" },
+		Ints:       func(v []int64) any { return v },
+		Strings:    func(v []string) any { return v },
+		Statistics: "ANALYZE res, hash, clin, word, span, also, extra, home, person, box, part",
+		Each: func(columns, table, one, many string) string {
+			return "SELECT p.* FROM (SELECT ?::bigint AS a) x, unnest(?::bigint[]) AS u(b), LATERAL (SELECT " + columns + " FROM " + table + " WHERE " + one + " = x.a AND " + many + " = u.b OFFSET 0) p"
+		},
 	}
 }
 

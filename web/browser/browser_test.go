@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +24,7 @@ import (
 	"github.com/kith-care/kith/town"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/staff"
+	"github.com/kith-care/kith/web/staff/stafftest"
 )
 
 var picture = flag.Bool("picture", false, "take the picture in docs/person.png again")
@@ -47,9 +51,15 @@ func TestPagesInARealBrowser(t *testing.T) {
 	merrowby := town.Town{Seed: 1, People: 1000} // of whom the first 60 and one more are put in
 	site, who := open(t, merrowby, &kit.MadeUp{Place: "Merrowby", Done: 60, Total: 60})
 	filling, _ := open(t, town.Town{}, &kit.MadeUp{Place: "Merrowby", Done: 0, Total: 2000})
+	console, feed := openConsole(t)
+	ada := "console:/person/" + stafftest.Okafor
 	asked := map[string]any{
-		"chromium": chromium, "site": site, "filling": filling, "person": who,
+		"chromium": chromium, "site": site, "filling": filling, "console": console, "person": who, "joined": "/person/" + stafftest.Okafor, "reed": "/person/" + stafftest.Reed,
 		"pages": map[string]string{
+			"feeds": "console:/feeds", "feed": "console:/feeds/emis-zz001", "feed held": "console:/feeds/emis-zz002", "feed of messages": "console:/feeds/hospital-zz1", "release": "console:/feeds/emis-zz002/release",
+			"not held": "console:/feeds/emis-zz001/release", "replay": "console:/feeds/emis-zz001/replay?from=31-Oct-2026&to=1-Nov-2026", "replay wrong": "console:/feeds/emis-zz001/replay?from=never&to=",
+			"item": "console:" + feed, "no such feed": "console:/feeds/nobody", "matches": "console:/matches", "question": "console:" + questionOf(t, console), "joined person": ada, "lists": ada + "/lists",
+			"arrived": ada + "/arrived", "links": ada + "/links", "trace of nothing": "console:/trace/AllergyIntolerance/none", "trace of a row": "console:/trace/Patient/" + stafftest.OkaforAt, "no feeds": "/feeds",
 			"everybody": "/", "found": "/?name=" + who.Family, "nobody found": "/?name=zzz", "error": "/?born=never&nhs=12", "person": who.Path,
 			"timeline": who.Path + "?show=results", "deceased": "/person/" + merrowby.PatientID(36), "child": "/person/" + merrowby.PatientID(41),
 			"empty record": "/person/empty", "not found": "/nowhere", "no such person": "/person/nobody", "filling": "filling:/",
@@ -83,7 +93,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 			}
 		})
 	}
-	if tried < 50 {
+	if tried < 140 {
 		t.Errorf("only %d things were tried", tried)
 	}
 }
@@ -119,6 +129,39 @@ func open(t *testing.T, made town.Town, say *kit.MadeUp) (address string, who pe
 	p := r.Root()
 	return server.URL, person{Name: kit.Name(p.Get("name")), Family: kit.FirstOf(p.Get("name")).Get("family").Text(), Born: kit.Date(p.Get("birthDate").Text()),
 		Number: kit.NHSNumberOf(p), Path: "/person/" + id}
+}
+
+// openConsole serves a place that its feeds have filled, and returns its address and that of an item.
+func openConsole(t *testing.T) (address, item string) {
+	t.Helper()
+	p := stafftest.Fill(t)
+	site := &staff.Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Now: func() time.Time { return stafftest.Today }}
+	server := httptest.NewServer(site.Handler())
+	t.Cleanup(server.Close)
+	return server.URL, linkOn(t, server.URL+"/feeds/emis-zz001", `href="(/feeds/emis-zz001/items/\d+)"`)
+}
+
+func questionOf(t *testing.T, address string) string {
+	return linkOn(t, address+"/matches", `href="(/matches/[^"]+_[^"]+)"`)
+}
+
+// linkOn returns the first link of a page that a pattern finds.
+func linkOn(t *testing.T, page, pattern string) string {
+	t.Helper()
+	res, err := http.Get(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(pattern).FindSubmatch(body)
+	if m == nil {
+		t.Fatalf("%s has no link %s", page, pattern)
+	}
+	return string(m[1])
 }
 
 func commit(t *testing.T, door *record.Door) func([]byte, error) {

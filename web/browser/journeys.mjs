@@ -154,8 +154,9 @@ await attempt("axe finds barriers", { bypassCSP: true }, async (page) => {
 
 // Each page: nothing from elsewhere, few bytes, nothing wider than a small telephone, no fault that axe knows of.
 for (const [name, at] of Object.entries(asked.pages)) {
-  const base = at.startsWith("filling:") ? asked.filling : asked.site;
-  const path = at.replace("filling:", "");
+  const where = at.match(/^(filling|console):/)?.[1];
+  const base = where ? asked[where] : asked.site;
+  const path = where ? at.slice(where.length + 1) : at;
 
   await attempt(`bytes: ${name}`, {}, async (page) => {
     const cdp = await page.context().newCDPSession(page);
@@ -181,10 +182,11 @@ for (const [name, at] of Object.entries(asked.pages)) {
 
   await attempt(`320 px: ${name}`, { viewport: { width: 320, height: 640 } }, async (page) => {
     await look(page, path, base);
+    await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
     const faults = await page.evaluate(() => {
       const out = [];
       if (document.documentElement.scrollWidth > 320) out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
-      for (const e of document.querySelectorAll("a, button, input, summary")) {
+      for (const e of document.querySelectorAll("a, button, input:not([type=hidden]), summary")) {
         const r = e.getBoundingClientRect();
         if (r.width === 0 || e.classList.contains("nhsuk-skip-link")) continue;
         const inSentence = getComputedStyle(e).display === "inline" && e.parentElement.tagName === "P" && e.parentElement.textContent.trim() !== e.textContent.trim();
@@ -206,6 +208,87 @@ for (const [name, at] of Object.entries(asked.pages)) {
     });
   }
 }
+
+// The console: from what is wrong with a feed to the row at fault, and from an entry of the record to the row it came from.
+for (const [how, options] of [["", {}], [" without JavaScript", { javaScriptEnabled: false }]]) {
+  await attempt(`from a feed's errors to the row at fault${how}`, options, async (page) => {
+    await look(page, "/feeds", asked.console);
+    must((await page.locator("tbody tr").first().innerText()).includes("Held"), "what is held does not stand first");
+    await page.getByRole("link", { name: "Mill Lane Surgery (EMIS Web)" }).click();
+    await page.locator("summary", { hasText: "is not a number" }).click();
+    must((await page.locator("mark").first().innerText()) === "4.1O", "the column at fault is not marked");
+    await page.locator("details[open] a").first().click();
+    must((await page.locator("pre").innerText()).includes("PatientGuid"), "what arrived is not shown");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download it as it arrived" }).click()]);
+    must(download.suggestedFilename().startsWith("291_CareRecord_Observation"), download.suggestedFilename());
+  });
+
+  await attempt(`from an entry to where it came from${how}`, options, async (page) => {
+    await look(page, asked.joined, asked.console);
+    await page.locator("tr", { hasText: "Potassium" }).getByRole("link", { name: "Merrowby Hospital" }).first().click();
+    must((await page.locator("mark").innerText()).startsWith("OBX|2|NM|K^Potassium"), "the segment is not marked");
+    must((await page.locator("h1").innerText()).includes("OKAFOR"), "the page does not say whose entry it is");
+    await page.getByRole("link", { name: "All sources in one list" }).click();
+    must(await page.locator("tr", { hasText: "Essential hypertension" }).getByText("Sources disagree").isVisible(), "the conflict is not shown");
+    await page.getByRole("link", { name: "What arrived and from where" }).click();
+    must((await page.locator("#records ~ table tbody tr").count()) === 3, "not three sources");
+  });
+}
+
+await attempt("a feed is given a file", {}, async (page) => {
+  await look(page, "/feeds/tpp-zz003", asked.console);
+  await page.getByLabel("Upload a file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("nothing") });
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  must((await page.title()).startsWith("Error:"), await page.title());
+  must(await page.locator("#file-error").isVisible(), "no word at the field");
+});
+
+// Pages that a form answers when something in it is wrong.
+for (const [name, path, button] of [["upload", "/feeds/emis-zz001", "Upload"], ["hold", "/feeds/emis-zz001", "Hold"], ["answer", asked.pages.question.slice(8), "Save the answer"], ["take out", asked.joined + "/links", "Take it out"]]) {
+  await attempt(`axe, wrong form: ${name}`, { bypassCSP: true }, async (page) => {
+    await look(page, path, asked.console);
+    await page.getByRole("button", { name: button, exact: true }).click();
+    must((await page.title()).startsWith("Error:"), await page.title());
+    const links = page.locator(".nhsuk-error-summary a");
+    for (const link of await links.all()) {
+      must((await page.locator((await link.getAttribute("href"))).count()) === 1, "an error leads nowhere");
+    }
+    const found = await barriers(page);
+    must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
+  });
+}
+
+await attempt("a question is answered with the keyboard alone, and taken back", {}, async (page) => {
+  await look(page, asked.pages.question.slice(8), asked.console);
+  const to = async (id) => {
+    for (let n = 0; (await page.evaluate(() => document.activeElement.id)) !== id; n++) {
+      must(n < 60, `${id} is not reached`);
+      await page.keyboard.press("Tab");
+    }
+  };
+  await to("same");
+  await page.keyboard.press("Space");
+  await to("reason");
+  await page.keyboard.type("the practice says so");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/did=same/);
+  must(await page.getByText("There are no open questions").isVisible(), "the question is still open");
+  await look(page, asked.reed + "/links", asked.console);
+  must(await page.getByText("the practice says so").isVisible(), "the reason is not in the history");
+  await page.getByLabel("Mill Lane Surgery").check();
+  await page.getByLabel("How you know").fill("it was his cousin");
+  await page.getByRole("button", { name: "Take it out" }).click();
+  await page.waitForURL(/did=apart/);
+  must(await page.getByText("stands alone again").isVisible(), "nothing says that it was done");
+});
+
+await attempt("a held feed is released", {}, async (page) => {
+  await look(page, "/feeds/emis-zz002", asked.console);
+  await page.getByRole("link", { name: "Look at it and release the feed" }).click();
+  await page.getByRole("button", { name: "Release the feed" }).click();
+  await page.waitForURL(/did=released/);
+  must(await page.getByText("The feed was released").isVisible(), "nothing says that it was done");
+});
 
 // How long the server takes, as the browser's reader waits for it: the best of three rounds, for a busy machine.
 for (const [name, path] of [["search", `/?name=${asked.person.family}`], ["person", asked.person.path]]) {

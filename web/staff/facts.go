@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
@@ -15,8 +16,11 @@ import (
 // fact is one resource of the record, read for showing.
 type fact struct {
 	kind    string
+	id      string
 	v       fhir.Value
 	updated time.Time
+	feed    string // name of the feed it came by, "" where it came by none
+	from    string // what people call that feed
 }
 
 func factOf(s *record.Stored) (fact, error) {
@@ -24,7 +28,18 @@ func factOf(s *record.Stored) (fact, error) {
 	if err != nil {
 		return fact{}, err
 	}
-	return fact{s.Type, r.Root(), s.Updated}, nil
+	f := fact{kind: s.Type, id: s.ID, v: r.Root(), updated: s.Updated}
+	f.feed, _, _ = intake.SourceOf(f.v.Get("meta").Get("source").Text())
+	f.from = f.feed
+	return f, nil
+}
+
+// trace is the address of the page that says where the entry came from, "" where it came by no feed.
+func (f fact) trace() string {
+	if f.feed == "" {
+		return ""
+	}
+	return "/trace/" + f.kind + "/" + f.id
 }
 
 // mistaken reports whether the entry was withdrawn by whoever made it. Such entries stay in the record; a page that
@@ -77,13 +92,19 @@ func (f fact) source() string {
 			if actor := p.Get("actor"); actor.Exists() {
 				p = actor
 			}
-			if name := said(p); name != "" {
+			if name := f.said(p); name != "" {
 				names = append(names, name)
 			}
 		}
 		if names != nil {
+			if f.from != "" {
+				return strings.Join(names, "; ") + ", " + f.from
+			}
 			return strings.Join(names, "; ")
 		}
+	}
+	if f.from != "" {
+		return f.from
 	}
 	provider := said(f.v.Get("serviceProvider"))
 	for p := range f.v.Get("participant").Items() {
@@ -105,6 +126,14 @@ func (f fact) source() string {
 	return "source " + kit.NotKnown
 }
 
+// said is who a reference names; of what came by a feed only what it calls them, since ids say nothing to a reader.
+func (f fact) said(ref fhir.Value) string {
+	if f.feed != "" {
+		return ref.Get("display").Text()
+	}
+	return said(ref)
+}
+
 func (f fact) at(path string) string {
 	v := f.v
 	for name := range strings.SplitSeq(path, ".") {
@@ -117,7 +146,7 @@ func (f fact) at(path string) string {
 // stand in the timeline, unless they are still active.
 func problemRows(facts map[string][]fact) (now, past []row) {
 	for _, f := range newestFirst(facts["Condition"]) {
-		r := row{Text: kit.Words(f.v.Get("code")), Since: kit.Date(f.when()), Source: f.source(), Recorded: f.recorded()}
+		r := row{Text: kit.Words(f.v.Get("code")), Since: kit.Date(f.when()), Source: f.source(), Trace: f.trace(), Recorded: f.recorded()}
 		if r.Text == "" {
 			r.Text = "Problem without a name"
 		}
@@ -143,14 +172,19 @@ func problemRows(facts map[string][]fact) (now, past []row) {
 // medicineRows are medicines being taken and those that are not any more. An active one that nobody has prescribed for
 // a year says so: it may only never have been ended.
 func medicineRows(facts map[string][]fact, today time.Time) (now, stopped []row) {
+	latest := issues(facts)
 	for _, f := range newestFirst(slices.Concat(facts["MedicationRequest"], facts["MedicationStatement"])) {
-		r := row{Text: medicine(f.v), Detail: dose(f.v), Since: kit.Date(f.when()), Source: f.source(), Recorded: f.recorded()}
+		if plan, ok := latest[f.basedOn()]; ok && (plan.current || !f.current()) {
+			continue // an issue, or the same medicine said once more: it belongs to the prescription it is based on
+		}
+		when := words(latest[f.kind+"/"+f.id].when, f.when())
+		r := row{Text: medicine(f.v), Detail: dose(f.v), Since: kit.Date(when), Source: f.source(), Trace: f.trace(), Recorded: f.recorded()}
 		switch status := f.v.Get("status").Text(); status {
 		case "active", "on-hold", "intended", "unknown":
 			if status != "active" {
 				r.Flag = map[string]string{"on-hold": "On hold", "intended": "Not started", "unknown": "Status " + kit.NotKnown}[status]
 			}
-			r.Ago = kit.Ago(f.when(), today)
+			r.Ago = kit.Ago(when, today)
 			now = append(now, r)
 		case "draft":
 		default:
@@ -161,6 +195,42 @@ func medicineRows(facts map[string][]fact, today time.Time) (now, stopped []row)
 	slices.SortStableFunc(now, func(a, b row) int { return strings.Compare(a.Text, b.Text) })
 	return now, stopped
 }
+
+// issue is when a prescription was last issued, and whether it is current.
+type issue struct {
+	when    string
+	current bool
+}
+
+// issues are the last ones by prescription; one that was never issued, or nobody says when, has its own date.
+func issues(facts map[string][]fact) map[string]issue {
+	latest := map[string]issue{}
+	for _, f := range facts["MedicationRequest"] {
+		if f.basedOn() == "" {
+			latest[f.kind+"/"+f.id] = issue{f.when(), f.current()}
+		}
+	}
+	for _, f := range facts["MedicationRequest"] {
+		have, plan := latest[f.basedOn()]
+		if !plan {
+			continue
+		}
+		issued, _ := kit.Moment(f.when())
+		if before, _ := kit.Moment(have.when); issued.After(before) {
+			latest[f.basedOn()] = issue{f.when(), have.current}
+		}
+	}
+	return latest
+}
+
+// current reports whether a medicine is being taken, or may be.
+func (f fact) current() bool {
+	status := f.v.Get("status")
+	return status.Is("active") || status.Is("on-hold") || status.Is("intended") || status.Is("unknown")
+}
+
+// basedOn is the prescription by which a medicine was issued or is taken, "" where none is named.
+func (f fact) basedOn() string { return kit.FirstOf(f.v.Get("basedOn")).Get("reference").Text() }
 
 func medicine(v fhir.Value) string {
 	if text := kit.Words(v.Get("medicationCodeableConcept")); text != "" {
@@ -196,7 +266,7 @@ func allergyRows(facts []fact) (rows []row, none string) {
 		if f.has("verificationStatus", "refuted") || f.has("clinicalStatus", "inactive") || f.has("clinicalStatus", "resolved") {
 			continue
 		}
-		r := row{Text: kit.Words(f.v.Get("code")), Since: kit.Date(f.when()), Source: f.source(), Recorded: f.recorded()}
+		r := row{Text: kit.Words(f.v.Get("code")), Since: kit.Date(f.when()), Source: f.source(), Trace: f.trace(), Recorded: f.recorded()}
 		if f.has("code", "716186003") {
 			none = r.Text + " (" + r.Recorded + ", " + r.Source + ")"
 			continue

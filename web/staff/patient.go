@@ -61,6 +61,24 @@ func address(patient fhir.Value) string {
 	return strings.Join(parts, ", ")
 }
 
+// practiceOf is the name of the organisation whose Patient it is, looked up where the Patient refers to it by id alone.
+func (s *Site) practiceOf(r *http.Request, patient fhir.Value) string {
+	name := practice(patient)
+	ref := fhir.ParseReference(patient.Get("managingOrganization").Get("reference").Text())
+	if name != kit.NotKnown || ref.Type != "Organization" {
+		return name
+	}
+	stored, err := s.Door.Get(r.Context(), s.who(r), ref.Type, ref.ID)
+	if err != nil {
+		return name // it has not come yet, or may not be read: the person's own record is what the page is for
+	}
+	organization, err := stored.Resource()
+	if err != nil {
+		return name
+	}
+	return words(organization.Root().Get("name").Text(), name)
+}
+
 func practice(patient fhir.Value) string {
 	if d := patient.Get("managingOrganization").Get("display").Text(); d != "" {
 		return d

@@ -17,7 +17,7 @@ import (
 //go:embed person.html
 var personHTML string
 
-var personPage = kit.Page(personHTML)
+var personPage = page(personHTML)
 
 // personView is a person's record on one page.
 type personView struct {
@@ -44,6 +44,7 @@ type banner struct {
 	Address, Telephone, Practice        string
 	Allergies                           []row
 	NoneKnown                           string // what was recorded when somebody asked and there were none
+	Tabs                                []tab
 }
 
 // row is a problem, a medicine or an allergy.
@@ -52,6 +53,23 @@ type row struct {
 	Since, Until               string
 	Ago                        string // how long ago Since was, from a year on, of a medicine
 	Source, Recorded           string
+	Trace                      string // address of where it came from, "" where it came by no feed
+}
+
+// tab is another page about the same person.
+type tab struct {
+	Text, Address string
+	Current       bool
+}
+
+// tabsOf are the pages about a person, of which one is being looked at.
+func tabsOf(id, current string) []tab {
+	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}}
+	for i := range tabs {
+		tabs[i].Current = tabs[i].Address == current
+		tabs[i].Address = strings.TrimSuffix("/person/"+id+"/"+tabs[i].Address, "/")
+	}
+	return tabs
 }
 
 type filter struct {
@@ -76,17 +94,12 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 		s.missing(w, r, "There is no person at this address.")
 		return
 	}
-	stored, err := s.Door.Get(r.Context(), s.who(r), "Patient", id)
+	patient, err := s.patient(r, id)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	patient, err := stored.Resource()
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	facts, partial, err := s.facts(r.Context(), s.who(r), id)
+	facts, partial, err := s.facts(r.Context(), s.who(r), id, shown...)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -94,6 +107,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
 	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial}
 	view.Frame = s.frame(view.Banner.Name)
+	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, "")
 	view.Problems, view.Past = problemRows(facts)
 	view.Medicines, view.Stopped = medicineRows(facts, now)
 	view.Results = resultGroups(facts, now)
@@ -104,11 +118,20 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 	s.write(w, r, http.StatusOK, personPage, view)
 }
 
-// facts reads everything the page shows, by type. partial says what was left out.
-func (s *Site) facts(ctx context.Context, who access.Actor, id string) (facts map[string][]fact, partial string, err error) {
+func (s *Site) patient(r *http.Request, id string) (*fhir.Resource, error) {
+	stored, err := s.Door.Get(r.Context(), s.who(r), "Patient", id)
+	if err != nil {
+		return nil, err
+	}
+	return stored.Resource()
+}
+
+// facts reads what a page shows of a person, by type, from all records of theirs. partial says what was left out.
+func (s *Site) facts(ctx context.Context, who access.Actor, id string, kinds ...string) (facts map[string][]fact, partial string, err error) {
 	facts = map[string][]fact{}
+	titles := s.titles()
 	var cut []string
-	for _, kind := range shown {
+	for _, kind := range kinds {
 		query := kind + "?patient=" + url.QueryEscape(id) + "&_count=1000"
 		for query != "" {
 			page, err := s.Door.Find(ctx, who, query)
@@ -120,6 +143,7 @@ func (s *Site) facts(ctx context.Context, who access.Actor, id string) (facts ma
 				if err != nil {
 					return nil, "", err
 				}
+				f.from = words(titles[f.feed], f.feed)
 				if !f.mistaken() {
 					facts[kind] = append(facts[kind], f)
 				}

@@ -21,10 +21,10 @@ type resultGroup struct {
 
 // resultRow is one test: its latest value, and the others behind it.
 type resultRow struct {
-	Test, Value, Flag, Range, On, Ago, Source string
-	Chart                                     template.HTML
-	Note                                      string // what the chart leaves out
-	Earlier                                   []resultValue
+	Test, Value, Flag, Range, On, Ago, Source, Trace string
+	Chart                                            template.HTML
+	Note                                             string // what the chart leaves out
+	Earlier                                          []resultValue
 }
 
 type resultValue struct{ On, Value, Flag string }
@@ -88,7 +88,7 @@ func category(f fact) string {
 
 func rowOfResults(name string, newest []fact, now time.Time) resultRow {
 	latest := newest[0]
-	r := resultRow{Test: name, Value: valueOf(latest.v), Flag: flagOf(latest), Range: rangeOf(latest.v), On: kit.Date(latest.when()), Ago: kit.Ago(latest.when(), now), Source: latest.source()}
+	r := resultRow{Test: name, Value: valueOf(latest.v), Flag: flagOf(latest), Range: rangeOf(latest.v), On: kit.Date(latest.when()), Ago: kit.Ago(latest.when(), now), Source: latest.source(), Trace: latest.trace()}
 	if r.Test == "" {
 		r.Test = "Test without a name"
 	}

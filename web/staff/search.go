@@ -15,7 +15,7 @@ import (
 //go:embed search.html
 var searchHTML string
 
-var searchPage = kit.Page(searchHTML)
+var searchPage = page(searchHTML)
 
 // searchView is the page on which a person is found.
 type searchView struct {

@@ -1,4 +1,5 @@
-// Package staff is the pages for people who work in health and care. So far: find a person, and see their record.
+// Package staff is the pages for people who work in health and care: find a person, see their record, what every source says of them and where
+// it came from; the feeds, how they stand and what they could not file; the questions about who is one person.
 //
 // A page reads the record through the door as the person who is looking, in FHIR's own search language, turns what it
 // finds into one typed view (the .go) and fills one template (the .html); a golden shows what comes out. Pages are
@@ -11,6 +12,7 @@ package staff
 import (
 	_ "embed"
 	"errors"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
@@ -34,11 +36,30 @@ type Site struct {
 	Log    *slog.Logger                     // nil for the default
 }
 
-// Handler serves /, /person/{id} and /static/.
+// Handler serves all pages and /static/. What changes something is a POST, answered with the address of the page to look at next; whoever
+// serves it must refuse those that come from pages of others (http.CrossOriginProtection).
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.search)
 	mux.HandleFunc("GET /person/{id}", s.person)
+	mux.HandleFunc("GET /person/{id}/lists", s.lists)
+	mux.HandleFunc("GET /person/{id}/arrived", s.arrived)
+	mux.HandleFunc("GET /person/{id}/links", s.linksPage)
+	mux.HandleFunc("POST /person/{id}/links", s.unlink)
+	mux.HandleFunc("GET /trace/{type}/{id}", s.trace)
+	mux.HandleFunc("GET /matches", s.matches)
+	mux.HandleFunc("GET /matches/{id}", s.question)
+	mux.HandleFunc("POST /matches/{id}", s.answer)
+	mux.HandleFunc("GET /feeds", s.feeds)
+	mux.HandleFunc("GET /feeds/{name}", s.feed)
+	mux.HandleFunc("POST /feeds/{name}/upload", s.upload)
+	mux.HandleFunc("POST /feeds/{name}/hold", s.hold)
+	mux.HandleFunc("GET /feeds/{name}/release", s.releasing)
+	mux.HandleFunc("POST /feeds/{name}/release", s.release)
+	mux.HandleFunc("GET /feeds/{name}/replay", s.replaying)
+	mux.HandleFunc("POST /feeds/{name}/replay", s.replay)
+	mux.HandleFunc("GET /feeds/{name}/items/{number}", s.item)
+	mux.HandleFunc("GET /feeds/{name}/items/{number}/raw", s.raw)
 	mux.Handle("GET /static/", kit.Static())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.missing(w, r, "There is no page at this address.")
@@ -46,10 +67,16 @@ func (s *Site) Handler() http.Handler {
 	return kit.Secure(mux)
 }
 
+//go:embed parts.html
+var partsHTML string
+
+// page parses a page with the parts that several share.
+func page(text string) *template.Template { return kit.Page(partsHTML + text) }
+
 //go:embed missing.html
 var missingHTML string
 
-var missingPage = kit.Page(missingHTML)
+var missingPage = page(missingHTML)
 
 // missingView is a page that cannot be shown, and why.
 type missingView struct {
@@ -80,6 +107,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, view = http.StatusBadRequest, missingView{s.frame("Not understood"), "This address is not understood", "Begin again with a new search."}
 	case fhir.Forbidden:
 		status, view = http.StatusForbidden, missingView{s.frame("No access"), "You do not have access to this record", e.Msg}
+	case fhir.Conflict:
+		status, view = http.StatusConflict, missingView{s.frame("Not done"), "This was not done", sentence(e.Msg)}
 	case fhir.NoRoom:
 		status, view = http.StatusInsufficientStorage, missingView{s.frame("Not available"), "The record cannot be read at the moment", "The disk is full. Tell whoever looks after this machine."}
 	case fhir.Busy:

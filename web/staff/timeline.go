@@ -12,6 +12,7 @@ type line struct {
 	On, At, Kind, Show string
 	Text, Detail, Flag string
 	Source, Recorded   string
+	Trace              string // address of where it came from, "" where it came by no feed
 	moment             int64
 	together           string // lines with the same are one: the results of one sample
 }
@@ -56,7 +57,7 @@ func gather(lines []line) []line {
 }
 
 func lineOf(f fact) line {
-	l := line{Source: f.source(), Recorded: f.recorded(), On: kit.Date(f.when()), At: kit.Clock(f.when())}
+	l := line{Source: f.source(), Trace: f.trace(), Recorded: f.recorded(), On: kit.Date(f.when()), At: kit.Clock(f.when())}
 	if t, ok := kit.Moment(f.when()); ok {
 		l.moment = t.Unix()
 	} else {

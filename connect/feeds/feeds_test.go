@@ -1,0 +1,159 @@
+package feeds
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/gp"
+	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/store/storetest"
+)
+
+func service(t *testing.T, db string) *Service {
+	t.Helper()
+	desk, err := intake.Open(t.Context(), record.TestOn(t, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Service{Desk: desk, Formats: map[string]*intake.Format{"emis": gp.EMIS()}, Every: 20 * time.Millisecond}
+}
+
+const (
+	patients = "PatientGuid,OrganisationGuid,DateOfBirth,Surname,GivenName,Sex\n{p1},{o},1950-02-03,Okafor,Ada,F\n"
+	broken   = "PatientGuid,OrganisationGuid,DateOfBirth,Surname,GivenName,Sex\n{p2},{o},1950-02-30,Smith,Ben,M\n{p3},{o},1950-31-01,Smith,Cat,F\n"
+)
+
+func within(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 400 {
+		if is() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("it does not come to pass: %s", what)
+}
+
+func run(t *testing.T, s *Service) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+func count(t *testing.T, s *Service, query string) int {
+	t.Helper()
+	page, err := s.Desk.Door.Find(t.Context(), s.Desk.Who, query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(page.Matches)
+}
+
+// A folder is watched; what is whole is filed once, what cannot be read is shown with its reason.
+func TestAFolderIsWatched(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		s := service(t, db)
+		dir := t.TempDir()
+		write := func(name, text string) {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("2026-01-01/291_Admin_Patient_20260101020000_A.csv", patients)
+		list := filepath.Join(t.TempDir(), "feeds.json")
+		if err := os.WriteFile(list, []byte(`[{"name":"mill-lane","kind":"emis","title":"Mill Lane Surgery","organization":"ZZ001","folder":"`+dir+`"}]`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := Load(t.Context(), s.Desk, list); err != nil {
+			t.Fatal(err)
+		}
+		run(t, s)
+		within(t, "the patient is filed", func() bool { return count(t, s, "Patient") == 1 })
+		write("2026-01-02/291_Admin_Patient_20260102020000_A.csv", broken)
+		who := access.Actor{ID: "Practitioner/manager"}
+		within(t, "the broken rows are shown", func() bool {
+			faults, err := s.Faults(t.Context(), who, "mill-lane")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(faults) == 1 && faults[0].Count == 2 && faults[0].Rows[0].Column == "DateOfBirth" && strings.Contains(faults[0].Rows[0].Row, "Smith")
+		})
+		all, err := s.Overview(t.Context(), who)
+		if err != nil || len(all) != 1 || all[0].Quarantined != 2 || all[0].Rows.In != 3 || all[0].Last == nil || all[0].Silent {
+			t.Errorf("%+v %v", all, err)
+		}
+		diff, err := s.Replay(t.Context(), who, "mill-lane", time.Time{}, time.Now().Add(time.Hour), true)
+		if err != nil || diff.Same == 0 || diff.Changed != 0 {
+			t.Errorf("replay: %+v %v", diff, err)
+		}
+		report, err := s.Accept(t.Context(), who, "mill-lane", "291_Admin_Patient_20260103020000_A.csv", func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(strings.Replace(patients, "p1", "p9", 1))), nil
+		})
+		if err != nil || report.Rows.Filed != 1 {
+			t.Errorf("upload: %+v %v", report, err)
+		}
+	})
+}
+
+func TestSilenceIsAnAlarm(t *testing.T) {
+	s := service(t, "sqlite::memory:")
+	clock := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	s.Now = func() time.Time { return clock }
+	s.Desk.Now = s.Now
+	if _, err := s.Desk.Feed(t.Context(), intake.Feed{Name: "mill-lane", Kind: "emis", Title: "Mill Lane Surgery"}); err != nil {
+		t.Fatal(err)
+	}
+	send := func(name string) {
+		if _, err := s.Accept(t.Context(), access.Actor{ID: "x"}, "mill-lane", name, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(patients)), nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(status string, n int) {
+		t.Helper()
+		if err := s.alarms(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := count(t, s, "Task?status="+status); got != n {
+			t.Errorf("%d tasks that are %s, want %d", got, status, n)
+		}
+	}
+	send("291_Admin_Patient_20261120020000_A.csv")
+	check("requested", 0)
+	clock = clock.Add(37 * time.Hour)
+	check("requested", 1)
+	check("requested", 1)
+	send("291_Admin_Patient_20261121020000_A.csv")
+	check("requested", 0)
+	check("completed", 1)
+}
+
+func TestFeedsThatCannotBe(t *testing.T) {
+	s := service(t, "sqlite::memory:")
+	for text, says := range map[string]string{
+		`{`:                              "not a list of feeds",
+		`[{"name":"A B","kind":"emis"}]`: "cannot name a feed",
+		`[{"name":"a"}]`:                 "has no kind",
+		`[{"name":"a","kind":"emis","colour":"red"}]`: "colour",
+	} {
+		path := filepath.Join(t.TempDir(), "feeds.json")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := Load(t.Context(), s.Desk, path); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
