@@ -126,19 +126,16 @@ func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
 		if err == io.EOF {
 			return nil
 		}
-		line, _ := in.FieldPos(0)
+		line := fact.Line(in, row, err)
 		text := strings.Join(row, ",")
 		if err != nil {
-			if p, ok := errors.AsType[*csv.ParseError](err); ok {
-				line = p.Line
-			}
 			s.In++
-			s.Bad(int64(line), text, err)
+			s.Bad(line, text, err)
 			continue
 		}
 		s.In++
 		if len(row) != len(header) {
-			s.Bad(int64(line), text, fmt.Errorf("the row has %d values, the header %d", len(row), len(header)))
+			s.Bad(line, text, fmt.Errorf("the row has %d values, the header %d", len(row), len(header)))
 			continue
 		}
 		get := func(column string) string {
@@ -147,7 +144,7 @@ func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
 			}
 			return ""
 		}
-		v := &visit{line: int64(line), raw: text, ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
+		v := &visit{line: line, raw: text, ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
 			TasksDone: several(get("tasks_done")), MedicinesGiven: several(get("medicines_given")), Note: get("note")}
 		v.Client.Ref, v.Client.NHSNumber, v.Client.Forename, v.Client.Surname = get("client_ref"), get("nhs_number"), get("forename"), get("surname")
 		v.Client.DateOfBirth, v.Client.Postcode, v.Worker.Ref, v.Worker.Name = get("date_of_birth"), get("postcode"), get("worker_ref"), get("worker")
