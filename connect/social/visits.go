@@ -166,7 +166,10 @@ func several(s string) []string {
 }
 
 // times of a visit, as London's clocks showed them.
-type times struct{ plannedStart, plannedEnd, arrived, left fhir.DateTime }
+type times struct {
+	plannedStart, plannedEnd, arrived, left fhir.DateTime
+	over                                    bool // the worker left, nobody knows when
+}
 
 var visitTimes = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", "02/01/2006 15:04"}
 
@@ -192,11 +195,14 @@ func (v *visit) times(s *fact.Sheet) (t times, err error) {
 	case t.left.Year != 0 && t.arrived.Year == 0:
 		return t, errors.New("the worker left without having arrived")
 	}
+	// What was done and given must not be lost for a time that cannot be.
 	if t.left, err = fact.Order(t.arrived, t.left, allSure); err != nil {
-		return t, fmt.Errorf("the visit: %w", err)
+		s.Note("a worker who left before arriving: when is left out")
+		t.left, t.over = fhir.DateTime{}, true
 	}
 	if t.plannedEnd, err = fact.Order(t.plannedStart, t.plannedEnd, allSure); err != nil {
-		return t, fmt.Errorf("the plan: %w", err)
+		s.Note("a visit planned to end before it begins: the end is left out")
+		t.plannedEnd = fhir.DateTime{}
 	}
 	return t, nil
 }
@@ -254,7 +260,7 @@ func (v *visit) encounter(s *fact.Sheet, t times) *r4.Encounter {
 		e.Participant = []r4.EncounterParticipant{{Individual: by}}
 	}
 	switch {
-	case t.left.Year != 0:
+	case t.left.Year != 0 || t.over:
 		e.Status, e.Period = "finished", period(t.arrived, t.left)
 	case t.arrived.Year != 0:
 		e.Status, e.Period = "in-progress", period(t.arrived, fhir.DateTime{})
