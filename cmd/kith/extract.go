@@ -19,6 +19,7 @@ import (
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/push"
 	"github.com/kith-care/kith/connect/social"
 	"github.com/kith-care/kith/record"
 )
@@ -43,7 +44,8 @@ func formats() map[string]*intake.Format {
 
 // readers are the languages of items that are no tables, by kind.
 func readers() map[string]intake.Reader {
-	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits, devices.Kind: devices.Read}
+	return map[string]intake.Reader{"documents": documents.File, "gpconnect": gpconnect.Read, social.VisitsKind: social.Visits, devices.Kind: devices.Read,
+		push.Kind: push.Resources, push.MessageKind: push.Message}
 }
 
 func extractCommand(args []string, stdout, stderr io.Writer) int {

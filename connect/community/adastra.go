@@ -114,6 +114,9 @@ func moment(m *intake.Mapping, r *intake.Row, column string) (fhir.DateTime, err
 	return at, nil
 }
 
+// early is noticed of an end that is left out, since it would lie before the start.
+const early = "an end before the start, left out"
+
 // span is from StartDateTime to EndDateTime.
 func span(m *intake.Mapping, r *intake.Row) (start, end fhir.DateTime, err error) {
 	if start, err = moment(m, r, "StartDateTime"); err != nil {
@@ -125,7 +128,8 @@ func span(m *intake.Mapping, r *intake.Row) (start, end fhir.DateTime, err error
 	_, sureStart, _ := fact.Moment(r.Get("StartDateTime"), adastraTimes...)
 	_, sureEnd, _ := fact.Moment(r.Get("EndDateTime"), adastraTimes...)
 	if end, err = fact.Order(start, end, sureStart && sureEnd); err != nil {
-		return start, end, r.Bad("EndDateTime", "%v", err)
+		m.Note(early) // what the clinician found must not be lost for it
+		end = fhir.DateTime{}
 	}
 	return start, end, nil
 }
@@ -212,7 +216,7 @@ func adastraCase(m *intake.Mapping) error {
 	patient := m.Ref("Patient", intake.PatientUnit, r.Get("PatientRef"))
 	e := &r4.Encounter{Identifier: source(m, m.Key), Status: "finished", Class: &r4.Coding{System: fact.HL7 + "v3-ActCode", Code: "AMB", Display: "ambulatory"}, Type: fact.List(fact.Text(r.Get("CaseTagName"))),
 		ServiceType: fact.Text("Out of hours"), Priority: fact.Text(r.Get("PriorityName")), Subject: patient, Period: &r4.Period{Start: start, End: end}}
-	if end.Year == 0 {
+	if r.Get("EndDateTime") == "" {
 		e.Status = "in-progress"
 	}
 	if no := r.Get("CaseNo"); no != "" {

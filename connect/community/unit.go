@@ -75,7 +75,8 @@ func (u *unit) span() (*r4.Period, error) {
 		return nil, err
 	}
 	if end, err = fact.Order(start, end, sureStart && sureEnd); err != nil {
-		return nil, u.bad("end", err)
+		u.m.Note(early)
+		end = fhir.DateTime{}
 	}
 	if start.Year == 0 && end.Year == 0 {
 		return nil, nil

@@ -227,10 +227,7 @@ func (b *book) people(body []byte) error {
 		if err == io.EOF {
 			return nil
 		}
-		line, _ := in.FieldPos(0)
-		if p, ok := errors.AsType[*csv.ParseError](err); ok {
-			line = p.Line
-		}
+		line := fact.Line(in, row, err)
 		text := strings.Join(row, ",")
 		b.In++
 		get := func(column string) string {
@@ -247,7 +244,7 @@ func (b *book) people(body []byte) error {
 			err = e
 		}
 		if err != nil {
-			b.Bad(int64(line), text, err)
+			b.Bad(line, text, err)
 			continue
 		}
 		p := fact.Person{NHSNumber: get("nhs_number"), Forename: get("forename"), Surname: get("surname"), Sex: get("sex"), Born: born, Postcode: get("postcode"), Email: get("email"), Mobile: get("mobile")}

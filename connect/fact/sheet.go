@@ -2,6 +2,8 @@ package fact
 
 import (
 	"context"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -83,6 +85,18 @@ func (s *Sheet) Put(typ, key, place string, resource any) {
 func (s *Sheet) Has(typ, key string) bool {
 	_, ok := s.puts[entryKey{typ, s.ID(typ, key)}]
 	return ok
+}
+
+// Line is where the row that was read last begins, from 1; of a row that breaks off, where it does.
+func Line(in *csv.Reader, row []string, err error) int64 {
+	if p, ok := errors.AsType[*csv.ParseError](err); ok {
+		return int64(p.Line)
+	}
+	if len(row) == 0 {
+		return 0
+	}
+	line, _ := in.FieldPos(0)
+	return int64(line)
 }
 
 // There reports whether the record has what a key of the feed names.

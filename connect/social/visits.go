@@ -126,19 +126,16 @@ func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
 		if err == io.EOF {
 			return nil
 		}
-		line, _ := in.FieldPos(0)
+		line := fact.Line(in, row, err)
 		text := strings.Join(row, ",")
 		if err != nil {
-			if p, ok := errors.AsType[*csv.ParseError](err); ok {
-				line = p.Line
-			}
 			s.In++
-			s.Bad(int64(line), text, err)
+			s.Bad(line, text, err)
 			continue
 		}
 		s.In++
 		if len(row) != len(header) {
-			s.Bad(int64(line), text, fmt.Errorf("the row has %d values, the header %d", len(row), len(header)))
+			s.Bad(line, text, fmt.Errorf("the row has %d values, the header %d", len(row), len(header)))
 			continue
 		}
 		get := func(column string) string {
@@ -147,7 +144,7 @@ func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
 			}
 			return ""
 		}
-		v := &visit{line: int64(line), raw: text, ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
+		v := &visit{line: line, raw: text, ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
 			TasksDone: several(get("tasks_done")), MedicinesGiven: several(get("medicines_given")), Note: get("note")}
 		v.Client.Ref, v.Client.NHSNumber, v.Client.Forename, v.Client.Surname = get("client_ref"), get("nhs_number"), get("forename"), get("surname")
 		v.Client.DateOfBirth, v.Client.Postcode, v.Worker.Ref, v.Worker.Name = get("date_of_birth"), get("postcode"), get("worker_ref"), get("worker")
@@ -169,7 +166,10 @@ func several(s string) []string {
 }
 
 // times of a visit, as London's clocks showed them.
-type times struct{ plannedStart, plannedEnd, arrived, left fhir.DateTime }
+type times struct {
+	plannedStart, plannedEnd, arrived, left fhir.DateTime
+	over                                    bool // the worker left, nobody knows when
+}
 
 var visitTimes = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", "02/01/2006 15:04"}
 
@@ -195,11 +195,14 @@ func (v *visit) times(s *fact.Sheet) (t times, err error) {
 	case t.left.Year != 0 && t.arrived.Year == 0:
 		return t, errors.New("the worker left without having arrived")
 	}
+	// What was done and given must not be lost for a time that cannot be.
 	if t.left, err = fact.Order(t.arrived, t.left, allSure); err != nil {
-		return t, fmt.Errorf("the visit: %w", err)
+		s.Note("a worker who left before arriving: when is left out")
+		t.left, t.over = fhir.DateTime{}, true
 	}
 	if t.plannedEnd, err = fact.Order(t.plannedStart, t.plannedEnd, allSure); err != nil {
-		return t, fmt.Errorf("the plan: %w", err)
+		s.Note("a visit planned to end before it begins: the end is left out")
+		t.plannedEnd = fhir.DateTime{}
 	}
 	return t, nil
 }
@@ -257,7 +260,7 @@ func (v *visit) encounter(s *fact.Sheet, t times) *r4.Encounter {
 		e.Participant = []r4.EncounterParticipant{{Individual: by}}
 	}
 	switch {
-	case t.left.Year != 0:
+	case t.left.Year != 0 || t.over:
 		e.Status, e.Period = "finished", period(t.arrived, t.left)
 	case t.arrived.Year != 0:
 		e.Status, e.Period = "in-progress", period(t.arrived, fhir.DateTime{})
