@@ -37,6 +37,8 @@ var demoFeeds = []intake.Feed{
 	{Name: "homecare-zzhc", Kind: "visits", Organization: "ZZHC", Title: town.Name + " Home Care"},
 	{Name: "outofhours-adastra", Kind: "adastra", Organization: "ZZOOH", Title: "Out of hours (Adastra)"},
 	{Name: "community-zzct", Kind: "community", Map: "contacts", Organization: "ZZCT", Title: town.Name + " Community Trust"},
+	{Name: "pharmacy-zzph1", Kind: "message", Organization: "ZZPH1", Title: "The pharmacy in Market Street"},
+	{Name: "optician-zzop1", Kind: "message", Organization: "ZZOP1", Title: "The optician in Market Street"},
 	{Name: "devices", Kind: "devices", Title: "Readings at home"},
 	{Name: "hospital-zz1", Kind: "hl7", Organization: "ZZ1", Title: town.Name + " General Hospital", Limit: 12 * time.Hour},
 }

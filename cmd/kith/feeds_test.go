@@ -151,7 +151,7 @@ func TestTheRecordHoldsTheTruth(t *testing.T) {
 }
 
 // feedNames are the feeds that are held against the truth.
-var feedNames = []string{"emis-zz001", "emis-zz002", "tpp-zz003", "vision-zz004", "gpconnect-zz005", "council-zzc", "homecare-zzhc", "outofhours-adastra", "community-zzct", "devices"}
+var feedNames = []string{"emis-zz001", "emis-zz002", "tpp-zz003", "vision-zz004", "gpconnect-zz005", "council-zzc", "homecare-zzhc", "outofhours-adastra", "community-zzct", "devices", "pharmacy-zzph1", "optician-zzop1"}
 
 // takeFeed files all of a feed, whatever its kind.
 func takeFeed(t testing.TB, desk *intake.Desk, name, dir string) {

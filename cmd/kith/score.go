@@ -246,7 +246,7 @@ func note(v fhir.Value, name string, depth int, e *entry) {
 		}
 	default:
 		switch name {
-		case "effectiveDateTime", "onsetDateTime", "authoredOn", "start", "performedDateTime", "occurrenceDateTime", "collectedDateTime", "date", "recordedDate", "issued", "effectiveInstant":
+		case "effectiveDateTime", "onsetDateTime", "authoredOn", "start", "performedDateTime", "occurrenceDateTime", "collectedDateTime", "date", "recordedDate", "issued", "effectiveInstant", "sent":
 			e.dates = append(e.dates, v.Text())
 		case "value":
 			if v.Kind() == fhir.Number && e.value == "" {

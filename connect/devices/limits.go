@@ -86,7 +86,11 @@ func (k *kind) code(u unit) *r4.CodeableConcept {
 	if k == glucose && u.code == "mg/dL" {
 		return fact.Concept(fact.LOINC, "2339-0", "Glucose [Mass/volume] in Blood")
 	}
-	return fact.Concept(fact.LOINC, k.loinc, k.display)
+	c := fact.Concept(fact.LOINC, k.loinc, k.display)
+	if k == saturation { // R4's vital sign is the saturation of arterial blood, however it was measured: https://hl7.org/fhir/R4/oxygensat.html
+		c.Coding = append([]r4.Coding{{System: fact.LOINC, Code: "2708-6", Display: "Oxygen saturation in Arterial blood"}}, c.Coding...)
+	}
+	return c
 }
 
 func (k *kind) category() []r4.CodeableConcept {
