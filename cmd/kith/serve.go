@@ -172,6 +172,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
 	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
 	mux.Handle("/gpconnect/", http.StripPrefix("/gpconnect", &gpconnect.Provider{Door: door, Base: strings.TrimSuffix(s.base, "/fhir") + "/gpconnect", ASID: s.asid}))
+	mux.Handle("/push/", http.StripPrefix("/push", board.Push()))
 	mux.Handle("/messages", post.Handler(desk, "letters"))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))

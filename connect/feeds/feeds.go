@@ -336,6 +336,7 @@ func (s *Service) listen(ctx context.Context, f *intake.Feed) error {
 	s.bound[f.Name] = ln.Addr()
 	s.mu.Unlock()
 	s.doing(f.Name, "listening on "+ln.Addr().String())
+	go s.released(ctx, f, messages)
 	err = messages.Serve(ctx, ln, conf, func(from string, err error) {
 		slog.Warn("trouble on a message feed", "feed", f.Name, "from", from, "error", err)
 	})
@@ -343,6 +344,25 @@ func (s *Service) listen(ctx context.Context, f *intake.Feed) error {
 		return nil
 	}
 	return err
+}
+
+// released files what a held feed has kept once a person lets it go on, while it listens.
+func (s *Service) released(ctx context.Context, f *intake.Feed, messages *hl7.Feed) {
+	held := f.Held
+	for ctx.Err() == nil {
+		pause(ctx, s.every())
+		now, err := s.Desk.Named(f.Name)
+		if err == nil && held != "" && now.Held == "" {
+			err = messages.Resume(ctx)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				slog.Error("what a held feed has kept could not be filed and is tried again", "feed", f.Name, "error", err)
+			}
+			continue
+		}
+		held = now.Held
+	}
 }
 
 // Bound is where a feed listens, nil while it does not.

@@ -2,7 +2,10 @@ package feeds
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +14,9 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/connect/gp"
+	"github.com/kith-care/kith/connect/hl7"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/push"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
 )
@@ -156,5 +161,102 @@ func TestFeedsThatCannotBe(t *testing.T) {
 		if err := Load(t.Context(), s.Desk, path); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+// A system that pushes is told what became of it, the second time as the first.
+func TestWhatIsPushedIsAnswered(t *testing.T) {
+	s := service(t, "sqlite::memory:")
+	s.Readers = map[string]intake.Reader{push.Kind: push.Resources}
+	for _, f := range []intake.Feed{{Name: "partner", Kind: push.Kind, Title: "A partner"}, {Name: "mill-lane", Kind: "emis"}} {
+		if _, err := s.Desk.Feed(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(s.Push())
+	defer server.Close()
+	for range 2 {
+		for _, c := range []struct {
+			feed, body string
+			status     int
+			says       string
+		}{
+			{"partner", `{"resourceType":"Patient","identifier":[{"system":"urn:x","value":"1"}],"name":[{"family":"Okafor"}]}`, 200, `"Patient":1`},
+			{"partner", `{"resourceType":"Patient",`, 422, `"status":"quarantined"`},
+			{"mill-lane", "x", 400, "takes nothing that is pushed"},
+			{"nobody", "x", 404, "no feed nobody"},
+		} {
+			resp, err := http.Post(server.URL+"/"+c.feed, "application/fhir+json", strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			said, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != c.status || !strings.Contains(string(said), c.says) {
+				t.Errorf("%s: %d %s %v", c.feed, resp.StatusCode, said, err)
+			}
+		}
+	}
+	if n := count(t, s, "Patient"); n != 1 {
+		t.Errorf("%d patients", n)
+	}
+}
+
+// A listening feed that is held keeps what comes, and files it when a person lets it go on.
+func TestAHeldListenerGoesOn(t *testing.T) {
+	s := service(t, "sqlite::memory:")
+	if _, err := s.Desk.Feed(t.Context(), intake.Feed{Name: "zz1", Kind: "hl7", Address: "127.0.0.1:0"}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s)
+	within(t, "the feed listens", func() bool { return s.Bound("zz1") != nil })
+	if err := s.Desk.Hold(t.Context(), "zz1", "wait"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // the listener sees that it is held
+	c := hl7.Client{Addr: s.Bound("zz1").String()}
+	defer c.Close()
+	a, err := c.Send(t.Context(), []byte("MSH|^~\\&|PAS|ZZ1|||20260301080000||ADT^A28|1|P|2.4\rEVN|A28|20260301080000\rPID|1||M1^^^ZZ1^MR||Okafor^Ada||19500203|F\rPV1|1|N\r"))
+	if err != nil || !a.Accepted() || count(t, s, "Patient") != 0 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	if err := s.Desk.Release(t.Context(), access.Actor{ID: "Practitioner/manager"}, "zz1"); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the patient is filed", func() bool { return count(t, s, "Patient") == 1 })
+	diff, err := s.Replay(t.Context(), access.Actor{ID: "x"}, "zz1", time.Time{}, time.Now().Add(time.Hour), true)
+	if err != nil || diff.Changed != 0 || diff.New != 0 {
+		t.Errorf("replay: %+v %v", diff, err)
+	}
+}
+
+// A full extract that is much larger than the one before is told.
+func TestAPracticeThatGrowsByATenthIsTold(t *testing.T) {
+	s := service(t, "sqlite::memory:")
+	if _, err := s.Desk.Feed(t.Context(), intake.Feed{Name: "mill-lane", Kind: "emis", Title: "Mill Lane Surgery"}); err != nil {
+		t.Fatal(err)
+	}
+	full := func(day, n int) {
+		var b strings.Builder
+		b.WriteString("PatientGuid,OrganisationGuid,DateOfBirth,Surname,GivenName,Sex\n")
+		for i := range n {
+			fmt.Fprintf(&b, "{p%d},{o},1950-02-03,Okafor,Ada,F\n", i)
+		}
+		name := fmt.Sprintf("bulk/291_Admin_Patient_202601%02d020000_A.csv", day)
+		if _, err := s.Desk.Extract(t.Context(), gp.EMIS(), "mill-lane", name, []intake.Upload{{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(b.String())), nil }}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.alarms(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full(1, 200)
+	full(2, 210)
+	if n := count(t, s, "Task"); n != 0 {
+		t.Fatalf("%d tasks after a twentieth more", n)
+	}
+	full(3, 250)
+	if n := count(t, s, "Task?status=requested&code=urn:kith:task|feed-moved"); n != 1 {
+		t.Errorf("%d tasks after a fifth more", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/hl7"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
@@ -174,6 +175,11 @@ func general(b intake.Bad) string {
 	return reason
 }
 
+// Replays reports whether what a feed of a kind has sent can be read again.
+func (s *Service) Replays(kind string) bool {
+	return kind == "hl7" || s.Formats[kind] != nil || s.Readers[kind] != nil
+}
+
 // Replay makes again what a feed's items of a time hold, or says what would differ. Who asks is in the audit.
 func (s *Service) Replay(ctx context.Context, who access.Actor, feed string, from, to time.Time, dry bool) (*intake.Difference, error) {
 	f, err := s.Desk.Named(feed)
@@ -189,7 +195,14 @@ func (s *Service) Replay(ctx context.Context, who access.Actor, feed string, fro
 	if read := s.Readers[f.Kind]; read != nil {
 		return s.Desk.ReplayItems(ctx, read, feed, from, to, dry)
 	}
-	return nil, fhir.Errorf(fhir.Unsupported, "feeds of kind %s are not replayed: a message changes what earlier ones said, so the order in which they came is what counts", f.Kind)
+	if f.Kind == "hl7" {
+		messages, err := hl7.Open(s.Desk, feed)
+		if err != nil {
+			return nil, err
+		}
+		return messages.Replay(ctx, from, to, dry)
+	}
+	return nil, fhir.Errorf(fhir.Unsupported, "nothing here understands feeds of kind %s", f.Kind)
 }
 
 // alarms raises a Task for each feed that is silent or held, and ends it when that is over.

@@ -89,7 +89,7 @@ func (s *Site) showFeed(w http.ResponseWriter, r *http.Request, view feedView) {
 		if f := all[i].Feed; f.Name == name {
 			found = true
 			view.Feed, view.Held, view.From = s.rowOfFeed(&all[i]), f.Held, from(f)
-			view.Replays = s.Feeds.Formats[f.Kind] != nil || s.Feeds.Readers[f.Kind] != nil
+			view.Replays = s.Feeds.Replays(f.Kind)
 			view.Files = view.Replays || f.Kind == "hl7"
 		}
 	}

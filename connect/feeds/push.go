@@ -1,0 +1,80 @@
+package feeds
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/fhir"
+)
+
+// mostPushed is the largest body that is pushed, in bytes.
+const mostPushed = 64 << 20
+
+// Push takes what other systems send by POST /{feed}: one item of a feed whose kind is read item by item, such as fhir or devices. It is answered when
+// it has been filed: 200 with the number under which it is kept, 422 with the reason where it is in quarantine, 503 where it should be sent again. What
+// came before gets the same answer.
+func (s *Service) Push() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /{feed}", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostPushed))
+		if err != nil {
+			answer(w, http.StatusRequestEntityTooLarge, nil, fhir.Errorf(fhir.Invalid, "the body is larger than %d MB, or broke off", mostPushed>>20))
+			return
+		}
+		it, err := s.pushed(r.Context(), r.PathValue("feed"), body)
+		status := http.StatusOK
+		switch {
+		case err == nil:
+		case it != nil && it.Status == intake.Quarantined:
+			status = http.StatusUnprocessableEntity
+		case fhir.KindOf(err) == fhir.NotFound:
+			status = http.StatusNotFound
+		case fhir.KindOf(err) == fhir.Unsupported:
+			status = http.StatusBadRequest
+		default:
+			status = http.StatusServiceUnavailable
+		}
+		answer(w, status, it, err)
+	})
+	return mux
+}
+
+func (s *Service) pushed(ctx context.Context, feed string, body []byte) (*intake.Item, error) {
+	f, err := s.Desk.Named(feed)
+	if err != nil {
+		return nil, err
+	}
+	read := s.Readers[f.Kind]
+	if read == nil {
+		return nil, fhir.Errorf(fhir.Unsupported, "the feed %s takes nothing that is pushed: its kind is %s", feed, f.Kind)
+	}
+	it, err := s.Desk.Receive(ctx, feed, "pushed", body, read)
+	if err == nil && it.Status == intake.Quarantined {
+		err = fhir.Errorf(fhir.Invalid, "%s", it.Reason) // it came before, and was not understood then either
+	}
+	return it, err
+}
+
+// answer says what became of a push.
+func answer(w http.ResponseWriter, status int, it *intake.Item, err error) {
+	said := struct {
+		Item     string         `json:"item,omitempty"`
+		Status   intake.Status  `json:"status,omitempty"`
+		Filed    map[string]int `json:"filed,omitempty"`
+		Problems int            `json:"quarantined,omitempty"`
+		Reason   string         `json:"reason,omitempty"`
+	}{}
+	if it != nil {
+		said.Item, said.Status, said.Filed, said.Problems = strconv.FormatInt(it.Number, 10), it.Status, it.Types, it.Rows.Quarantined
+	}
+	if err != nil {
+		said.Reason = err.Error()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(said)
+}
