@@ -132,10 +132,17 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 	if r := s.do("PUT", "/fhir/Patient/a", `{"resourceType":"Patient","id":"a"}`); r.status != 201 {
 		t.Fatal(r)
 	}
-	for i := range 5 {
+	// Followers of the feed commit too: a cut that met one of theirs is made again, and what was answered then is there.
+	lost, stored := 0, 1
+	for i := 0; lost < 5 && i < 100; i++ {
 		id := fmt.Sprintf("lost-%d", i)
 		p.arm(ofRecord)
-		s.do("PUT", "/fhir/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`).refusal(t, 503, "whether it was is not known")
+		r := s.do("PUT", "/fhir/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`)
+		stored++
+		if r.status != 201 {
+			r.refusal(t, 503, "whether it was is not known")
+			lost++
+		}
 		if b := s.get("/fhir/Patient/" + id); b.Meta.VersionID != "1" {
 			t.Errorf("%s has version %s, so it was stored more than once", id, b.Meta.VersionID)
 		}
@@ -143,14 +150,11 @@ func TestCommitOfUnknownOutcomeIsNotASuccess(t *testing.T) {
 			t.Errorf("trying again on condition: %v", r)
 		}
 	}
-	if p.cuts.Load() != 5 {
-		t.Errorf("%d commits were cut off, want 5\n%s", p.cuts.Load(), lines(s.log.String(), "request failed", 5))
+	if lost != 5 || p.cuts.Load() < 5 {
+		t.Errorf("%d answers were lost, want 5; %d commits were cut off\n%s", lost, p.cuts.Load(), lines(s.log.String(), "request failed", 5))
 	}
-	if t.Failed() {
-		t.Log(lines(s.log.String(), "request failed", 5))
-	}
-	if n := len(s.pages("/fhir/_history")); n != 6 {
-		t.Errorf("%d changes, want 6", n)
+	if n := len(s.pages("/fhir/_history")); n != stored {
+		t.Errorf("%d changes, want %d", n, stored)
 	}
 	s.stop()
 	sound(t, c.url)
