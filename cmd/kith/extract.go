@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/push"
 	"github.com/kith-care/kith/connect/social"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
 
@@ -71,9 +73,6 @@ func extractCommand(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kith extract: name a --feed and at least one file or folder")
 		return 2
 	}
-	if *title == "" {
-		*title = *feed
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	door, err := record.Open(ctx, record.Options{DB: *db, Policy: access.Everyone{}, TestNumbers: *testNumbers})
@@ -103,7 +102,7 @@ func (e *extracting) run(ctx context.Context, door *record.Door, paths []string)
 	if err != nil {
 		return 1, err
 	}
-	if _, err := desk.Feed(ctx, e.feed); err != nil {
+	if err := e.known(ctx, desk); err != nil {
 		return 1, err
 	}
 	if e.release {
@@ -121,6 +120,9 @@ func (e *extracting) run(ctx context.Context, door *record.Door, paths []string)
 		if err != nil {
 			return 1, err
 		}
+		if len(drops) == 0 {
+			return 1, fmt.Errorf("there is no file in %s", path)
+		}
 		for _, d := range drops {
 			start := time.Now()
 			bar := newBar(e.stderr, d.Name, 0)
@@ -135,14 +137,44 @@ func (e *extracting) run(ctx context.Context, door *record.Door, paths []string)
 	return code, nil
 }
 
-func (e *extracting) print(r *intake.Report, took time.Duration) int {
+// known makes the feed known. Of one that is known already, what is not said stays as it is.
+func (e *extracting) known(ctx context.Context, desk *intake.Desk) error {
+	f := intake.Feed{Name: e.feed.Name}
+	if have, err := desk.Named(e.feed.Name); err == nil {
+		f = *have
+	} else if fhir.KindOf(err) != fhir.NotFound {
+		return err
+	}
+	f.Kind = e.feed.Kind
+	f.Organization = cmp.Or(e.feed.Organization, f.Organization)
+	f.Title = cmp.Or(e.feed.Title, f.Title, f.Name)
+	_, err := desk.Feed(ctx, f)
+	return err
+}
+
+func (e *extracting) print(r *intake.Report, took time.Duration) (code int) {
 	n := r.Rows
-	fmt.Fprintf(e.stdout, "%s: %d rows in %.1f s (%.0f/s): %d filed, %d unchanged, %d retracted, %d parked, %d quarantined, %d superseded", r.Drop, n.In, took.Seconds(),
-		float64(n.In)/max(took.Seconds(), 0.001), n.Filed, n.Unchanged, n.Retracted, n.Parked, n.Quarantined, n.Older)
+	switch {
+	case len(r.Items) > 0:
+		fmt.Fprintf(e.stdout, "%s: %d rows in %.1f s (%.0f/s): %d filed, %d unchanged, %d retracted, %d parked, %d quarantined, %d superseded", r.Drop, n.In, took.Seconds(),
+			float64(n.In)/max(took.Seconds(), 0.001), n.Filed, n.Unchanged, n.Retracted, n.Parked, n.Quarantined, n.Older)
+	case len(r.Known) > 0:
+		fmt.Fprintf(e.stdout, "%s: nothing new: its %d files came before", r.Drop, len(r.Known))
+	case len(r.Ignored) > 0:
+		fmt.Fprintf(e.stdout, "%s: nothing in it is read as %s", r.Drop, e.feed.Kind)
+		code = 1
+	default:
+		fmt.Fprintf(e.stdout, "%s: nothing to file", r.Drop)
+	}
 	if len(r.Ignored) > 0 {
-		fmt.Fprintf(e.stdout, "; %d files not read", len(r.Ignored))
+		fmt.Fprintf(e.stdout, "; %d files not read, such as %s", len(r.Ignored), r.Ignored[0])
 	}
 	fmt.Fprintln(e.stdout)
+	for _, it := range r.Items {
+		if it.Status == intake.Quarantined {
+			fmt.Fprintf(e.stdout, "  quarantined: %s: %s\n", it.Name, it.Reason)
+		}
+	}
 	if r.Held != "" {
 		fmt.Fprintf(e.stdout, "  the feed is held: %s (kith extract --release goes on)\n", r.Held)
 		return 1
@@ -150,5 +182,5 @@ func (e *extracting) print(r *intake.Report, took time.Duration) int {
 	if n.Quarantined > 0 {
 		return 1
 	}
-	return 0
+	return code
 }

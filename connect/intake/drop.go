@@ -31,6 +31,7 @@ type Report struct {
 	Types   map[string]int
 	Items   []*Item
 	Ignored []string // files that are nothing a format reads
+	Known   []string // files that were filed or quarantined before
 	Held    string   // why the feed is held, "" where it is not
 }
 
@@ -54,49 +55,55 @@ func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, u
 		return nil, err
 	}
 	for _, u := range uploads {
-		it, err := d.keepUpload(ctx, format, feed, drop, u)
-		if err != nil {
+		it, again, err := d.keepUpload(ctx, format, feed, drop, u)
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("%s: %w", u.Name, err)
-		}
-		if it == nil {
+		case it == nil:
 			report.Ignored = append(report.Ignored, u.Name)
+		case it.Status == Pending:
+		case again:
+			report.Known = append(report.Known, u.Name)
+		default: // it cannot be read as a whole
+			report.Items = append(report.Items, it)
+			report.Add(it)
 		}
 	}
 	return report, d.Resume(ctx, format, feed, report, progress)
 }
 
-// keepUpload keeps one file, nil where it is nothing that is read.
-func (d *Desk) keepUpload(ctx context.Context, format *Format, feed, drop string, u Upload) (*Item, error) {
+// keepUpload keeps one file, nil where it is nothing that is read. Again is true where it came before.
+func (d *Desk) keepUpload(ctx context.Context, format *Format, feed, drop string, u Upload) (it *Item, again bool, err error) {
 	digest, size, head, err := digestUpload(u)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if have, err := d.seen(ctx, feed, digest, u.Name); err != nil || have != nil {
-		return have, err
+		return have, true, err
 	}
 	f, err := format.Recognise(u.Name, head)
-	it := &Item{Number: d.number(), Feed: feed, Name: u.Name, Drop: drop, SHA256: digest, Size: size, Received: d.Now().UTC(), Status: Pending}
 	if err == nil && f == nil {
-		return nil, nil
+		return nil, false, nil
 	}
+	it = &Item{Number: d.number(), Feed: feed, Name: u.Name, Drop: drop, SHA256: digest, Size: size, Received: d.Now().UTC(), Status: Pending}
 	in, openErr := u.Open()
 	if openErr != nil {
-		return nil, openErr
+		return nil, false, openErr
 	}
 	defer in.Close()
 	if err := d.keepChunks(ctx, it.Number, in); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err == nil {
-		err = it.describe(f, head, format.Windows1252)
+		err = it.describe(format, f, head)
 	}
 	if err != nil {
 		// It should be read and cannot: kept, and told.
 		it.Meta = nil
-		return it, d.Quarantine(ctx, it, Bad{Reason: err.Error()})
+		return it, false, d.Quarantine(ctx, it, Bad{Reason: err.Error()})
 	}
 	_, err = d.box.Commit(ctx, d.Who, nil, it.boxes()...)
-	return it, err
+	return it, false, err
 }
 
 // headSize is how much of a file Recognise sees: more than any header.
@@ -179,27 +186,21 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 }
 
 // describe notes in the item what its format needs to read it again.
-func (it *Item) describe(f *File, head []byte, latin bool) error {
+// A file that lacks what its table needs is an error here, before anything waits for it: it must not hold up what comes after it.
+func (it *Item) describe(format *Format, f *File, head []byte) error {
 	comma := f.Comma
 	if comma == 0 {
 		comma = ','
 	}
-	it.Header = f.Columns
+	it.Header = slices.Clone(f.Columns)
 	if f.Columns == nil {
-		s := &scanner{in: bytes.NewReader(head), comma: comma}
-		raw, spans, _, _, err := s.next(0)
-		if err != nil {
-			return fhir.Errorf(fhir.Invalid, "the file is empty: it should begin with a header")
+		var err error
+		if it.Header, err = (&scanner{in: bytes.NewReader(head), comma: comma}).columns(format.table(f.Table), format.Windows1252); err != nil {
+			return err
 		}
-		r := &Row{raw: raw, spans: spans, head: &header{latin: latin}}
-		for i := range spans {
-			it.Header = append(it.Header, r.field(i))
-		}
-	} else {
-		it.Header = slices.Clone(f.Columns)
 	}
 	it.Meta = map[string]string{"table": f.Table, "stamp": f.Stamp.UTC().Format(time.RFC3339Nano), "full": strconv.FormatBool(f.Full), "comma": string(comma)}
-	if latin {
+	if format.Windows1252 {
 		it.Meta["charset"] = "windows-1252"
 	}
 	if f.Columns != nil {

@@ -290,6 +290,36 @@ func TestBadRowsAreQuarantinedAndTheOthersFiled(t *testing.T) {
 	}
 }
 
+// A file whose header lacks what its table needs once waited for ever, and all that came after it.
+func TestAFileThatCannotBeReadHoldsUpNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		d := desk(t, db)
+		people := toyFile{"people_20260101_full.csv", "id,name,deleted\np1,Okafor,\n"}
+		facts := toyFile{"facts_20260101_full.csv", "id,person,code,value,deleted\nf1,p1,bp,120,\n"}
+		for name, c := range map[string]struct{ text, why string }{
+			"renamed": {"ident,name,deleted\np1,Okafor,\n", "there is no column id; the columns are ident, name, deleted"},
+			"binary":  {"\x00\x1b[31m\x01\x02", `there is no column id; the columns are \x00\x1b[31m\x01\x02`},
+			"utf16":   {"\xff\xfei\x00d\x00", "UTF-16"},
+			"empty":   {"", "the file is empty"},
+		} {
+			r := drop(t, d, name, toyFile{"people_20260101_full.csv", c.text})
+			if len(r.Items) != 1 || r.Items[0].Status != Quarantined || !strings.Contains(r.Items[0].Reason, c.why) || r.Rows.Quarantined != 1 {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		r := drop(t, d, "whole", toyFile{"codes_20260101_full.csv", codes}, people, facts)
+		if r.Rows.Filed != 4 || count(t, d, "Patient") != 1 || count(t, d, "Observation") != 1 {
+			t.Errorf("after them: %+v", r)
+		}
+		if r := drop(t, d, "whole", people, facts, toyFile{"people_20260101_full.csv", ""}); len(r.Known) != 3 || len(r.Items) != 0 {
+			t.Errorf("sent again: %+v", r)
+		}
+		if bad, err := d.Bads(t.Context(), d.Who, "toy", "", 10); len(bad) != 4 || err != nil {
+			t.Errorf("%v in quarantine, %v", bad, err)
+		}
+	})
+}
+
 func TestAFeedIsHeldUntilAPersonSaysGoOn(t *testing.T) {
 	d := desk(t, "sqlite::memory:")
 	var people, less strings.Builder

@@ -134,6 +134,9 @@ func (d *Desk) Feed(ctx context.Context, f Feed) (*Feed, error) {
 		if have.Kind != f.Kind {
 			return nil, fhir.Errorf(fhir.Conflict, "the feed %s is of kind %s, not %s", f.Name, have.Kind, f.Kind)
 		}
+		if have.Organization != "" && f.Organization != have.Organization {
+			return nil, fhir.Errorf(fhir.Conflict, "the feed %s is of the organisation %s, not %q: keys are an organisation's own, so another needs a feed of its own", f.Name, have.Organization, f.Organization)
+		}
 		f.Number, f.Held, f.Confirmed, f.Full, f.Until, f.Moved, f.Rows = have.Number, have.Held, have.Confirmed, have.Full, have.Until, have.Moved, have.Rows
 	} else {
 		f.Number = 1

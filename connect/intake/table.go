@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,6 +46,16 @@ func (f *Format) of(feed *Feed) (*Format, error) {
 		return f, nil
 	}
 	return f.For(feed)
+}
+
+// table is one of its tables, nil for a name that only Check knows.
+func (f *Format) table(name string) *Table {
+	for i := range f.Tables {
+		if f.Tables[i].Name == name {
+			return &f.Tables[i]
+		}
+	}
+	return nil
 }
 
 // File is a file of an extract.
@@ -256,8 +267,11 @@ type scanner struct {
 
 const scanBlock = 512 << 10
 
-// maxRow bounds one row: a quote that nobody closes must not swallow the file.
+// maxRow bounds one row, in bytes: a quote that nobody closes must not swallow the file, nor a line without an end the memory.
 const maxRow = 1 << 20
+
+// errLong is of a line that is longer than a row can be.
+var errLong = fmt.Errorf("the line is longer than %d MB", maxRow>>20)
 
 // fill reads on; what is left of the block is moved to a new one.
 func (s *scanner) fill() error {
@@ -273,7 +287,8 @@ func (s *scanner) fill() error {
 }
 
 // next cuts off the next row; want is how many values it should have, 0 for any. Where a row in quotes over several lines does not
-// come out right, only its first line is taken, so that one stray quote costs one line.
+// come out right, only its first line is taken, so that one stray quote costs one line. Of a line longer than maxRow its beginning is
+// returned, with errLong.
 func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, err error) {
 	for {
 		if s.at < len(s.block) || s.done {
@@ -283,10 +298,15 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 				broken = true // more than a row can be, and no end in sight
 			}
 			if broken {
-				if nl := bytes.IndexByte(s.block[s.at:], '\n'); nl >= 0 {
-					raw, lines, whole = s.block[s.at:s.at+nl+1], 1, true
-					spans = splitLine(raw, s.comma)
+				nl := bytes.IndexByte(s.block[s.at:], '\n')
+				if nl < 0 {
+					return s.long()
 				}
+				raw, lines, whole = s.block[s.at:s.at+nl+1], 1, true
+				spans = splitLine(raw, s.comma)
+			}
+			if whole && len(raw) > maxRow {
+				return s.long()
 			}
 			if whole {
 				if len(raw) == 0 {
@@ -304,6 +324,31 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 		}
 		if s.done {
 			return nil, nil, 0, 0, io.EOF
+		}
+		if err := s.fill(); err != nil {
+			return nil, nil, 0, 0, err
+		}
+	}
+}
+
+// longShown is how much of a line that is too long is kept to show what it is, in bytes.
+const longShown = 1000
+
+// long passes over a line that is too long, wherever it ends.
+func (s *scanner) long() (raw []byte, spans []span, line, place int64, err error) {
+	raw = bytes.Clone(s.block[s.at:min(s.at+longShown, len(s.block))])
+	s.line++
+	line, place = s.line, s.place
+	for {
+		rest := s.block[s.at:]
+		nl := bytes.IndexByte(rest, '\n')
+		if nl >= 0 {
+			s.at, s.place = s.at+nl+1, s.place+int64(nl+1)
+			return raw, nil, line, place, errLong
+		}
+		s.at, s.place = len(s.block), s.place+int64(len(rest))
+		if s.done {
+			return raw, nil, line, place, errLong
 		}
 		if err := s.fill(); err != nil {
 			return nil, nil, 0, 0, err
@@ -410,6 +455,58 @@ func splitLine(line []byte, comma byte) []span {
 	return spans
 }
 
+// columns are the columns of a file and what its table needs of them is checked: without those nothing can be said of any row.
+func (s *scanner) columns(table *Table, latin bool) ([]string, error) {
+	raw, spans, _, _, err := s.next(0)
+	switch {
+	case err == io.EOF:
+		return nil, fhir.Errorf(fhir.Invalid, "the file is empty: it should begin with a header")
+	case err == errLong:
+		return nil, fhir.Errorf(fhir.Invalid, "line 1: %w, so it is no header", err)
+	case err != nil:
+		return nil, err
+	case bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")):
+		return nil, fhir.Errorf(fhir.Invalid, "line 1: the file is in UTF-16, which is not read; it should be in UTF-8")
+	}
+	first := &Row{raw: bytes.TrimPrefix(raw, []byte("\ufeff")), spans: spans, head: &header{latin: latin}}
+	if d := len(raw) - len(first.raw); d > 0 {
+		for i := range spans {
+			spans[i].from, spans[i].to = max(spans[i].from-int32(d), 0), spans[i].to-int32(d)
+		}
+		spans[0].quoted = len(first.raw) > 0 && first.raw[0] == '"'
+	}
+	var columns []string
+	for i := range spans {
+		columns = append(columns, first.field(i))
+	}
+	return columns, table.lacks(columns)
+}
+
+// lacks is an error where a column is missing without which nothing can be said of a row.
+func (t *Table) lacks(columns []string) error {
+	if t == nil {
+		return nil // it is not read row by row, as a manifest
+	}
+	h := newHeader(columns, false)
+	for _, c := range t.Need {
+		if _, ok := h.at[c]; !ok {
+			return fhir.Errorf(fhir.Invalid, "line 1: there is no column %s; the columns are %s", c, shown(strings.Join(columns, ", ")))
+		}
+	}
+	return nil
+}
+
+// shown is text from outside as a message may show it: what cannot be printed is escaped, and no more than a screen of it.
+func shown(text string) string {
+	const most = 1000
+	end := ""
+	if len(text) > most {
+		text, end = text[:most], " …"
+	}
+	quoted := strconv.Quote(strings.ToValidUTF8(text, "\uFFFD"))
+	return quoted[1:len(quoted)-1] + end
+}
+
 // rows reads the rows of a file; each is told with what is wrong with it, if anything is.
 func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, error) error) error {
 	s := &scanner{in: in, comma: f.Comma}
@@ -418,41 +515,25 @@ func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, erro
 	}
 	columns := f.Columns
 	if columns == nil {
-		raw, spans, _, _, err := s.next(0)
-		if err == io.EOF {
-			return fhir.Errorf(fhir.Invalid, "%s is empty: it should begin with a header", f.Name)
-		}
-		if err != nil {
-			return err
-		}
-		first := &Row{raw: bytes.TrimPrefix(raw, []byte("\ufeff")), spans: spans, head: &header{latin: latin}}
-		if d := len(raw) - len(first.raw); d > 0 {
-			for i := range spans {
-				spans[i].from, spans[i].to = max(spans[i].from-int32(d), 0), spans[i].to-int32(d)
-			}
-			spans[0].quoted = len(first.raw) > 0 && first.raw[0] == '"'
-		}
-		for i := range spans {
-			columns = append(columns, first.field(i))
+		var err error
+		if columns, err = s.columns(table, latin); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
 	h := newHeader(columns, latin)
-	for _, c := range table.Need {
-		if _, ok := h.at[c]; !ok {
-			return fhir.Errorf(fhir.Invalid, "%s: line 1: there is no column %s; the columns are %s", f.Name, c, strings.Join(columns, ", "))
-		}
-	}
 	for {
 		raw, spans, line, place, err := s.next(len(columns))
 		if err == io.EOF {
 			return nil
 		}
-		if err != nil {
+		if err != nil && err != errLong {
 			return err
 		}
 		row := &Row{File: f, Line: line, place: place, size: int64(len(raw)), raw: raw, spans: spans, head: h, table: table}
 		var bad error
 		switch {
+		case err == errLong:
+			bad = row.Bad("", "%v", err)
 		case len(spans) != len(columns):
 			bad = row.Bad("", "the row has %d values, the header %d", len(spans), len(columns))
 		case !latin && !utf8.Valid(raw):
