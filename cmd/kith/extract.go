@@ -170,10 +170,13 @@ func (e *extracting) print(r *intake.Report, took time.Duration) (code int) {
 		fmt.Fprintf(e.stdout, "; %d files not read, such as %s", len(r.Ignored), r.Ignored[0])
 	}
 	fmt.Fprintln(e.stdout)
-	for _, it := range r.Items {
-		if it.Status == intake.Quarantined {
-			fmt.Fprintf(e.stdout, "  quarantined: %s: %s\n", it.Name, it.Reason)
-		}
+	whole := slices.DeleteFunc(slices.Clone(r.Items), func(it *intake.Item) bool { return it.Status != intake.Quarantined })
+	const most = 5
+	for _, it := range whole[:min(most, len(whole))] {
+		fmt.Fprintf(e.stdout, "  quarantined: %s: %s\n", it.Name, it.Reason)
+	}
+	if len(whole) > most {
+		fmt.Fprintf(e.stdout, "  and %d more files\n", len(whole)-most)
 	}
 	if r.Held != "" {
 		fmt.Fprintf(e.stdout, "  the feed is held: %s (kith extract --release goes on)\n", r.Held)

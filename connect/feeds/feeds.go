@@ -171,7 +171,7 @@ func (s *Service) once(ctx context.Context, name string) error {
 		return err
 	}
 	switch {
-	case f.Held != "":
+	case f.Held != "" && !f.Awaits:
 		s.doing(name, "held")
 		return nil
 	case f.Kind == "hl7":

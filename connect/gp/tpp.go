@@ -1,11 +1,14 @@
 package gp
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,9 +127,11 @@ func tppFile(name string, _ []byte) (*intake.File, error) {
 	return f, nil
 }
 
-// tppManifest reads SRManifest: whether each file is a delta, and whether one is missing. The manifest's word that a file is whole is
-// not trusted blindly: a whole file that leaves out much holds the feed before anything is taken back.
+// tppManifest reads SRManifest: whether each file is a delta, and whether one is missing. Where it is not there, cannot be read, or
+// speaks of other files than there are, nobody knows what is missing, so the feed is held. Its word that a file is whole is not trusted
+// blindly: a whole file that leaves out much holds the feed before anything is taken back.
 func tppManifest(feed *intake.Feed, files []*intake.File, open func(*intake.File) (io.Reader, error)) (hold string, err error) {
+	listed := map[string]bool{}
 	for _, m := range files {
 		if m.Table != "SRManifest" {
 			continue
@@ -140,11 +145,16 @@ func tppManifest(feed *intake.Feed, files []*intake.File, open func(*intake.File
 		rows.LazyQuotes = true
 		head, err := rows.Read()
 		if err != nil {
-			return "", fhir.Errorf(fhir.Invalid, "%s cannot be read: %w", m.Name, err)
+			return fmt.Sprintf("%s cannot be read: %v", m.Name, err), nil
 		}
 		at := map[string]int{}
 		for i, c := range head {
 			at[strings.TrimSpace(strings.TrimPrefix(c, "\ufeff"))] = i
+		}
+		for _, c := range []string{"FileName", "IsDelta", "DateExtractFrom", "DateExtractTo"} {
+			if _, ok := at[c]; !ok {
+				return fmt.Sprintf("%s has no column %s, so nobody knows whether a delta is missing", m.Name, c), nil
+			}
 		}
 		for {
 			row, err := rows.Read()
@@ -152,27 +162,51 @@ func tppManifest(feed *intake.Feed, files []*intake.File, open func(*intake.File
 				break
 			}
 			if err != nil {
-				return "", fhir.Errorf(fhir.Invalid, "%s: %w", m.Name, err)
+				return fmt.Sprintf("%s: %v", m.Name, err), nil
 			}
-			get := func(column string) string {
-				if i, ok := at[column]; ok && i < len(row) {
-					return strings.TrimSpace(row[i])
-				}
-				return ""
+			if len(row) != len(head) {
+				line, _ := rows.FieldPos(0)
+				return fmt.Sprintf("%s: line %d has %d values, the header %d", m.Name, line, len(row), len(head)), nil
 			}
+			get := func(column string) string { return strings.TrimSpace(row[at[column]]) }
+			listed[tppListedName(get("FileName"))] = true
 			if why := tppListed(feed, files, get); why != "" && hold == "" {
 				hold = why
 			}
 		}
 	}
-	return hold, nil
+	return cmp.Or(hold, tppUnlisted(files, listed)), nil
+}
+
+// tppListedName is how a file and its line in the manifest are known to be the same.
+func tppListedName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".csv") }
+
+// tppUnlisted says which file and which line of the manifest stand alone, "" for none.
+func tppUnlisted(files []*intake.File, listed map[string]bool) string {
+	if len(listed) == 0 {
+		return "the drop has no SRManifest.csv that lists its files, so nobody knows whether a delta is missing"
+	}
+	there := map[string]bool{}
+	for _, f := range files {
+		name := tppListedName(path.Base(f.Name))
+		there[name], there[strings.ToLower(f.Table)] = true, true
+		if f.Table != "SRManifest" && !listed[name] && !listed[strings.ToLower(f.Table)] {
+			return fmt.Sprintf("SRManifest.csv does not list %s", f.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		if !there[name] {
+			return fmt.Sprintf("SRManifest.csv lists %s.csv, which is not there or cannot be read", name)
+		}
+	}
+	return ""
 }
 
 // tppListed notes what the manifest says of one file, and gives a reason to hold the feed where a delta is missing before it.
 func tppListed(feed *intake.Feed, files []*intake.File, get func(string) string) string {
 	name := strings.TrimSuffix(get("FileName"), ".csv")
 	for _, f := range files {
-		if !strings.EqualFold(strings.TrimSuffix(path.Base(f.Name), ".csv"), name) {
+		if tppListedName(path.Base(f.Name)) != tppListedName(name) {
 			continue
 		}
 		f.Full = get("IsDelta") == "N"

@@ -45,9 +45,10 @@ func (c *Client) Send(ctx context.Context, message []byte) (Answer, error) {
 	if err := c.open(ctx); err != nil {
 		return Answer{}, fhir.Errorf(fhir.Busy, "%s does not answer: %w", c.Addr, err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Now()) })
+	conn := c.conn // hangUp forgets it, perhaps while the function below runs
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 	defer stop()
-	_ = c.conn.SetDeadline(time.Now().Add(within(c.Within)))
+	_ = conn.SetDeadline(time.Now().Add(within(c.Within)))
 	if _, err := c.conn.Write(Frame(message)); err != nil {
 		c.hangUp()
 		return Answer{}, fhir.Errorf(fhir.Busy, "the connection to %s broke while sending: %w", c.Addr, err)

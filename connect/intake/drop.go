@@ -250,7 +250,7 @@ func (d *Desk) Resume(ctx context.Context, format *Format, feed string, report *
 		if err != nil {
 			return err
 		}
-		if f.Held != "" {
+		if f.Held != "" && !f.Awaits {
 			report.Held = f.Held
 			return nil
 		}
@@ -263,7 +263,7 @@ func (d *Desk) Resume(ctx context.Context, format *Format, feed string, report *
 		err = x.drop(files)
 		if h, ok := errors.AsType[*held](err); ok {
 			report.Held = h.why
-			return d.Hold(ctx, feed, h.why)
+			return d.hold(ctx, feed, h)
 		}
 		if err != nil {
 			return err
@@ -341,7 +341,12 @@ func (x *extract) drop(files []*File) error {
 			return err
 		}
 		if hold != "" {
-			return &held{hold}
+			return &held{why: hold, awaits: true}
+		}
+		if x.feed.Awaits { // and now it is there
+			if err := x.desk.change(x.ctx, x.feed.Name, func(f *Feed) { f.Held, f.Awaits = "", false }); err != nil {
+				return err
+			}
 		}
 	}
 	for _, stage := range x.format.Stages {

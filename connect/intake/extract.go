@@ -82,7 +82,7 @@ func (x *extract) prepare(r *Row) (ok bool, err error) {
 	}
 	if t.Hold != nil && !x.feed.Confirmed && x.dry == nil {
 		if why := t.Hold(r); why != "" {
-			return false, &held{why}
+			return false, &held{why: why}
 		}
 	}
 	if r.key = t.Key(r); r.key == "" {
@@ -120,7 +120,10 @@ func (x *extract) steady(r *Row) []string {
 }
 
 // held stops a feed.
-type held struct{ why string }
+type held struct {
+	why    string
+	awaits bool // until something comes, or a person says to go on without
+}
 
 func (h *held) Error() string { return h.why }
 

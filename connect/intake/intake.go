@@ -98,6 +98,8 @@ type Feed struct {
 	ClientCA     string        `json:"clientCA,omitempty"`     // file with whose certificates the other side must show
 	// Held says why nothing more is filed until a person says so; "" where it is not held.
 	Held string `json:"held,omitempty"`
+	// Awaits says that the feed is held for want of something, such as a delta, and goes on by itself when it comes.
+	Awaits bool `json:"awaits,omitempty"`
 	// Confirmed says that a person has let the feed go on: what it was held for is done once.
 	Confirmed bool `json:"confirmed,omitempty"`
 	// Full is, by table, the stamp of the newest full extract, in microseconds: older rows have nothing more to say.
@@ -137,7 +139,7 @@ func (d *Desk) Feed(ctx context.Context, f Feed) (*Feed, error) {
 		if have.Organization != "" && f.Organization != have.Organization {
 			return nil, fhir.Errorf(fhir.Conflict, "the feed %s is of the organisation %s, not %q: keys are an organisation's own, so another needs a feed of its own", f.Name, have.Organization, f.Organization)
 		}
-		f.Number, f.Held, f.Confirmed, f.Full, f.Until, f.Moved, f.Rows = have.Number, have.Held, have.Confirmed, have.Full, have.Until, have.Moved, have.Rows
+		f.Number, f.Held, f.Awaits, f.Confirmed, f.Full, f.Until, f.Moved, f.Rows = have.Number, have.Held, have.Awaits, have.Confirmed, have.Full, have.Until, have.Moved, have.Rows
 	} else {
 		f.Number = 1
 		for _, other := range d.feeds {
@@ -193,7 +195,11 @@ func (d *Desk) change(ctx context.Context, name string, how func(*Feed)) error {
 
 // Hold stops filing from a feed until Release; what arrives is kept. Why is a sentence for staff.
 func (d *Desk) Hold(ctx context.Context, name, why string) error {
-	return d.change(ctx, name, func(f *Feed) { f.Held = why })
+	return d.hold(ctx, name, &held{why: why})
+}
+
+func (d *Desk) hold(ctx context.Context, name string, h *held) error {
+	return d.change(ctx, name, func(f *Feed) { f.Held, f.Awaits = h.why, h.awaits })
 }
 
 // Release lets a held feed go on and do once what it was held for. Who says so is in the audit.
@@ -201,7 +207,7 @@ func (d *Desk) Release(ctx context.Context, who access.Actor, name string) error
 	if err := d.box.Disclose(ctx, who, "release of the feed "+name); err != nil {
 		return err
 	}
-	return d.change(ctx, name, func(f *Feed) { f.Held, f.Confirmed = "", true })
+	return d.change(ctx, name, func(f *Feed) { f.Held, f.Awaits, f.Confirmed = "", false, true })
 }
 
 // Named is the feed of that name.

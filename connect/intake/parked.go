@@ -270,7 +270,7 @@ func (x *extract) sweep(files []*File) error {
 		}
 	}
 	if share := float64(len(missing)) / math.Max(float64(live), 1); share > mostMissing && len(missing) > 100 && !x.feed.Confirmed {
-		return &held{fmt.Sprintf("the full extract of %s leaves out %d of %d rows (%.0f %%): they would be taken back. Release the feed to take them back, or ask the supplier for a whole extract",
+		return &held{why: fmt.Sprintf("the full extract of %s leaves out %d of %d rows (%.0f %%): they would be taken back. Release the feed to take them back, or ask the supplier for a whole extract",
 			files[len(files)-1].Stamp.Format("2 January 2006 15:04"), len(missing), live, share*100)}
 	}
 	if err := x.again(ended); err != nil {

@@ -23,8 +23,8 @@ type Format struct {
 	// Recognise says what a file is, from its name and first bytes. Nil where it is nothing that is read (a check sum, a
 	// list of users); an error where it should be read and cannot.
 	Recognise func(name string, head []byte) (*File, error)
-	// Check looks at all files of a drop before any is read, such as at a manifest. Hold, unless "", stops the feed until a
-	// person has looked.
+	// Check looks at all files of a drop before any is read, such as at a manifest. Hold, unless "", stops the feed until what
+	// is missing comes or a person says to go on without.
 	Check func(feed *Feed, files []*File, open func(*File) (io.Reader, error)) (hold string, err error)
 	// Stages are the tables in the order in which they are filed. Tables of one stage share units: all but the last are read
 	// before the last is, so that a unit is made once.
