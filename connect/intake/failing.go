@@ -160,6 +160,9 @@ func (d *Desk) failingItems(ctx context.Context, f *Feed, bit int, after string,
 				}
 				continue
 			}
+			if last := len(out) - 1; last >= 0 && out[last].Item == it.Number && out[last].Column == fault.Place {
+				continue // one segment may make several resources
+			}
 			out = append(out, Failing{File: it.Name, Item: it.Number, Column: fault.Place, Why: checks[bit].Wrong})
 		}
 	}

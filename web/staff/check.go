@@ -27,6 +27,7 @@ type checkView struct {
 	Wrong           string
 	Messages        bool   // what came is no tables
 	Total           string // "" where it is not counted
+	Order           string
 	Rows            []failingRow
 	CSV             string
 	Newest, Next    string
@@ -53,6 +54,9 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) {
 	}
 	here := "/feeds/" + f.Name + "/checks/" + c.Name
 	view := checkView{Feed: f.Name, FeedTitle: words(f.Title, f.Name), Title: titleOf(c), Family: capital(string(c.Family)), Wrong: c.Wrong, CSV: here + "/csv", Messages: s.Feeds.Formats[f.Kind] == nil}
+	if view.Order = "newest file first"; c.Name == "understood" {
+		view.Order = "in order of key"
+	}
 	view.Frame = s.frame(view.FeedTitle + ": " + view.Title)
 	if c.Name != "understood" && !view.Messages {
 		fails, err := s.Feeds.Desk.Fails(r.Context(), f)
