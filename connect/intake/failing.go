@@ -255,7 +255,7 @@ func modulus11(n string) bool {
 }
 
 // appraise holds what an item made against the checks, and keeps in it what did not pass.
-func (it *Item) appraise(ops []record.Op, marked map[string]verdict) {
+func (it *Item) appraise(ops []record.Op) {
 	it.Faults = nil
 	notes := map[string]int{}
 	for name, n := range it.Notes {
@@ -268,8 +268,9 @@ func (it *Item) appraise(ops []record.Op, marked map[string]verdict) {
 			continue
 		}
 		v := judged(op.Resource, it.Received, true)
-		extra := marked[op.Type+"/"+op.ID]
-		v.asked, v.failed = v.asked|extra.asked, v.failed|extra.failed
+		if valid, asked := it.Valid[op.Type+"/"+op.ID]; asked {
+			v.say(isValid, valid)
+		}
 		v.count(notes)
 		if v.failed != 0 && len(it.Faults) < mostFaults {
 			_, place, _ := strings.Cut(op.Resource.Root().Get("meta").Get("source").Text(), "#")

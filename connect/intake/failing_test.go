@@ -52,8 +52,13 @@ func census() *Format {
 		{Kind: "fact", Makes: []string{"Observation"}, Patient: func(m *Mapping) string { return m.Row("facts").Get("person") }, Map: func(m *Mapping) error {
 			r := m.Row("facts")
 			system, code, _ := strings.Cut(r.Get("code"), "|")
-			return m.Put("Observation", &r4.Observation{Status: "final", Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: system, Code: code}}}, Subject: m.Ref("Patient", PatientUnit, r.Get("person")),
-				EffectiveDateTime: day(r.Get("date")), Issued: day(r.Get("recorded"))})
+			o := &r4.Observation{Status: "final", Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: system, Code: code}}}, Subject: m.Ref("Patient", PatientUnit, r.Get("person")), Issued: day(r.Get("recorded"))}
+			if from, to, period := strings.Cut(r.Get("date"), "/"); period {
+				o.EffectivePeriod = &r4.Period{Start: day(from), End: day(to)}
+			} else {
+				o.EffectiveDateTime = day(from)
+			}
+			return m.Put("Observation", o)
 		}},
 	}
 	return f
@@ -110,7 +115,7 @@ const (
 func TestRowsThatDoNotPassAreListedUntilTheyAreRight(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {
 		d := desk(t, db)
-		const people, facts = "people_20260105_full.csv", "facts_20260105_full.csv"
+
 		censusDrop(t, d, "1", toyFile{people, peopleHead + "p1,,1950-02-03,BS1 1AA,\np2,9990000018,,,\np3,9990000026,1960-01-01,BS1 1AB,\np4,x,soon,,\n"},
 			toyFile{facts, factsHead + "f1,p1,urn:local|1,2026-01-01,,\nf2,p3," + coded + ",,,\nf3,p3," + coded + ",2026-03-01,,\nf4,p9," + coded + ",2026-01-01,,\nf5,p3," + coded + ",2026-01-01,2001-01-01T00:00:00Z,\n"})
 		list := func(check string) []string { t.Helper(); return failing(t, d, census(), check, 1) }

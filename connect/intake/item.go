@@ -45,6 +45,7 @@ type Item struct {
 	Notes    map[string]int    `json:"notes,omitempty"`    // what was noticed, with how often
 	Faults   []Fault           `json:"faults,omitempty"`   // what of an item that is no table does not pass the checks, the first few
 	Meta     map[string]string `json:"meta,omitempty"`     // what its format needs to read it again
+	Valid    map[string]bool   `json:"-"`                  // of what it makes, whether it validates: nil where nobody asked
 }
 
 // Rows counts what became of the rows or segments of an item.
@@ -219,7 +220,7 @@ func (d *Desk) File(ctx context.Context, it *Item, ops []record.Op, more ...reco
 			done.Types[op.Type]++
 		}
 	}
-	done.appraise(ops, nil)
+	done.appraise(ops)
 	results, err := d.box.Commit(ctx, d.Who, ops, append(done.update(), more...)...)
 	if err == nil {
 		*it = done

@@ -183,7 +183,10 @@ func (x *extract) mapped(m *Mapping) error {
 	if m.kind.Map == nil {
 		return nil
 	}
-	return m.kind.Map(m)
+	if err := m.kind.Map(m); err != nil {
+		return err
+	}
+	return x.valid(m)
 }
 
 // patientThere reports whether a patient of this feed is in the record.
