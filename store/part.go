@@ -79,6 +79,23 @@ func (s *Store) FailCounts(ctx context.Context, feed int64) (map[int64]int, erro
 	return out, s.db.Faulty(err)
 }
 
+// FailValues are the values of Fails but 0 that rows of a feed have: few, however many rows there are, and each is one step into the index.
+func (s *Store) FailValues(ctx context.Context, feed int64) (out []int64, err error) {
+	for more, last := true, int64(0); more; {
+		more = false
+		err := s.db.Query(ctx, "SELECT fails FROM part WHERE feed = ? AND fails > ? AND fails <> 0 ORDER BY fails LIMIT 1", []any{feed, last}, func(r Row) error {
+			more = true
+			err := r.Scan(&last)
+			out = append(out, last)
+			return err
+		})
+		if err != nil {
+			return nil, s.db.Faulty(err)
+		}
+	}
+	return out, nil
+}
+
 // FailingParts are the rows of a feed with one value of Fails after one (the zero Part for the first), the newest file first and each file by line, at
 // most limit.
 func (s *Store) FailingParts(ctx context.Context, feed, fails int64, after Part, limit int) ([]Part, error) {

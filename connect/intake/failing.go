@@ -86,12 +86,12 @@ func (d *Desk) failingRows(ctx context.Context, format *Format, f *Feed, bit int
 			return nil, "", fhir.Errorf(fhir.Invalid, "%q is no place in the list", after)
 		}
 	}
-	counts, err := d.box.FailCounts(ctx, f.Number)
+	values, err := d.box.FailValues(ctx, f.Number)
 	if err != nil {
 		return nil, "", err
 	}
 	var parts []record.Part
-	for fails := range counts {
+	for _, fails := range values {
 		if fails&(1<<bit) == 0 {
 			continue
 		}
