@@ -100,3 +100,19 @@ func (b Box) Waiting(ctx context.Context, feed, unit int64, after Part, limit in
 func (b Box) AllParts(ctx context.Context, feed int64, after Part, limit int) ([]Part, error) {
 	return b.d.store.AllParts(ctx, feed, after, limit)
 }
+
+// FailCounts is of a feed how many rows have each value of Part.Fails but 0.
+func (b Box) FailCounts(ctx context.Context, feed int64) (map[int64]int, error) {
+	return b.d.store.FailCounts(ctx, feed)
+}
+
+// FailValues are the values of Part.Fails but 0 that rows of a feed have.
+func (b Box) FailValues(ctx context.Context, feed int64) ([]int64, error) {
+	return b.d.store.FailValues(ctx, feed)
+}
+
+// FailingParts are the rows of a feed with one value of Part.Fails after one (the zero Part for the first), the newest file first and each file by
+// line, at most limit.
+func (b Box) FailingParts(ctx context.Context, feed, fails int64, after Part, limit int) ([]Part, error) {
+	return b.d.store.FailingParts(ctx, feed, fails, after, limit)
+}

@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
 // A part is one row of an extract that some source sends again and again: where it was last read, what it said (by digest) and
 // what became of it. Parts that make one thing together share a unit: a problem and the observation it points to. All
@@ -16,6 +19,7 @@ type Part struct {
 	State            PartState
 	Waits            int64 // the unit it waits for, 0 for none
 	Made             int64 // which of the resources its unit can make it has made, a bit each
+	Fails            int64 // which checks of the data it does not pass, a bit each
 }
 
 // PartState is what became of a row.
@@ -29,13 +33,13 @@ const (
 	Quarantine           // it could not be understood
 )
 
-const partColumns = "feed, unit, part, tab, content, stamp, item, line, place, size, state, waits, made"
+const partColumns = "feed, unit, part, tab, content, stamp, item, line, place, size, state, waits, made, fails"
 
 func (s *Store) scanParts(ctx context.Context, sql string, args ...any) ([]Part, error) {
 	var out []Part
 	err := s.db.Query(ctx, sql, args, func(r Row) error {
 		var p Part
-		err := r.Scan(&p.Feed, &p.Unit, &p.Part, &p.Table, &p.Content, &p.Stamp, &p.Item, &p.Line, &p.Place, &p.Size, &p.State, &p.Waits, &p.Made)
+		err := r.Scan(&p.Feed, &p.Unit, &p.Part, &p.Table, &p.Content, &p.Stamp, &p.Item, &p.Line, &p.Place, &p.Size, &p.State, &p.Waits, &p.Made, &p.Fails)
 		out = append(out, p)
 		return err
 	})
@@ -63,6 +67,52 @@ func (s *Store) AllParts(ctx context.Context, feed int64, after Part, limit int)
 	return s.scanParts(ctx, sql, feed, after.Unit, after.Part, int64(limit))
 }
 
+// FailCounts is of a feed how many rows have each value of Fails but 0.
+func (s *Store) FailCounts(ctx context.Context, feed int64) (map[int64]int, error) {
+	out := map[int64]int{}
+	err := s.db.Query(ctx, "SELECT fails, count(*) FROM part WHERE feed = ? AND fails <> 0 GROUP BY fails", []any{feed}, func(r Row) error {
+		var fails, n int64
+		err := r.Scan(&fails, &n)
+		out[fails] = int(n)
+		return err
+	})
+	return out, s.db.Faulty(err)
+}
+
+// FailValues are the values of Fails but 0 that rows of a feed have: few, however many rows there are, and each is one step into the index.
+func (s *Store) FailValues(ctx context.Context, feed int64) (out []int64, err error) {
+	for more, last := true, int64(0); more; {
+		more = false
+		err := s.db.Query(ctx, "SELECT fails FROM part WHERE feed = ? AND fails > ? AND fails <> 0 ORDER BY fails LIMIT 1", []any{feed, last}, func(r Row) error {
+			more = true
+			err := r.Scan(&last)
+			out = append(out, last)
+			return err
+		})
+		if err != nil {
+			return nil, s.db.Faulty(err)
+		}
+	}
+	return out, nil
+}
+
+// FailingParts are the rows of a feed with one value of Fails after one (the zero Part for the first), the newest file first and each file by line, at
+// most limit.
+func (s *Store) FailingParts(ctx context.Context, feed, fails int64, after Part, limit int) ([]Part, error) {
+	const these, order = "SELECT " + partColumns + " FROM part WHERE feed = ? AND fails = ? AND fails <> 0 AND ", " LIMIT ?"
+	var out []Part
+	if after.Item != 0 { // two ranges of the index rather than one condition that it cannot serve
+		var err error
+		if out, err = s.scanParts(ctx, these+"item = ? AND (line, part) > (?, ?) ORDER BY line, part"+order, feed, fails, after.Item, after.Line, after.Part, int64(limit)); err != nil || len(out) == limit {
+			return out, err
+		}
+	} else {
+		after.Item = math.MaxInt64
+	}
+	rest, err := s.scanParts(ctx, these+"item < ? ORDER BY item DESC, line, part"+order, feed, fails, after.Item, int64(limit-len(out)))
+	return append(out, rest...), err
+}
+
 // PutParts writes rows in the writer's transaction; one that is there already is replaced.
 func (w *Writer) PutParts(ctx context.Context, parts []Part) error {
 	if len(parts) == 0 {
@@ -70,7 +120,7 @@ func (w *Writer) PutParts(ctx context.Context, parts []Part) error {
 	}
 	rows := make([][]any, len(parts))
 	for i, p := range parts {
-		rows[i] = []any{p.Feed, p.Unit, p.Part, p.Table, p.Content, p.Stamp, p.Item, p.Line, p.Place, p.Size, int64(p.State), p.Waits, p.Made}
+		rows[i] = []any{p.Feed, p.Unit, p.Part, p.Table, p.Content, p.Stamp, p.Item, p.Line, p.Place, p.Size, int64(p.State), p.Waits, p.Made, p.Fails}
 	}
 	return w.tx.Insert(ctx, partTable, rows)
 }

@@ -74,8 +74,8 @@ var (
 	tallyTable = &Table{Name: "tally", Columns: []string{"h", "rid", "n"}, Types: []string{"int", "int", "int"}, Unique: true}
 	homeTable  = &Table{Name: "home", Columns: []string{"patient", "id"}, Types: []string{"int", "text"}}
 	boxTable   = &Table{Name: "box", Columns: []string{"room", "kind", "key", "value"}, Types: []string{"text", "text", "text", "blob"}, Replace: "room, kind, key"}
-	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made", " "),
-		Types: slices.Repeat([]string{"int"}, 13), Replace: "feed, unit, part"}
+	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made fails", " "),
+		Types: slices.Repeat([]string{"int"}, 14), Replace: "feed, unit, part"}
 	personTable = &Table{Name: "person", Columns: []string{"person", "patient", "from_seq", "until_seq"}, Types: []string{"int", "int", "int", "int"}, Replace: "patient, from_seq"}
 	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
 )
@@ -114,6 +114,10 @@ CREATE TABLE erased (rid {int} PRIMARY KEY, ref TEXT NOT NULL, at {int} NOT NULL
 CREATE TABLE part (feed {int} NOT NULL, unit {int} NOT NULL, part {int} NOT NULL, tab {int} NOT NULL, content {int} NOT NULL, stamp {int} NOT NULL,
   item {int} NOT NULL, line {int} NOT NULL, place {int} NOT NULL, size {int} NOT NULL, state {int} NOT NULL, waits {int} NOT NULL, made {int} NOT NULL, PRIMARY KEY (feed, unit, part)){clustered};
 CREATE INDEX part_waits ON part (feed, waits) WHERE waits <> 0;
+`,
+	3: `
+ALTER TABLE part ADD COLUMN fails {int} NOT NULL DEFAULT 0;
+CREATE INDEX part_fails ON part (feed, fails, item DESC, line, part) WHERE fails <> 0;
 `,
 }
 

@@ -40,7 +40,8 @@ func Adastra() *intake.Format {
 	}
 	f := &intake.Format{
 		Kind: "adastra", Recognise: adastraFile, Volatile: []string{"LastEditByUserRef"},
-		Stages: [][]string{{"USERS"}, {"PROVIDER"}, {"PATIENT"}, {"OUTCOMES", "CASE"}, {"CONSULTATION"}, {"CLINICALCODES"}, {"PRESCRIPTIONS"}, {"ELECTRONICPRESCRIPTIONS"}, {"CASEQUESTIONS"}, {"NOTES"}},
+		Columns: map[string][]string{"parent": {"PatientRef", "CaseRef"}, "nhs-number": {"NHSNumber"}, "birth-date": {"DOB"}, "postcode": {"HomeAddressPostcode"}, "coded": {"ClinicalCode", "DMDCode"}},
+		Stages:  [][]string{{"USERS"}, {"PROVIDER"}, {"PATIENT"}, {"OUTCOMES", "CASE"}, {"CONSULTATION"}, {"CLINICALCODES"}, {"PRESCRIPTIONS"}, {"ELECTRONICPRESCRIPTIONS"}, {"CASEQUESTIONS"}, {"NOTES"}},
 		Units: []intake.Unit{
 			{Kind: "user", Makes: []string{"Practitioner"}, Map: adastraUser},
 			{Kind: "provider"},

@@ -204,11 +204,14 @@ func Mapped() *intake.Format {
 
 // Format is the format that a map describes.
 func (mp *Map) Format() *intake.Format {
-	f := &intake.Format{Kind: "community", Windows1252: mp.Charset == "windows-1252", Recognise: mp.recognise}
+	f := &intake.Format{Kind: "community", Windows1252: mp.Charset == "windows-1252", Recognise: mp.recognise, Columns: map[string][]string{}}
 	patients := intake.Unit{Kind: intake.PatientUnit, Makes: []string{"Patient"}, Map: mp.patient}
 	f.Units = append(f.Units, patients)
 	for i := range mp.Tables {
 		t := &mp.Tables[i]
+		for check, element := range map[string]string{"parent": "person", "nhs-number": "nhs", "birth-date": "born", "postcode": "postcode", "coded": "code", "dated": "start", "ahead": "start"} {
+			f.Columns[check] = append(f.Columns[check], t.Columns[element]...)
+		}
 		who := intake.Table{Name: t.Name + " person", Unit: intake.PatientUnit, Key: t.read("person"), Content: t.person}
 		f.Stages = append(f.Stages, []string{t.Name})
 		if t.Kind == "person" {

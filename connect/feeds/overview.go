@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -33,7 +31,7 @@ type Status struct {
 
 // Measure is one data-quality check of a feed: of so many, so many pass.
 type Measure struct {
-	Name     string
+	intake.Check
 	Of, Pass int
 }
 
@@ -99,19 +97,32 @@ func (s *Service) Overview(ctx context.Context, who access.Actor) ([]Status, err
 	return out, nil
 }
 
-// measures are the data-quality checks of a feed's newest items: "quality: NAME" counts what was checked, "quality fault: NAME" what
-// did not pass.
+// measures are the data-quality checks of a feed's newest items: its notes count what was checked and what did not pass.
 func measures(notes map[string]int, rows intake.Rows) []Measure {
 	var out []Measure
-	if rows.In > 0 {
-		out = append(out, Measure{"understood", rows.In, rows.In - rows.Quarantined}, Measure{"parent there", rows.In, rows.In - rows.Parked})
-	}
-	for _, note := range slices.Sorted(maps.Keys(notes)) {
-		if name, ok := strings.CutPrefix(note, intake.Checked); ok {
-			out = append(out, Measure{name, notes[note], notes[note] - notes[intake.Failed+name]})
+	for _, c := range intake.Checks() {
+		m := Measure{Check: c, Of: notes[intake.Checked+c.Title]}
+		m.Pass = m.Of - notes[intake.Failed+c.Title]
+		switch c.Name {
+		case "understood":
+			m.Of, m.Pass = rows.In, rows.In-rows.Quarantined
+		case "parent":
+			m.Of, m.Pass = rows.In, rows.In-rows.Parked
+		}
+		if m.Of > 0 {
+			out = append(out, m)
 		}
 	}
 	return out
+}
+
+// Failing lists what of a feed does not pass a check, as intake.Desk.Failing does.
+func (s *Service) Failing(ctx context.Context, who access.Actor, feed, check, as, after string, limit int) ([]intake.Failing, string, error) {
+	f, err := s.Desk.Named(feed)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.Desk.Failing(ctx, who, s.Formats[f.Kind], feed, check, as, after, limit)
 }
 
 func (s *Service) silent(f *intake.Feed, last *intake.Item) bool {
@@ -157,22 +168,16 @@ func (s *Service) Faults(ctx context.Context, who access.Actor, feed string) ([]
 	return out, nil
 }
 
-// general is a reason without what is in it of the row: what is quoted, and numbers.
+// general is a reason without what is in it of the row, with the column it is about.
 func general(b intake.Bad) string {
-	reason := b.Reason
-	if i := strings.IndexByte(reason, '"'); i >= 0 {
-		if j := strings.LastIndexByte(reason, '"'); j > i {
-			reason = reason[:i] + "…" + reason[j+1:]
-		}
-	}
 	where := b.Table
 	if b.Column != "" {
 		where += "." + b.Column
 	}
 	if where != "" {
-		return where + ": " + reason
+		return where + ": " + b.General()
 	}
-	return reason
+	return b.General()
 }
 
 // Replays reports whether what a feed of a kind has sent can be read again.

@@ -22,6 +22,8 @@ func EMIS() *intake.Format {
 		Kind:      "emis",
 		Recognise: emisFile,
 		Volatile:  []string{"ProcessingId"},
+		Columns: map[string][]string{"parent": {"PatientGuid"}, "nhs-number": {"NhsNumber"}, "birth-date": {"DateOfBirth"}, "postcode": {"Postcode"}, "coded": {"CodeId"},
+			"dated": {"EffectiveDate"}, "ahead": {"EffectiveDate"}, "late": {"EnteredDate"}},
 		Stages: [][]string{
 			{"Agreements_SharingOrganisation"}, {"Coding_ClinicalCode"}, {"Coding_DrugCode"}, {"Admin_Location"}, {"Admin_OrganisationLocation", "Admin_Organisation"},
 			{"Admin_UserInRole"}, {"Appointment_SessionUser", "Appointment_Session"}, {"Admin_PatientHistory", "Admin_Patient"}, {"Appointment_Slot"}, {"CareRecord_Consultation"},

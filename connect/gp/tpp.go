@@ -39,6 +39,8 @@ func TPP() *intake.Format {
 		Recognise:   tppFile,
 		Check:       tppManifest,
 		Windows1252: true,
+		Columns: map[string][]string{"parent": {"IDPatient"}, "nhs-number": {"NHSNumber"}, "birth-date": {"DateBirth"}, "postcode": {"FullPostCode"}, "coded": {"CTV3Code", "IDMultiLexDMD", "ImmsReadCode"},
+			"dated": {"DateEvent"}, "ahead": {"DateEvent"}, "late": {"DateEventRecorded"}},
 		Stages: [][]string{
 			{"SRMapping"}, {"SRConfiguredListOption"}, {"SRCtv3Hierarchy"}, {"SRCtv3ToSnomed"}, {"SRCtv3"}, {"SRMedicationReadCodeDetails"}, {"SRImmunisationContent"}, {"SRCcg"}, {"SRTrust"},
 			{"SROrganisation"}, {"SROrganisationBranch"}, {"SRStaffMember"}, {"SRStaffMemberProfile"}, {"SRRota"}, {"SRPatientAddressHistory", "SRPatientContactDetails", "SRPatient"},

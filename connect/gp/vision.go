@@ -25,7 +25,9 @@ func Vision() *intake.Format {
 	return &intake.Format{
 		Kind:      "vision",
 		Recognise: visionFile,
-		Stages:    [][]string{{"practice"}, {"staff"}, {"patient"}, {"encounter"}, {"referral"}, {"journal"}},
+		Columns: map[string][]string{"parent": {"PID"}, "nhs-number": {"NHS_NUMBER"}, "birth-date": {"DATE_OF_BIRTH"}, "postcode": {"POSTCODE"}, "coded": {"CODE"},
+			"dated": {"DATE"}, "ahead": {"DATE"}, "late": {"RECORDED_DATE"}},
+		Stages: [][]string{{"practice"}, {"staff"}, {"patient"}, {"encounter"}, {"referral"}, {"journal"}},
 		Tables: []intake.Table{table("practice", "practice", "ID"), table("staff", "staff", "ID"), patient, registration,
 			table("encounter", "encounter", "ID", "PID"), table("referral", "referral", "ID", "PID"), table("journal", "journal", "ID", "PID", "SUBSET")},
 		Units: []intake.Unit{

@@ -180,6 +180,14 @@ func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine str
 	said, again := look.confirm(filing.Confirmed, filing.Stamp, code == "ADT")
 	extra = append(extra, said...)
 	ops := look.ops(filing.Resources)
+	set, err := f.desk.Named(f.name)
+	if err != nil {
+		return err
+	}
+	valid, err := f.desk.Validate(ctx, set, ops)
+	if err != nil {
+		return err
+	}
 	if len(filing.Merges) > 0 {
 		// Links are made of Patients that are in the record, so those go first; the item stays pending until all is done,
 		// and doing it twice comes to the same.
@@ -204,7 +212,7 @@ func (f *Feed) once(ctx context.Context, it *intake.Item, msg *Message, mine str
 	done := *it
 	done.Patients = filing.PatientKeys
 	done.Rows = intake.Rows{In: msg.Len(), Filed: len(ops), Unchanged: len(filing.Confirmed), Retracted: len(filing.Deletes)}
-	done.Notes = notes(filing.Warnings)
+	done.Notes, done.Valid = notes(filing.Warnings), valid
 	results, err := f.desk.File(ctx, &done, ops, extra...)
 	if err != nil {
 		return err

@@ -92,7 +92,8 @@ type Feed struct {
 	Folder       string        `json:"folder,omitempty"`       // watched for extracts
 	Address      string        `json:"address,omitempty"`      // of a system that is asked, or a port that is listened on
 	Map          string        `json:"map,omitempty"`          // the column map of a table without a format of its own
-	Strict       bool          `json:"strict,omitempty"`       // what does not validate is refused, not warned of
+	Warn         bool          `json:"warn,omitempty"`         // what it sends is validated in full; what does not validate is filed, counted and listed
+	Strict       bool          `json:"strict,omitempty"`       // it is validated in full; what does not validate is refused
 	Certificate  string        `json:"certificate,omitempty"`  // file with the certificate of a feed that listens by TLS, or shows one to whom it asks
 	Key          string        `json:"key,omitempty"`          // file with its key
 	ClientCA     string        `json:"clientCA,omitempty"`     // file with whose certificates the other side must show

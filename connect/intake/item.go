@@ -43,7 +43,9 @@ type Item struct {
 	Patients []string          `json:"patients,omitempty"` // ids of Patients it is about, where they are few
 	Header   []string          `json:"header,omitempty"`   // the columns of a table
 	Notes    map[string]int    `json:"notes,omitempty"`    // what was noticed, with how often
+	Faults   []Fault           `json:"faults,omitempty"`   // what of an item that is no table does not pass the checks, the first few
 	Meta     map[string]string `json:"meta,omitempty"`     // what its format needs to read it again
+	Valid    map[string]bool   `json:"-"`                  // of what it makes, whether it validates: nil where nobody asked
 }
 
 // Rows counts what became of the rows or segments of an item.
@@ -218,6 +220,7 @@ func (d *Desk) File(ctx context.Context, it *Item, ops []record.Op, more ...reco
 			done.Types[op.Type]++
 		}
 	}
+	done.appraise(ops)
 	results, err := d.box.Commit(ctx, d.Who, ops, append(done.update(), more...)...)
 	if err == nil {
 		*it = done
@@ -271,9 +274,3 @@ func SourceOf(source string) (feed, rest string, ok bool) {
 	feed, rest, ok = strings.Cut(rest, "/")
 	return feed, rest, ok
 }
-
-// Checked and Failed begin the notes that count a data-quality check: how often it was made, and how often it failed.
-const (
-	Checked = "quality: "
-	Failed  = "quality fault: "
-)

@@ -28,6 +28,7 @@ type Mapping struct {
 type put struct {
 	make int
 	res  *fhir.Resource
+	said verdict // of the checks of its data
 }
 
 // Row is the row of a table in the unit, nil where there is none; of several, the one with the smallest key.
@@ -196,7 +197,7 @@ func (m *Mapping) Put(made string, resource any) error {
 	if err != nil {
 		return err
 	}
-	m.puts = append(m.puts, put{n, res})
+	m.puts = append(m.puts, put{make: n, res: res})
 	return nil
 }
 

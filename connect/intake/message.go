@@ -21,6 +21,17 @@ type Reading struct {
 	Rows     Rows           // of its entries or readings: In, Filed, Quarantined
 	Bad      []Bad          // entries that could not be filed; the others are
 	Notes    map[string]int // what was noticed, with how often
+	// Valid says of what it writes, by reference, whether it validates: nil to have the desk validate as the feed is set.
+	Valid map[string]bool
+}
+
+// read reads an item and validates what it says.
+func (d *Desk) read(ctx context.Context, f *Feed, it *Item, raw []byte, read Reader) (*Reading, error) {
+	r, err := read(ctx, d, f, it, raw)
+	if err == nil && r.Valid == nil {
+		r.Valid, err = d.Validate(ctx, f, r.Ops)
+	}
+	return r, err
 }
 
 // Receive keeps an item, reads it and files what it says. What came before and was filed is recognised. An item that cannot be
@@ -60,11 +71,11 @@ func (d *Desk) fileItem(ctx context.Context, it *Item, raw []byte, read Reader) 
 	if f.Held != "" {
 		return fhir.Errorf(fhir.Busy, "the feed %s is held: %s", f.Name, f.Held)
 	}
-	r, err := read(ctx, d, f, it, raw)
+	r, err := d.read(ctx, f, it, raw, read)
 	if err != nil {
 		return d.refuse(ctx, it, err)
 	}
-	it.Patients, it.Rows, it.Notes = r.Patients, r.Rows, r.Notes
+	it.Patients, it.Rows, it.Notes, it.Valid = r.Patients, r.Rows, r.Notes, r.Valid
 	if it.Rows.In == 0 {
 		it.Rows = Rows{In: len(r.Ops), Filed: len(r.Ops)}
 	}
@@ -114,7 +125,7 @@ func (d *Desk) ReplayItems(ctx context.Context, read Reader, feed string, from, 
 		if err != nil {
 			return nil, err
 		}
-		r, err := read(ctx, d, f, it, raw)
+		r, err := d.read(ctx, f, it, raw, read)
 		if err != nil {
 			diff.Changes = append(diff.Changes, Change{Ref: fmt.Sprintf("item %d: %v", it.Number, err)})
 			continue
@@ -130,6 +141,7 @@ func (d *Desk) ReplayItems(ctx context.Context, read Reader, feed string, from, 
 		for i := range r.Ops {
 			r.Ops[i].Same = r.Ops[i].Method == record.Update
 		}
+		it.Valid = r.Valid
 		results, err := d.File(ctx, it, r.Ops)
 		if err != nil {
 			return nil, fmt.Errorf("item %d: %w", it.Number, err)

@@ -34,6 +34,9 @@ type Format struct {
 	// Volatile are columns that say nothing of what a row is about, such as a running number: a row that differs in
 	// them alone has not changed.
 	Volatile []string
+	// Columns says in which of the supplier's columns a check of the data looks (Check.Name), the first that a row has: lists of rows that do not pass
+	// name it.
+	Columns map[string][]string
 	// Windows1252 says in which character set files come: else it is UTF-8.
 	Windows1252 bool
 	// For makes the format that one feed is in, such as by its map of columns; nil where all feeds of the kind are alike.

@@ -183,7 +183,10 @@ func (x *extract) mapped(m *Mapping) error {
 	if m.kind.Map == nil {
 		return nil
 	}
-	return m.kind.Map(m)
+	if err := m.kind.Map(m); err != nil {
+		return err
+	}
+	return x.valid(m)
 }
 
 // patientThere reports whether a patient of this feed is in the record.
@@ -252,6 +255,7 @@ const mostLooked = 200_000
 // settle adds what became of a unit: what to write and to delete, and the state of its rows.
 func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, latest, bad []*Row, before, waits int64) error {
 	var made int64
+	fails := x.appraise(m, known, waits)
 	for _, p := range m.puts {
 		made |= 1 << p.make
 		op := x.made(w.kind, p.make, w.key)
@@ -279,7 +283,7 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 			p.State = record.RowRetracted
 			x.countRow(f, r, Rows{Retracted: 1})
 		default:
-			p.State, p.Waits = state, waits
+			p.State, p.Waits, p.Fails = state, waits, fails[r]
 			isThere = isThere || state == record.RowFiled
 			if waits != 0 {
 				x.countRow(f, r, Rows{Parked: 1})
@@ -292,7 +296,7 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 		}
 		f.parts = append(f.parts, p)
 		if r.mapped != 0 {
-			p.Unit, p.Part, p.Made, p.Waits, p.State = r.mapped, r.mapped, w.of, 0, record.RowFiled
+			p.Unit, p.Part, p.Made, p.Waits, p.Fails, p.State = r.mapped, r.mapped, w.of, 0, 0, record.RowFiled
 			f.parts = append(f.parts, p)
 		}
 	}
@@ -300,11 +304,12 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 		if slices.ContainsFunc(latest, func(r *Row) bool { return r.part == p.Part }) {
 			continue
 		}
-		if !slices.ContainsFunc(m.rows, func(r *Row) bool { return r.part == p.Part }) {
+		i := slices.IndexFunc(m.rows, func(r *Row) bool { return r.part == p.Part })
+		if i < 0 {
 			continue // taken back or bad before, or not of this unit
 		}
 		was := p
-		p.Made, p.State, p.Waits = made, state, waits
+		p.Made, p.State, p.Waits, p.Fails = made, state, waits, fails[m.rows[i]]
 		isThere = isThere || state == record.RowFiled
 		if p != was {
 			f.parts = append(f.parts, p)
@@ -338,7 +343,7 @@ func (x *extract) noteUnit(f *filing, w *work, m *Mapping, latest []*Row, wasThe
 	}
 	for _, p := range m.puts {
 		f.types[file][p.res.Type()]++
-		quality(p.res, f.notes[file])
+		p.said.count(f.notes[file])
 	}
 	for _, n := range m.note {
 		f.notes[file][n]++

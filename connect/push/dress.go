@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -181,19 +182,13 @@ func (s *set) judge(x *entry, res *fhir.Resource) error {
 	if err := validate.Err(validate.Structure(res)); err != nil {
 		return &fault{x.place, err}
 	}
-	issues, err := s.desk.Door.Validate(s.ctx, res)
+	why, err := s.desk.Invalid(s.ctx, res)
 	if err != nil {
 		return err
 	}
-	for _, issue := range issues {
-		if issue.Severity != validate.Error {
-			continue
-		}
-		if s.feed.Strict {
-			return &fault{x.place, fmt.Errorf("it does not validate: %v", issue)}
-		}
-		s.notes["does not validate: "+x.typ]++
-		break
+	if why != "" && s.feed.Strict {
+		return &fault{x.place, errors.New(why)}
 	}
+	s.valid[x.typ+"/"+x.id] = why == ""
 	return nil
 }

@@ -110,11 +110,12 @@ type set struct {
 	taken   map[string]bool   // ids given
 	bads    []intake.Bad
 	notes   map[string]int
+	valid   map[string]bool
 	in      int
 }
 
 func newSet(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, whole bool) *set {
-	return &set{ctx: ctx, desk: d, feed: f, item: it, whole: whole, names: map[string]string{}, taken: map[string]bool{}, notes: map[string]int{}}
+	return &set{ctx: ctx, desk: d, feed: f, item: it, whole: whole, names: map[string]string{}, taken: map[string]bool{}, valid: map[string]bool{}, notes: map[string]int{}}
 }
 
 // fault is an entry that cannot be filed.
@@ -275,7 +276,7 @@ func keyOf(res *fhir.Resource) string {
 
 // reading validates the entries and makes what is to be written of them.
 func (s *set) reading() (*intake.Reading, error) {
-	r := &intake.Reading{Notes: s.notes}
+	r := &intake.Reading{Notes: s.notes, Valid: s.valid}
 	for _, x := range s.entries {
 		op, err := s.op(x)
 		if f := (*fault)(nil); errors.As(err, &f) {

@@ -43,6 +43,7 @@ func CLD() *intake.Format {
 	}
 	return &intake.Format{
 		Kind: "cld", Recognise: cldFile, Tables: tables, Stages: [][]string{{"event"}},
+		Columns:  map[string][]string{"parent": {"LA_Person_Unique_Identifier"}, "nhs-number": {"NHS_Number"}, "birth-date": {"Date_of_Birth"}, "postcode": {"Postcode"}},
 		Volatile: []string{"Reporting_Period_Start_Date", "Reporting_Period_End_Date", "Event_Reference"},
 		Units: []intake.Unit{
 			{Kind: intake.PatientUnit, Makes: []string{"Patient", "Observation"}, Map: cldPerson},

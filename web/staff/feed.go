@@ -23,6 +23,7 @@ var feedPage = page(feedHTML)
 type feedView struct {
 	Frame     kit.Frame
 	Feed      feedRow
+	Checks    []measure
 	Held      string
 	From      string // where it gets what it files
 	Said      string // what was just done
@@ -88,6 +89,10 @@ func (s *Site) showFeed(w http.ResponseWriter, r *http.Request, view feedView) {
 	for i := range all {
 		if f := all[i].Feed; f.Name == name {
 			found = true
+			if view.Checks, err = s.checksOf(r, &all[i]); err != nil {
+				s.fail(w, r, err)
+				return
+			}
 			view.Feed, view.Held, view.From = s.rowOfFeed(&all[i]), f.Held, from(f)
 			view.Replays = s.Feeds.Replays(f.Kind)
 			view.Files = view.Replays || f.Kind == "hl7"

@@ -39,13 +39,15 @@ type feedRow struct {
 	Quarantined, Parked, Waiting       string // now
 	Bad                                bool   // something is in quarantine
 	Lag                                string
-	Quality                            []measure
+	Quality                            []measure // the checks that not everything passes
+	Checked                            bool
 	rank                               int // trouble first
 }
 
 // measure is one check of the data a feed sends.
 type measure struct {
-	Name, Share, Fault string // Fault says how many do not pass, "" where all do
+	Name, Share, Fault    string // Fault says how many do not pass, "" where all do
+	Family, List, Address string // which rows do not pass now, and where they are listed
 }
 
 func (s *Site) feeds(w http.ResponseWriter, r *http.Request) {
@@ -102,8 +104,9 @@ func (s *Site) rowOfFeed(st *feeds.Status) feedRow {
 		row.Last, row.Lag = clock(st.Last.Received), spell(st.Lag)
 	}
 	row.state(st)
+	row.Checked = len(st.Quality) > 0
 	for _, m := range st.Quality {
-		if m.Of > 0 {
+		if m.Pass < m.Of {
 			row.Quality = append(row.Quality, measureOf(m))
 		}
 	}
@@ -135,7 +138,10 @@ func (row *feedRow) state(st *feeds.Status) {
 var measures = map[string]string{"understood": "Rows understood", "parent there": "What rows belong to has come"}
 
 func measureOf(m feeds.Measure) measure {
-	out := measure{Name: words(measures[m.Name], sentence(m.Name)), Share: percent(m.Pass, m.Of)}
+	out := measure{Name: titleOf(m.Check), Family: capital(string(m.Family)), Share: "–"}
+	if m.Of > 0 {
+		out.Share = percent(m.Pass, m.Of)
+	}
 	if bad := m.Of - m.Pass; bad > 0 {
 		out.Fault = count(bad) + " of " + count(m.Of) + " not"
 	}

@@ -58,6 +58,8 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("POST /feeds/{name}/release", s.release)
 	mux.HandleFunc("GET /feeds/{name}/replay", s.replaying)
 	mux.HandleFunc("POST /feeds/{name}/replay", s.replay)
+	mux.HandleFunc("GET /feeds/{name}/checks/{check}", s.check)
+	mux.HandleFunc("GET /feeds/{name}/checks/{check}/csv", s.checkCSV)
 	mux.HandleFunc("GET /feeds/{name}/items/{number}", s.item)
 	mux.HandleFunc("GET /feeds/{name}/items/{number}/raw", s.raw)
 	mux.Handle("GET /static/", kit.Static())
