@@ -538,6 +538,8 @@ func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, erro
 			bad = row.Bad("", "the row has %d values, the header %d", len(spans), len(columns))
 		case !latin && !utf8.Valid(raw):
 			bad = row.Bad("", "the row is not UTF-8")
+		case bytes.IndexByte(raw, 0) >= 0:
+			bad = row.Bad("", "the row holds a byte of zero, which no text has: is the file in UTF-16?")
 		}
 		if err := each(row, bad); err != nil {
 			return err
