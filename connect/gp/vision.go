@@ -1,7 +1,6 @@
 package gp
 
 import (
-	"bytes"
 	"path"
 	"regexp"
 	"strings"
@@ -59,8 +58,8 @@ func visionFile(name string, head []byte) (*intake.File, error) {
 		return nil, nil
 	}
 	f := &intake.File{Name: name, Table: parts[3], Stamp: stamp, Full: parts[1] == "FULL", Columns: strings.Split(layouts[0], ",")}
-	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
-		return nil, fhir.Errorf(fhir.Invalid, "line 1: the file is in UTF-16, which is not read; it should be in UTF-8")
+	if err := intake.IsUTF8(head); err != nil {
+		return nil, err
 	}
 	line, _, _ := strings.Cut(strings.TrimPrefix(string(head), "\ufeff"), "\n")
 	values := intake.SplitRow(line, ',')

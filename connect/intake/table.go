@@ -465,8 +465,9 @@ func (s *scanner) columns(table *Table, latin bool) ([]string, error) {
 		return nil, fhir.Errorf(fhir.Invalid, "line 1: %w, so it is no header", err)
 	case err != nil:
 		return nil, err
-	case bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")):
-		return nil, fhir.Errorf(fhir.Invalid, "line 1: the file is in UTF-16, which is not read; it should be in UTF-8")
+	}
+	if err := IsUTF8(raw); err != nil {
+		return nil, err
 	}
 	first := &Row{raw: bytes.TrimPrefix(raw, []byte("\ufeff")), spans: spans, head: &header{latin: latin}}
 	if d := len(raw) - len(first.raw); d > 0 {
@@ -480,6 +481,14 @@ func (s *scanner) columns(table *Table, latin bool) ([]string, error) {
 		columns = append(columns, first.field(i))
 	}
 	return columns, table.lacks(columns)
+}
+
+// IsUTF8 is an error where a file begins as UTF-16 does.
+func IsUTF8(head []byte) error {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return fhir.Errorf(fhir.Invalid, "line 1: the file is in UTF-16, which is not read; it should be in UTF-8")
+	}
+	return nil
 }
 
 // lacks is an error where a column is missing without which nothing can be said of a row.
