@@ -291,6 +291,11 @@ func (s *scanner) fill() error {
 // returned, with errLong.
 func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, err error) {
 	for {
+		for ; s.at < len(s.block) && (s.block[s.at] == '\n' || s.block[s.at] == '\r'); s.at++ { // empty lines say nothing, and there may be a great many
+			if s.place++; s.block[s.at] == '\n' {
+				s.line++
+			}
+		}
 		if s.at < len(s.block) || s.done {
 			raw, spans, lines, whole := cut(s.block[s.at:], s.comma, s.done)
 			broken := whole && lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow || !closed(raw, spans))
@@ -317,7 +322,7 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 				s.place += int64(len(raw))
 				s.line += int64(lines)
 				if len(bytes.TrimSpace(raw)) == 0 {
-					continue // an empty line says nothing
+					continue // a line of spaces says nothing
 				}
 				return raw, spans, line, place, nil
 			}
