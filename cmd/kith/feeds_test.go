@@ -199,20 +199,16 @@ func storeHash(t testing.TB, door *record.Door) string {
 	var all []string
 	for _, typ := range []string{"Organization", "Location", "Practitioner", "PractitionerRole", "Schedule", "Slot", "Patient", "EpisodeOfCare", "RelatedPerson", "Appointment", "Encounter", "Observation", "DiagnosticReport",
 		"Condition", "Procedure", "AllergyIntolerance", "Immunization", "FamilyMemberHistory", "ServiceRequest", "Specimen", "MedicationRequest", "MedicationStatement", "Flag", "Provenance"} {
-		for next := typ + "?_count=1000"; next != ""; {
-			page, err := door.Find(t.Context(), who, next)
+		for m, err := range door.All(t.Context(), who, typ) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range page.Matches {
-				res, err := page.Matches[i].Resource()
-				if err != nil {
-					t.Fatal(err)
-				}
-				meta := res.Root().Get("meta")
-				all = append(all, strings.Replace(string(res.Bytes()), string(meta.Raw()), `"`+meta.Get("source").Text()+`"`, 1))
+			res, err := m.Resource()
+			if err != nil {
+				t.Fatal(err)
 			}
-			next = page.Next
+			meta := res.Root().Get("meta")
+			all = append(all, strings.Replace(string(res.Bytes()), string(meta.Raw()), `"`+meta.Get("source").Text()+`"`, 1))
 		}
 	}
 	sort.Strings(all)

@@ -150,23 +150,19 @@ func (p *Poll) patients(ctx context.Context, d *intake.Desk, f *intake.Feed) ([]
 		queries = append(queries, "Patient?organization:Organization.identifier="+code, "Patient?general-practitioner:identifier="+code, "Patient?general-practitioner:Organization.identifier="+code)
 	}
 	for _, q := range queries {
-		for next := q + "&_count=1000"; next != ""; {
-			page, err := d.Door.Find(ctx, d.Who, next)
+		for m, err := range d.Door.All(ctx, d.Who, q) {
 			if err != nil {
 				return nil, err
 			}
-			for i := range page.Matches {
-				res, err := page.Matches[i].Resource()
-				if err != nil {
-					return nil, err
-				}
-				for id := range res.Root().Get("identifier").Items() {
-					if n := strings.ReplaceAll(id.Get("value").Text(), " ", ""); id.Get("system").Is(nhsNumberSystem) && ValidNHSNumber(n) {
-						have[n] = true
-					}
+			res, err := m.Resource()
+			if err != nil {
+				return nil, err
+			}
+			for id := range res.Root().Get("identifier").Items() {
+				if n := strings.ReplaceAll(id.Get("value").Text(), " ", ""); id.Get("system").Is(nhsNumberSystem) && ValidNHSNumber(n) {
+					have[n] = true
 				}
 			}
-			next = page.Next
 		}
 	}
 	out := make([]string, 0, len(have))
