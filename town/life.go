@@ -30,6 +30,7 @@ type condition struct {
 	ended   time.Time // zero while it lasts
 	by      *practitioner
 	at      *visit // where it was diagnosed, when that visit is in the record
+	kept    bool   // on the list of problems though it passes
 	id      string
 }
 
@@ -62,6 +63,7 @@ type visit struct {
 	panels []string
 	id     string
 	tests  time.Time // when blood was taken, zero for none
+	birth  *birth    // a delivery
 }
 
 type visitKind int
@@ -106,6 +108,7 @@ func live(p *person, place *place) *life {
 	l.clinics()
 	l.childhood()
 	l.immunise()
+	l.conceive()
 	slices.SortStableFunc(l.visits, func(a, b *visit) int { return a.at.Compare(b.at) })
 	return l
 }
@@ -419,15 +422,29 @@ func (l *life) visit(kind visitKind, on time.Time, reason string, by *practition
 }
 
 // add places a visit at an hour that its kind keeps.
-func (l *life) add(v *visit, on time.Time) {
+func (l *life) add(v *visit, on time.Time) { l.addBy(l.d, v, on) }
+
+// visitOn adds a visit by dice of its own.
+func (l *life) visitOn(kind visitKind, on time.Time, reason string, by *practitioner, d dice) *visit {
+	v := &visit{kind: kind, reason: reason, by: by}
+	l.addBy(d, v, on)
+	return v
+}
+
+func (l *life) addBy(d dice, v *visit, on time.Time) {
 	v.length = [...]time.Duration{10 * time.Minute, 8 * time.Minute, 20 * time.Minute, 200 * time.Minute, 25 * time.Minute, 60 * time.Hour}[v.kind]
 	switch v.kind {
 	case emergency, admission:
-		v.at = on.Add(time.Duration(l.d.IntN(24*12)) * 5 * time.Minute)
-		v.length += time.Duration(l.d.IntN(18)) * v.length / 20
+		v.at = on.Add(time.Duration(d.IntN(24*12)) * 5 * time.Minute)
+		v.length += time.Duration(d.IntN(18)) * v.length / 20
 	default:
-		v.at = on.Add(8*time.Hour + 30*time.Minute + time.Duration(l.d.IntN(9*6))*10*time.Minute)
+		v.at = on.Add(8*time.Hour + 30*time.Minute + time.Duration(d.IntN(9*6))*10*time.Minute)
 	}
+	l.keep(v)
+}
+
+// keep puts a visit into the record, which ends with the person's end.
+func (l *life) keep(v *visit) {
 	if !v.at.Before(l.h.p.end) {
 		v.at = l.h.p.end.Add(-time.Hour)
 	}

@@ -21,7 +21,7 @@ var panelHead = map[string]string{"ue": "1019991000000103", "fbc": "26604007", "
 var vaccineCode = map[string]string{"Influenza vaccine": "86198006", "MMR vaccine": "38598009", "6-in-1 vaccine (DTaP/IPV/Hib/HepB)": "1082441000000108",
 	"Meningococcal B vaccine": "720539004", "Pneumococcal conjugate vaccine": "434751000124102", "Pneumococcal polysaccharide vaccine": "12866006",
 	"Shingles vaccine": "722215002", "HPV vaccine": "428570002", "4-in-1 pre-school booster (DTaP/IPV)": "414001002", "3-in-1 teenage booster (Td/IPV)": "866186002",
-	"Meningococcal ACWY vaccine": "871874000"}
+	"Meningococcal ACWY vaccine": "871874000", "Pertussis vaccine in pregnancy": "956951000000104"}
 
 var ethnicCode = map[string]string{"A": "92391000000108", "B": "92401000000106", "C": "92411000000108", "D": "92421000000102", "E": "92431000000100", "F": "92441000000109",
 	"G": "92451000000107", "H": "92461000000105", "J": "92471000000103", "K": "92481000000101", "L": "92491000000104", "M": "92501000000105", "N": "92511000000107",
@@ -41,7 +41,7 @@ func (c *chart) lived() {
 		visits[v] = c.visited(v, d)
 	}
 	for _, x := range c.l.problems {
-		f := &fact{kind: conditionFact, code: coded(x.code), when: x.onset.Add(9 * time.Hour), precision: byDay, by: x.by, in: visits[x.at], isProblem: x.of != nil || d.chance(0.35), significant: x.of != nil}
+		f := &fact{kind: conditionFact, code: coded(x.code), when: x.onset.Add(9 * time.Hour), precision: byDay, by: x.by, in: visits[x.at], isProblem: x.of != nil || d.chance(0.35) || x.kept, significant: x.of != nil || x.kept}
 		if f.code.category == symptoms {
 			f.kind = observationFact
 		}
@@ -94,6 +94,9 @@ func (c *chart) lived() {
 	}
 	c.family(d)
 	c.referrals(visits, illness, d)
+	for _, q := range c.l.h.pregnancies {
+		c.expects(q, visits, illness[q.condition])
+	}
 }
 
 // visited writes a visit to the practice as slot, consultation and what was measured; one to the hospital as its letter.
