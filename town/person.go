@@ -26,6 +26,7 @@ type person struct {
 	street   int
 	home     int  // number of the household
 	role     int  // in it, as member.role
+	at       int  // who of it
 	mates    int  // how many live there
 	couple   bool // lives with a partner
 	practice int
@@ -80,7 +81,7 @@ func (t Town) draw(i int, place *place) *person {
 	p.born = t.bornOn(me.age)
 	p.ancestry = &ancestries[h.weighted(shares()...)]
 	lastName := family(h, p.ancestry.names)
-	p.home, p.role, p.mates = home, me.role, len(mates)
+	p.home, p.role, p.at, p.mates = home, me.role, at, len(mates)
 	street := h.IntN(len(streets))
 	p.street = street
 	p.practice = practices[street*len(practices)/len(streets)]
