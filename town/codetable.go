@@ -249,4 +249,10 @@ const codeTable = `
 183524004|8H4D.|8H4D.|P|Referral to rheumatology service
 183525003|8H4F.|8H4F.|P|Referral to respiratory medicine service
 183526002|8H4G.|8H4G.|P|Referral to diabetes and endocrinology service
+609588000|7K30.|X40Kh|D|Total replacement of knee joint
+44946007|7H13.|X40Ki|D|Repair of inguinal hernia
+38102005|7633.|X40Kj|D|Cholecystectomy
+173422009|7531.|X40Kk|D|Tonsillectomy
+236886002|7E04.|X40Kl|D|Hysterectomy
+90199006|7B39.|X40Km|D|Transurethral prostatectomy
 `

@@ -80,7 +80,7 @@ func (h *ward) everything() {
 	h.newborn()
 	for n, v := range h.c.l.visits {
 		switch {
-		case v.by.at.ods != "ZZ1":
+		case v.by.at.ods != "ZZ1", v.pathway != nil:
 		case v.birth != nil:
 			h.deliver(v, n)
 		case v.kind == outpatient:
@@ -94,10 +94,8 @@ func (h *ward) everything() {
 			}
 		}
 	}
-	for _, f := range h.c.facts {
-		if f.kind == referralFact && f.n%2 == 0 {
-			h.referral(f)
-		}
+	for _, w := range h.c.l.pathways {
+		h.waited(w)
 	}
 	h.clocks()
 	if h.dry && h.earliest.IsZero() {
@@ -240,12 +238,15 @@ var wards = []string{"Ash Ward", "Beech Ward", "Cedar Ward", "Elm Ward"}
 // pv1 is a visit's segment.
 func (h *ward) pv1(class, ward, number string, by *practitioner, in, out time.Time) string {
 	doctor := by.number + "^" + hl7Escapes.Replace(by.last) + "^" + by.first + "^^^" + by.prefix
-	left := ""
+	came, left := "", ""
+	if !in.IsZero() {
+		came = hl7Time(in)
+	}
 	if !out.IsZero() {
 		left = hl7Time(out)
 	}
 	f := make([]string, 46)
-	f[0], f[1], f[2], f[3], f[7], f[10], f[19], f[44], f[45] = "PV1", "1", class, ward+"^^^ZZ1", doctor, hl7Escapes.Replace(by.role), number+"^^^ZZ1", hl7Time(in), left
+	f[0], f[1], f[2], f[3], f[7], f[10], f[19], f[44], f[45] = "PV1", "1", class, ward+"^^^ZZ1", doctor, hl7Escapes.Replace(by.role), number+"^^^ZZ1", came, left
 	return strings.TrimRight(strings.Join(f, "|"), "|")
 }
 
@@ -345,10 +346,7 @@ func (h *ward) clinic(v *visit, n int) {
 	booked := workday(v.at.Truncate(day).Add(-time.Duration(21+n%40) * day)).Add(11 * time.Hour)
 	number := fmt.Sprintf("S%07d%02d", h.c.p.i, n)
 	schedule := func(at time.Time, status string) []string {
-		return []string{
-			"SCH|" + number + "|" + number + "^ZZ1|||||" + hl7Escapes.Replace(v.reason) + "|FOLLOWUP^Follow-up|25|min|^^25^" + hl7Time(at) + "^" + hl7Time(at.Add(25*time.Minute)) + "||||||||||||||" + status,
-			h.pid(), h.pv1("O", "Outpatients", "V"+number[1:], v.by, at, time.Time{}), "RGS|1|A", "AIS|1|A|" + "OUTP^" + hl7Escapes.Replace(v.by.role) + "|" + hl7Time(at),
-			"AIP|1|A|" + v.by.number + "^" + hl7Escapes.Replace(v.by.last) + "^" + v.by.first, "AIL|1|A|Outpatients^^^ZZ1"}
+		return h.schedule(number, "", v.reason, "FOLLOWUP^Follow-up", "", v.by, at, status)
 	}
 	first := v.at
 	if n%5 == 0 {
@@ -371,19 +369,20 @@ func (h *ward) clinic(v *visit, n int) {
 		h.send("SIU^S26", v.at.Add(time.Hour), schedule(v.at, "Noshow")...)
 		return
 	}
-	visit := "V" + number[1:]
-	if h.send("ADT^A04", v.at, h.evn("A04", v.at), h.pid(), h.pd1(), h.pv1("O", "Outpatients", visit, v.by, v.at, time.Time{})) {
-		h.say("Encounter", visit, "", "", "", "", v.at)
-		h.letter(v, visit, v.at.Add(50*time.Hour))
-	}
+	h.attended(v, "V"+number[1:])
 }
 
-// referral is the practice's, as the hospital's book took it (REF I12).
-func (h *ward) referral(f *fact) {
-	id := fmt.Sprintf("R%07d%04d", h.c.p.i, f.n)
-	urgency := map[bool]string{true: "U", false: "R"}[f.urgent]
-	if h.send("REF^I12", f.recorded.Add(20*time.Minute), "RF1|P|"+urgency+"|MED|||"+id+"^ZZ1|"+hl7Time(f.recorded)+"||||"+hl7Escapes.Replace(f.text), "PRD|RP|"+hl7Escapes.Replace(h.c.p.gp.last)+"^"+h.c.p.gp.first, h.pid(),
-		"DG1|1||"+f.code.snomed+"^"+hl7Escapes.Replace(f.code.term)+"^SCT") {
-		h.say("ServiceRequest", id, "", "", "", "", f.recorded)
+// schedule are the segments of an appointment; one that waits for a day has none. For a referral SCH-26 is its number.
+func (h *ward) schedule(number, referral, reason, kind, why string, by *practitioner, at time.Time, status string) []string {
+	on, when, order, visit := "", "", "", ""
+	if !at.IsZero() {
+		on, when = "^^25^"+hl7Time(at)+"^"+hl7Time(at.Add(25*time.Minute)), hl7Time(at)
 	}
+	if referral != "" {
+		order = "|" + referral + "^ZZ1"
+	} else {
+		visit = h.pv1("O", "Outpatients", "V"+number[1:], by, at, time.Time{})
+	}
+	return []string{"SCH|" + number + "|" + number + "^ZZ1||||" + why + "|" + hl7Escapes.Replace(reason) + "|" + kind + "|25|min|" + on + "||||||||||||||" + status + order,
+		h.pid(), visit, "RGS|1|A", "AIS|1|A|" + "OUTP^" + hl7Escapes.Replace(by.role) + "|" + when, "AIP|1|A|" + by.number + "^" + hl7Escapes.Replace(by.last) + "^" + by.first, "AIL|1|A|Outpatients^^^ZZ1"}
 }

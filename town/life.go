@@ -18,6 +18,7 @@ type life struct {
 	visits        []*visit
 	immunisations []*immunisation
 	procedures    []*done
+	pathways      []*pathway
 }
 
 // condition is a problem someone has, or an illness they had.
@@ -55,15 +56,17 @@ type reaction struct {
 
 // visit is one contact; what was measured and prescribed there hangs on it.
 type visit struct {
-	at     time.Time
-	length time.Duration
-	kind   visitKind
-	reason string
-	by     *practitioner
-	panels []string
-	id     string
-	tests  time.Time // when blood was taken, zero for none
-	birth  *birth    // a delivery
+	at      time.Time
+	length  time.Duration
+	kind    visitKind
+	reason  string
+	by      *practitioner
+	panels  []string
+	id      string
+	tests   time.Time // when blood was taken, zero for none
+	about   *condition
+	birth   *birth   // a delivery
+	pathway *pathway // what was waited for
 }
 
 type visitKind int
@@ -108,6 +111,7 @@ func live(p *person, place *place) *life {
 	l.clinics()
 	l.childhood()
 	l.immunise()
+	l.await()
 	l.conceive()
 	slices.SortStableFunc(l.visits, func(a, b *visit) int { return a.at.Compare(b.at) })
 	return l
@@ -341,7 +345,7 @@ func (l *life) clinics() {
 			by := l.place.who(c.of.clinic, hospital, d)
 			for back := 4 * d.Float64(); back < 4; back += 0.8 + d.Float64() {
 				if on := workday(after(p.end, -back-0.03)); on.After(c.onset) {
-					l.add(&visit{kind: outpatient, reason: by.role + " clinic: " + c.text, by: by}, on)
+					l.add(&visit{kind: outpatient, reason: by.role + " clinic: " + c.text, by: by, about: c}, on)
 				}
 			}
 		}
