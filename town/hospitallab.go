@@ -145,7 +145,11 @@ func (h *ward) merged() {
 		doctor := h.place.who("Emergency medicine", hospital, h.d)
 		if h.send("ADT^A04", at.Add(time.Hour), twin.evn("A04", at.Add(time.Hour)), twin.pid(), twin.pd1(), twin.pv1("E", "A\\T\\E", number, doctor, at.Add(time.Hour), time.Time{})) {
 			h.say("Encounter", number, "", "", "", "", at)
-			h.send("ADT^A44", later, h.evn("A44", later), h.pid(), mrg+"||||"+number+"^^^ZZ1")
+			if !h.send("ADT^A44", later, h.evn("A44", later), h.pid(), mrg+"||||"+number+"^^^ZZ1") { // not found yet
+				line := h.truth[number]
+				line.Patient = second
+				h.truth[number] = line
+			}
 		}
 	default:
 		h.send("ADT^A40^ADT_A39", later, h.evn("A40", later), h.pid(), h.pd1(), mrg)
