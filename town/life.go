@@ -18,6 +18,7 @@ type life struct {
 	visits        []*visit
 	immunisations []*immunisation
 	procedures    []*done
+	pathways      []*pathway
 }
 
 // condition is a problem someone has, or an illness they had.
@@ -30,6 +31,7 @@ type condition struct {
 	ended   time.Time // zero while it lasts
 	by      *practitioner
 	at      *visit // where it was diagnosed, when that visit is in the record
+	kept    bool   // on the list of problems though it passes
 	id      string
 }
 
@@ -54,14 +56,17 @@ type reaction struct {
 
 // visit is one contact; what was measured and prescribed there hangs on it.
 type visit struct {
-	at     time.Time
-	length time.Duration
-	kind   visitKind
-	reason string
-	by     *practitioner
-	panels []string
-	id     string
-	tests  time.Time // when blood was taken, zero for none
+	at      time.Time
+	length  time.Duration
+	kind    visitKind
+	reason  string
+	by      *practitioner
+	panels  []string
+	id      string
+	tests   time.Time // when blood was taken, zero for none
+	about   *condition
+	birth   *birth   // a delivery
+	pathway *pathway // what was waited for
 }
 
 type visitKind int
@@ -106,6 +111,8 @@ func live(p *person, place *place) *life {
 	l.clinics()
 	l.childhood()
 	l.immunise()
+	l.await()
+	l.conceive()
 	slices.SortStableFunc(l.visits, func(a, b *visit) int { return a.at.Compare(b.at) })
 	return l
 }
@@ -338,7 +345,7 @@ func (l *life) clinics() {
 			by := l.place.who(c.of.clinic, hospital, d)
 			for back := 4 * d.Float64(); back < 4; back += 0.8 + d.Float64() {
 				if on := workday(after(p.end, -back-0.03)); on.After(c.onset) {
-					l.add(&visit{kind: outpatient, reason: by.role + " clinic: " + c.text, by: by}, on)
+					l.add(&visit{kind: outpatient, reason: by.role + " clinic: " + c.text, by: by, about: c}, on)
 				}
 			}
 		}
@@ -419,15 +426,29 @@ func (l *life) visit(kind visitKind, on time.Time, reason string, by *practition
 }
 
 // add places a visit at an hour that its kind keeps.
-func (l *life) add(v *visit, on time.Time) {
+func (l *life) add(v *visit, on time.Time) { l.addBy(l.d, v, on) }
+
+// visitOn adds a visit by dice of its own.
+func (l *life) visitOn(kind visitKind, on time.Time, reason string, by *practitioner, d dice) *visit {
+	v := &visit{kind: kind, reason: reason, by: by}
+	l.addBy(d, v, on)
+	return v
+}
+
+func (l *life) addBy(d dice, v *visit, on time.Time) {
 	v.length = [...]time.Duration{10 * time.Minute, 8 * time.Minute, 20 * time.Minute, 200 * time.Minute, 25 * time.Minute, 60 * time.Hour}[v.kind]
 	switch v.kind {
 	case emergency, admission:
-		v.at = on.Add(time.Duration(l.d.IntN(24*12)) * 5 * time.Minute)
-		v.length += time.Duration(l.d.IntN(18)) * v.length / 20
+		v.at = on.Add(time.Duration(d.IntN(24*12)) * 5 * time.Minute)
+		v.length += time.Duration(d.IntN(18)) * v.length / 20
 	default:
-		v.at = on.Add(8*time.Hour + 30*time.Minute + time.Duration(l.d.IntN(9*6))*10*time.Minute)
+		v.at = on.Add(8*time.Hour + 30*time.Minute + time.Duration(d.IntN(9*6))*10*time.Minute)
 	}
+	l.keep(v)
+}
+
+// keep puts a visit into the record, which ends with the person's end.
+func (l *life) keep(v *visit) {
 	if !v.at.Before(l.h.p.end) {
 		v.at = l.h.p.end.Add(-time.Hour)
 	}

@@ -42,8 +42,19 @@ func TestLiveContinuesWhatWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for message, n := range hospital {
-		if bytes.Count(all, []byte(message)) < n {
+	written := map[string]int{}
+	for _, frame := range bytes.SplitAfter(all, []byte("\x1c\r")) {
+		if msh := strings.Split(string(frame), "|"); len(msh) > 6 && msh[6] >= from.Format("20060102") {
+			written[string(frame)]++
+		}
+	}
+	for message, n := range written {
+		if hospital[message] != n {
+			t.Errorf("%d times live and %d times written: %q", hospital[message], n, message)
+		}
+	}
+	for message := range hospital {
+		if written[message] == 0 {
 			t.Errorf("a message was sent live that was not written: %q", message)
 		}
 	}

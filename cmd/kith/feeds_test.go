@@ -300,7 +300,7 @@ func TestKilledInMidFeed(t *testing.T) {
 
 // The hospital's messages come over MLLP and are found.
 func TestTheHospitalSpeaks(t *testing.T) {
-	dir := writtenTown(t, 150, town.Tenth, "hospital-zz1")
+	dir := writtenTown(t, 400, town.Tenth, "hospital-zz1")
 	door, desk := opened(t, storetest.SQLite(t))
 	if _, err := desk.Feed(t.Context(), intake.Feed{Name: "hospital-zz1", Kind: "hl7", Organization: "ZZ1"}); err != nil {
 		t.Fatal(err)
