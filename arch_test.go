@@ -50,7 +50,7 @@ var rooms = map[string]room{
 		"the one door: it alone brings decision, validation, storage and audit together"},
 	"rest": {engine, "github.com/prometheus/client_golang github.com/go-jose/go-jose github.com/klauspost/compress",
 		"translates HTTP; through store it could reach a patient without a decision"},
-	"connect":   {engine + " connect", "github.com/klauspost/compress github.com/cespare/xxhash golang.org/x/text", "turns other languages into FHIR; it commits through the door like everyone"},
+	"connect":   {engine + " connect", "github.com/klauspost/compress github.com/cespare/xxhash golang.org/x/text github.com/ProtonMail/go-crypto", "turns other languages into FHIR; it commits through the door like everyone"},
 	"care":      {engine, "", "uses never import each other: they meet in the change feed and in FHIR"},
 	"automate":  {engine, "", "writes Tasks and drafts through the door; it never decides care"},
 	"insight":   {engine + " insight", "gonum.org/v1/gonum github.com/parquet-go/parquet-go", "folds the change feed; it has no other way in"},

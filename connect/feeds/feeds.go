@@ -70,8 +70,10 @@ func Load(ctx context.Context, d *intake.Desk, path string) error {
 				return fmt.Errorf("%s, feed %d: limit %q is no time such as 36h", path, i+1, said.Limit)
 			}
 		}
-		if f.Folder != "" && !filepath.IsAbs(f.Folder) {
-			f.Folder = filepath.Join(filepath.Dir(path), f.Folder)
+		for _, at := range []*string{&f.Folder, &f.PGPKey, &f.PGPPassphrase, &f.PGPSigner} {
+			if *at != "" && !filepath.IsAbs(*at) && !strings.HasPrefix(*at, "env:") {
+				*at = filepath.Join(filepath.Dir(path), *at)
+			}
 		}
 		if _, err := d.Feed(ctx, f); err != nil {
 			return fmt.Errorf("%s, feed %d: %w", path, i+1, err)

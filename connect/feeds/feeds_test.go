@@ -16,6 +16,7 @@ import (
 	"github.com/kith-care/kith/connect/gp"
 	"github.com/kith-care/kith/connect/hl7"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/connect/pgp/pgptest"
 	"github.com/kith-care/kith/connect/push"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
@@ -116,6 +117,50 @@ func TestAFolderIsWatched(t *testing.T) {
 		})
 		if err != nil || report.Rows.Filed != 1 {
 			t.Errorf("upload: %+v %v", report, err)
+		}
+	})
+}
+
+// An encrypted extract waits in its folder for the key, and is filed when that is there, without anybody doing anything.
+func TestAnEncryptedExtractWaitsForItsKey(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		s := service(t, db)
+		k := pgptest.New(t)
+		dir := t.TempDir()
+		sealed := k.Seal(t, nil, []byte(patients))
+		if err := os.MkdirAll(filepath.Join(dir, "in", "2026-01-01"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "in", "2026-01-01", "291_Admin_Patient_20260101020000_A.csv.gpg"), sealed, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		list := filepath.Join(dir, "feeds.json")
+		if err := os.WriteFile(list, []byte(`[{"name":"mill-lane","kind":"emis","folder":"in","pgpKey":"own.key","pgpPassphrase":"env:KITH_TEST_SECRET"}]`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("KITH_TEST_SECRET", "correct horse")
+		if err := Load(t.Context(), s.Desk, list); err != nil {
+			t.Fatal(err)
+		}
+		run(t, s)
+		within(t, "the feed says what is wrong", func() bool {
+			all, err := s.Overview(t.Context(), access.Actor{ID: "x"})
+			return err == nil && strings.HasPrefix(all[0].Doing, "failed: ") && strings.Contains(all[0].Doing, "own.key")
+		})
+		key, err := os.ReadFile(k.Private(t, "correct horse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "own.key"), key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "the patient is filed", func() bool { return count(t, s, "Patient") == 1 })
+		items, err := s.Desk.Items(t.Context(), "mill-lane", 0, 10)
+		if err != nil || len(items) != 2 {
+			t.Fatalf("%d items, %v", len(items), err)
+		}
+		if raw, err := s.Desk.Raw(t.Context(), items[1]); err != nil || string(raw) != string(sealed) {
+			t.Errorf("what arrived is not kept as it came: %v", err)
 		}
 	})
 }

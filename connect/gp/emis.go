@@ -83,9 +83,6 @@ func EMIS() *intake.Format {
 // emisFile reads {pid}_{Schema}_{Table}_{yyyyMMddHHmmss}_{AgreementGuid}.csv.
 func emisFile(name string, _ []byte) (*intake.File, error) {
 	base := path.Base(name)
-	if strings.HasSuffix(base, ".gpg") {
-		return nil, fhir.Errorf(fhir.Invalid, "%s is encrypted: decrypt it with the key of the agreement before it is handed in", base)
-	}
 	stem, ok := strings.CutSuffix(base, ".csv")
 	parts := strings.Split(stem, "_")
 	if !ok || len(parts) != 5 {

@@ -55,7 +55,11 @@ func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, u
 		return nil, err
 	}
 	for _, u := range uploads {
-		it, again, err := d.keepUpload(ctx, format, feed, drop, u)
+		keep := func() (*Item, bool, error) { return d.keepUpload(ctx, format, feed, drop, u) }
+		if inner, sealed := sealedName(u.Name); sealed {
+			keep = func() (*Item, bool, error) { return d.keepSealed(ctx, format, named, drop, u, inner) }
+		}
+		it, again, err := keep()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", u.Name, err)

@@ -129,7 +129,11 @@ func (x *extract) failing(bit int, p *record.Part) (Failing, error) {
 	if err != nil {
 		return Failing{}, err
 	}
-	return Failing{File: r.File.Name, Item: p.Item, Line: p.Line, Key: unnamed(r.key), Column: x.format.column(bit, r), Why: checks[bit].Wrong}, nil
+	key := r.key
+	if t := x.tables[r.File.Item.Meta["table"]]; t != nil {
+		key = t.Key(r) // of a row that is also one of a table in no file, the supplier knows the key of its file
+	}
+	return Failing{File: r.File.Name, Item: p.Item, Line: p.Line, Key: unnamed(key), Column: x.format.column(bit, r), Why: checks[bit].Wrong}, nil
 }
 
 // failingItems lists places in messages, newest first. What a later message has said again is held against the checks there.

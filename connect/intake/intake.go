@@ -97,6 +97,11 @@ type Feed struct {
 	Certificate  string        `json:"certificate,omitempty"`  // file with the certificate of a feed that listens by TLS, or shows one to whom it asks
 	Key          string        `json:"key,omitempty"`          // file with its key
 	ClientCA     string        `json:"clientCA,omitempty"`     // file with whose certificates the other side must show
+	// PGPKey is a file with the private key by which files that end in .gpg are opened, PGPPassphrase a file with its passphrase, or env:NAME for a
+	// variable of the environment, and PGPSigner a file with the public key by which they must be signed, "" where they need not be.
+	PGPKey        string `json:"pgpKey,omitempty"`
+	PGPPassphrase string `json:"pgpPassphrase,omitempty"`
+	PGPSigner     string `json:"pgpSigner,omitempty"`
 	// Held says why nothing more is filed until a person says so; "" where it is not held.
 	Held string `json:"held,omitempty"`
 	// Awaits says that the feed is held for want of something, such as a delta, and goes on by itself when it comes.

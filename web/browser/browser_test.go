@@ -58,6 +58,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 		"pages": map[string]string{
 			"feeds": "console:/feeds", "feed": "console:/feeds/emis-zz001", "feed held": "console:/feeds/emis-zz002", "feed of messages": "console:/feeds/hospital-zz1", "release": "console:/feeds/emis-zz002/release",
 			"not held": "console:/feeds/emis-zz001/release", "replay": "console:/feeds/emis-zz001/replay?from=31-Oct-2026&to=1-Nov-2026", "replay wrong": "console:/feeds/emis-zz001/replay?from=never&to=",
+			"check": "console:/feeds/emis-zz001/checks/parent", "check of messages": "console:/feeds/hospital-zz1/checks/coded", "nothing fails": "console:/feeds/emis-zz001/checks/late", "no such check": "console:/feeds/emis-zz001/checks/colour",
 			"item": "console:" + feed, "no such feed": "console:/feeds/nobody", "matches": "console:/matches", "question": "console:" + questionOf(t, console), "joined person": ada, "lists": ada + "/lists",
 			"arrived": ada + "/arrived", "links": ada + "/links", "trace of nothing": "console:/trace/AllergyIntolerance/none", "trace of a row": "console:/trace/Patient/" + stafftest.OkaforAt, "no feeds": "/feeds",
 			"everybody": "/", "found": "/?name=" + who.Family, "nobody found": "/?name=zzz", "error": "/?born=never&nhs=12", "person": who.Path,

@@ -142,6 +142,7 @@ func TestAFileIsUploaded(t *testing.T) {
 		{"emis-zz001", "", "", "Choose a file to upload"},
 		{"emis-zz001", "notes.txt", "hello", "notes.txt holds nothing that this feed reads"},
 		{"emis-zz001", "x.zip", "this is no zip", "x.zip"},
+		{"emis-zz001", observationFile + ".gpg", "x", "is encrypted, and the feed emis-zz001 has no key"},
 		{"council-zzc", "x.csv", "a,b\n", "takes no files"},
 	} {
 		status, body, _ := send(t, h, "/feeds/"+c.feed+"/upload", c.name, c.text)
