@@ -233,6 +233,14 @@ func transactionIsAllOrNothing(t *testing.T, db string) {
 	if got := ids(t, d, "Patient"); got != "" {
 		t.Errorf("a failed transaction left %s", got)
 	}
+	_, err = d.Commit(t.Context(), tester, []Op{ // whose observation it is would hang on the order of entries
+		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
+		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
+		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`)},
+	})
+	if !errors.As(err, &at) || at.Index != 1 || !strings.Contains(err.Error(), "stands twice") {
+		t.Errorf("one fullUrl of two patients: %v, want an error of entry 1", err)
+	}
 	results, err := d.Commit(t.Context(), tester, []Op{
 		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
 		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`)},
