@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // messagesOf are the hospital's messages in order, without their frames.
@@ -80,5 +81,53 @@ func TestMotherAndBabyLeaveTogether(t *testing.T) {
 	}
 	if babies < 25 || given < 15 {
 		t.Errorf("%d babies, %d of them named", babies, given)
+	}
+}
+
+// What the hospital said last of each referral tells who waits on the last day, since when, on which list and for which specialty: nobody is missing, and nobody too many.
+func TestTheHospitalSaysWhoWaits(t *testing.T) {
+	town := Town{Seed: 9, People: 1500}
+	dir, _ := written(t, town, Writing{Density: Sixty, Days: 2, Feeds: []string{"hospital-zz1"}})
+	said := map[string]string{}
+	for _, m := range messagesOf(t, dir) {
+		msh, rf1 := segmentOf(m, "MSH"), segmentOf(m, "RF1")
+		if rf1 == nil {
+			continue
+		}
+		id, _, _ := strings.Cut(rf1[6], "^")
+		status := strings.Split(rf1[1], "^")
+		switch {
+		case msh[8] == "REF^I14", len(status) > 3 && status[3][0] == '3':
+			said[id] = ""
+		default:
+			code, _, _ := strings.Cut(rf1[3], "^")
+			said[id] = rf1[7] + " " + code + " " + rf1[5][:1]
+		}
+	}
+	waiting, beds := 0, 0
+	place := town.place()
+	for i := range town.People {
+		for _, w := range live(town.draw(i, place), place).pathways {
+			id, want := fmt.Sprintf("R%07d%02d", i, w.n), ""
+			if w.waits(town.until().Add(-2*time.Hour)) && w.waits(town.until()) {
+				list := "O"
+				waiting++
+				if !w.decided.IsZero() && w.decided.Add(time.Hour).Before(town.until()) {
+					list = "I"
+					beds++
+				}
+				want = hl7Time(w.referred) + " " + w.referral + " " + list
+			}
+			if said[id] != want {
+				t.Errorf("%s: the hospital last said %q, it is %q", id, said[id], want)
+			}
+			delete(said, id)
+		}
+	}
+	for id, last := range said {
+		t.Errorf("%s: the hospital said %q of a referral that nobody made", id, last)
+	}
+	if waiting < 100 || beds < 8 {
+		t.Errorf("%d wait, %d of them for a bed", waiting, beds)
 	}
 }
