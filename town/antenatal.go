@@ -20,7 +20,8 @@ func (c *chart) expects(q *pregnancy, visits map[*visit]*fact, problem *fact) {
 			text: fmt.Sprintf("Please book for antenatal care: gravida %d para %d, EDD %s", q.before+1, q.children, q.due().Format("02/01/2006"))})
 	}
 	if v := q.booked; v != nil { // the midwife is the hospital's, and writes to the practice
-		c.hears(&fact{kind: observationFact, code: coded("169711001"), when: v.at, by: c.p.gp, recorded: answered(v.at, 3), problem: problem, text: fmt.Sprintf("Gravida %d para %d", q.before+1, q.children)})
+		c.hears(&fact{kind: observationFact, code: coded("169711001"), when: v.at, by: c.p.gp, recorded: answered(v.at, 3), problem: problem,
+			text: fmt.Sprintf("Gravida %d para %d", q.before+1, q.children)})
 	}
 	if v := q.bloods; v != nil {
 		c.blood(v, visits[v], problem, d)

@@ -108,17 +108,16 @@ func (h *ward) everything() {
 // within reports whether the stream, were it never to end, would carry what happens at a time.
 func (h *ward) within(at time.Time) bool { return !at.Before(h.from) && at.Before(h.c.p.town.until()) }
 
-// say notes a fact, or what it is after a correction.
+// say notes a fact, or what it is after a correction; at is zero where it has no day yet.
 func (h *ward) say(kind, key, system, code, value, unit string, at time.Time) {
 	if _, ok := h.truth[key]; !ok {
 		h.order = append(h.order, key)
 	}
-	h.truth[key] = trueFact{Feed: h.name, Patient: h.mrn, Person: personName(h.c.p.i), Kind: kind, Key: key, System: system, Code: code, Value: value, Unit: unit}
+	line := trueFact{Feed: h.name, Patient: h.mrn, Person: personName(h.c.p.i), Kind: kind, Key: key, System: system, Code: code, Value: value, Unit: unit}
 	if !at.IsZero() {
-		line := h.truth[key]
 		line.Date = ymd(at)
-		h.truth[key] = line
 	}
+	h.truth[key] = line
 }
 
 // forget notes that something was never so.

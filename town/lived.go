@@ -42,7 +42,8 @@ func (c *chart) lived() {
 		visits[v] = c.visited(v, d)
 	}
 	for _, x := range c.l.problems {
-		f := &fact{kind: conditionFact, code: coded(x.code), when: x.onset.Add(9 * time.Hour), precision: byDay, by: x.by, in: visits[x.at], isProblem: x.of != nil || d.chance(0.35) || x.kept, significant: x.of != nil || x.kept}
+		f := &fact{kind: conditionFact, code: coded(x.code), when: x.onset.Add(9 * time.Hour), precision: byDay, by: x.by, in: visits[x.at],
+			isProblem: x.of != nil || d.chance(0.35) || x.kept, significant: x.of != nil || x.kept}
 		if f.code.category == symptoms {
 			f.kind = observationFact
 		}

@@ -241,7 +241,8 @@ func (l *life) antenatal(q *pregnancy, d dice) {
 		q.checks = append(q.checks, v)
 	}
 	if at, ok := on(18 + d.IntN(10)); ok && d.chance(0.6) { // UKHSA: about 60 in 100
-		l.immunisations = append(l.immunisations, &immunisation{vaccine{name: "Pertussis vaccine in pregnancy", against: []disease{pertussis, diphtheria, tetanus, polio}, dose: 1}, at, l.place.who(nurseRole, p.practice, d)})
+		against := vaccine{name: "Pertussis vaccine in pregnancy", against: []disease{pertussis, diphtheria, tetanus, polio}, dose: 1}
+		l.immunisations = append(l.immunisations, &immunisation{against, at, l.place.who(nurseRole, p.practice, d)})
 	}
 	l.illIn(q, d)
 }

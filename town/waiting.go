@@ -69,6 +69,11 @@ func (w *pathway) waits(at time.Time) bool { return !at.Before(w.referred) && at
 // removed reports whether it ended without anything being done.
 func (w *pathway) removed() bool { return w.why != rttTreated && w.why != rttWatched }
 
+// dropped reports whether the referral came to nothing: nobody decided in a clinic that nothing was needed.
+func (w *pathway) dropped() bool {
+	return w.removed() && (w.why != rttNoNeed || w.seen().IsZero() || w.seen().After(w.stopped))
+}
+
 // await draws whom the practice refers, and how each wait goes. Clinics and operations that the record has anyway were waited for too.
 func (l *life) await() {
 	p := l.h.p

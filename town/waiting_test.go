@@ -48,7 +48,8 @@ func TestWaitsAreThoseOfEngland(t *testing.T) {
 		return 100 * float64(len(weeks)-k) / float64(len(weeks))
 	}
 	n := float64(len(weeks))
-	got := map[string]float64{"waiting per 1,000 people": 1000 * n / alive, "median weeks": weeks[len(weeks)/2], "beyond 18 weeks, per cent": beyond(18), "beyond 52 weeks, per cent": beyond(52), "beyond 104 weeks, per cent": beyond(104),
+	got := map[string]float64{"waiting per 1,000 people": 1000 * n / alive, "median weeks": weeks[len(weeks)/2],
+		"beyond 18 weeks, per cent": beyond(18), "beyond 52 weeks, per cent": beyond(52), "beyond 104 weeks, per cent": beyond(104),
 		"weeks to treatment, median": treated[len(treated)/2], "waiting for a bed, per cent": 100 * beds / n, "booked, per cent": 100 * booked / n}
 	for why, k := range whys {
 		got["ended "+string(why)] = 100 * k / done
@@ -56,9 +57,12 @@ func TestWaitsAreThoseOfEngland(t *testing.T) {
 	for name, k := range specialties {
 		got[name] = 100 * k / n
 	}
-	hold(t, got, []band{{"waiting per 1,000 people", 85, 145}, {"median weeks", 12, 15.5}, {"beyond 18 weeks, per cent", 35, 44}, {"beyond 52 weeks, per cent", 1.5, 4}, {"beyond 104 weeks, per cent", 0, 0.3},
-		{"weeks to treatment, median", 9, 16}, {"waiting for a bed, per cent", 8, 22}, {"booked, per cent", 10, 45}, {"ended 30", 70, 92}, {"ended 32", 3, 15}, {"ended 33", 0.4, 4}, {"ended 34", 3, 15}, {"ended 35", 1.5, 6}, {"ended 36", 0.1, 3},
-		{"Orthopaedics", 8, 18}, {"Ophthalmology", 6, 16}, {"Ear, nose and throat", 6, 16}, {"Gynaecology", 5, 14}, {"Dermatology", 4, 12}, {"General surgery", 4, 12}, {"Gastroenterology", 2, 9}, {"Urology", 3, 11},
+	hold(t, got, []band{{"waiting per 1,000 people", 85, 145}, {"median weeks", 12, 15.5},
+		{"beyond 18 weeks, per cent", 35, 44}, {"beyond 52 weeks, per cent", 1.5, 4}, {"beyond 104 weeks, per cent", 0, 0.3},
+		{"weeks to treatment, median", 9, 16}, {"waiting for a bed, per cent", 8, 22}, {"booked, per cent", 10, 45},
+		{"ended 30", 70, 92}, {"ended 32", 3, 15}, {"ended 33", 0.4, 4}, {"ended 34", 3, 15}, {"ended 35", 1.5, 6}, {"ended 36", 0.1, 3},
+		{"Orthopaedics", 8, 18}, {"Ophthalmology", 6, 16}, {"Ear, nose and throat", 6, 16}, {"Gynaecology", 5, 14}, {"Dermatology", 4, 12},
+		{"General surgery", 4, 12}, {"Gastroenterology", 2, 9}, {"Urology", 3, 11},
 		{"Cardiology", 3, 11}, {"Neurology", 2, 9}, {"Rheumatology", 2, 9}, {"Respiratory medicine", 1, 8}})
 }
 
@@ -77,7 +81,8 @@ func TestAWaitGoesForward(t *testing.T) {
 			}
 			last := w.accepted
 			for _, b := range w.bookings {
-				if b.made.Before(last) || !b.at.After(b.made) || !b.first.After(b.made) || !b.moved.IsZero() && (b.moved.Before(b.made) || b.moved.After(b.first)) || !b.cancelled.IsZero() && b.cancelled.Before(b.made) {
+				if b.made.Before(last) || !b.at.After(b.made) || !b.first.After(b.made) ||
+					!b.moved.IsZero() && (b.moved.Before(b.made) || b.moved.After(b.first)) || !b.cancelled.IsZero() && b.cancelled.Before(b.made) {
 					fail("an appointment")
 				}
 				if b.kept() && b.at.After(w.stopped) || b.visit != nil && !b.visit.at.Before(p.end) {
@@ -86,7 +91,8 @@ func TestAWaitGoesForward(t *testing.T) {
 				last = b.made
 			}
 			for k, o := range w.offers {
-				if w.decided.IsZero() || o.made.Before(w.decided) || !o.day.After(o.made) || !o.withdrawn.IsZero() && (o.withdrawn.Before(o.made) || o.withdrawn.After(o.day) || k+1 < len(w.offers) && o.withdrawn.After(w.offers[k+1].made)) {
+				if w.decided.IsZero() || o.made.Before(w.decided) || !o.day.After(o.made) ||
+					!o.withdrawn.IsZero() && (o.withdrawn.Before(o.made) || o.withdrawn.After(o.day) || k+1 < len(w.offers) && o.withdrawn.After(w.offers[k+1].made)) {
 					fail("an offer")
 				}
 			}

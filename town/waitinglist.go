@@ -2,6 +2,7 @@ package town
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -9,8 +10,10 @@ import (
 // the first of which waits for a day; and the bed (ADT): on the list for one (A05), promised (A14), not any more (A27, A38), taken (A01).
 func (h *ward) waited(w *pathway) {
 	id := fmt.Sprintf("R%07d%02d", h.c.p.i, w.n)
+	from := "PRD|RP|" + hl7Escapes.Replace(h.c.p.gp.last) + "^" + h.c.p.gp.first
+	to := "PRD|RT|" + hl7Escapes.Replace(w.by.last) + "^" + w.by.first + "^^^" + w.by.prefix
 	refer := func(event string, at time.Time, status rtt, ended time.Time) {
-		if h.send("REF^"+event, at, h.rf1(w, id, status, at, ended), "PRD|RP|"+hl7Escapes.Replace(h.c.p.gp.last)+"^"+h.c.p.gp.first, "PRD|RT|"+hl7Escapes.Replace(w.by.last)+"^"+w.by.first+"^^^"+w.by.prefix, h.pid()) {
+		if h.send("REF^"+event, at, h.rf1(w, id, status, at, ended), from, to, h.pid()) {
 			h.say("ServiceRequest", id, "", "", "", "", w.referred)
 		}
 	}
@@ -30,7 +33,7 @@ func (h *ward) waited(w *pathway) {
 	}
 	h.bed(w)
 	event := "I13"
-	if w.removed() {
+	if w.dropped() {
 		event = "I14"
 	}
 	refer(event, w.stopped.Add(75*time.Minute), w.why, w.stopped)
@@ -70,8 +73,8 @@ func (h *ward) rf1(w *pathway, id string, status rtt, at, ended time.Time) strin
 		reason = w.code + "^" + hl7Escapes.Replace(w.display) + "^SCT"
 	}
 	to := coded(w.referral)
-	return "RF1|" + said + "|" + map[bool]string{true: "U", false: "R"}[w.urgent] + "|" + to.snomed + "^" + hl7Escapes.Replace(to.term) + "^SCT||" + list + "|" + id + "^ZZ1|" + hl7Time(w.referred) + "|" + over + "||" +
-		reason + "|" + w.ubrn + "^UBRN"
+	urgency := map[bool]string{true: "U", false: "R"}[w.urgent]
+	return strings.Join([]string{"RF1", said, urgency, to.snomed + "^" + hl7Escapes.Replace(to.term) + "^SCT", "", list, id + "^ZZ1", hl7Time(w.referred), over, "", reason, w.ubrn + "^UBRN"}, "|")
 }
 
 // number is that of a pathway's appointment.
@@ -138,7 +141,8 @@ func (h *ward) bed(w *pathway) {
 	ward := wards[w.n%len(wards)]
 	said := false
 	say := func(event string, at, in, out time.Time, expected string, more ...string) bool {
-		sent := h.send("ADT^"+event, at, append([]string{h.evn(event, at), h.pid(), h.pd1(), h.pv1("I", ward, number, w.by, in, out), "PV2|||" + hl7Escapes.Replace(w.text) + "|||||" + expected}, more...)...)
+		segments := []string{h.evn(event, at), h.pid(), h.pd1(), h.pv1("I", ward, number, w.by, in, out), "PV2|||" + hl7Escapes.Replace(w.text) + "|||||" + expected}
+		sent := h.send("ADT^"+event, at, append(segments, more...)...)
 		if sent && !in.IsZero() || sent && !said {
 			h.say("Encounter", number, "", "", "", "", in)
 		}

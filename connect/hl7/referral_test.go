@@ -59,7 +59,8 @@ func TestAWait(t *testing.T) {
 	}
 	send("REF^I13", "20260504080000", rf1("A^Accepted^HL70283^30^Start of first definitive treatment^RTT", "I^Inpatient", "20260504073000"))
 	r := referral()
-	if r.Status != "completed" || r.OccurrencePeriod == nil || r.OccurrencePeriod.Start != r.AuthoredOn || r.OccurrencePeriod.End.String()[:10] != "2026-05-04" || r.Extension[0].ValueCodeableConcept.Coding[0].Code != "30" {
+	if r.Status != "completed" || r.OccurrencePeriod == nil || r.OccurrencePeriod.Start != r.AuthoredOn ||
+		r.OccurrencePeriod.End.String()[:10] != "2026-05-04" || r.Extension[0].ValueCodeableConcept.Coding[0].Code != "30" {
 		t.Errorf("treated: %s", r4.Encode(r))
 	}
 	send("REF^I14", "20260505080000", rf1("A^Accepted^HL70283^35^Patient declined offered treatment^RTT", "I^Inpatient", `""`))
