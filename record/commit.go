@@ -165,6 +165,9 @@ func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit
 				if local == nil {
 					local = map[string]string{}
 				}
+				if to, twice := local[s.op.FullURL]; twice && to != s.ref.String() {
+					return nil, &OpError{i, fhir.Errorf(fhir.Invalid, "the fullUrl %s stands twice: nothing says which of the two a reference means", s.op.FullURL)}
+				}
 				local[s.op.FullURL] = s.ref.String()
 			}
 		}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"iter"
 	"net/url"
 	"strings"
 
@@ -47,6 +48,35 @@ func (d *Door) Find(ctx context.Context, who access.Actor, query string) (*Page,
 // FindLenient leaves out parameters that it does not understand and says so in Page.Ignored.
 func (d *Door) FindLenient(ctx context.Context, who access.Actor, query string) (*Page, error) {
 	return d.find(ctx, who, query, true)
+}
+
+// All is every match of a search, page after page, all as of the first one's moment; after an error it ends. Pages are as large as they may
+// be where the query does not say _count. Each page is decided about and audited like any search.
+func (d *Door) All(ctx context.Context, who access.Actor, query string) iter.Seq2[*Stored, error] {
+	return func(yield func(*Stored, error) bool) {
+		for next := query; next != ""; {
+			typ, params, _ := strings.Cut(next, "?")
+			q, err := d.parser(false).Parse(typ, params)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if q.Count == search.CountUnset {
+				q.Count = MaxCount
+			}
+			page, err := d.answer(ctx, who, q, typ, next)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page.Matches {
+				if !yield(&page.Matches[i], nil) {
+					return
+				}
+			}
+			next = page.Next
+		}
+	}
 }
 
 func (d *Door) find(ctx context.Context, who access.Actor, query string, lenient bool) (*Page, error) {

@@ -1,8 +1,10 @@
 package record
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +120,76 @@ func pagesAreAMoment(t *testing.T, db string) {
 		if len(seen) != 7 {
 			t.Errorf("%s: pages showed %v", sort, seen)
 		}
+		var all []string
+		for m, err := range d.All(t.Context(), tester, "Basic?_count=3"+sort) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, m.ID)
+			put(t, d, fmt.Sprintf(`{"resourceType":"Basic","id":"b0","code":{"text":"%d"}}`, len(all)))
+		}
+		if slices.Sort(seen); !slices.Equal(slices.Sorted(slices.Values(all)), seen) {
+			t.Errorf("%s: all pages walked show %v, page by page %v", sort, all, seen)
+		}
+	}
+}
+
+// Who stops early asks for no further page; a query that is wrong on a later page ends the walk with its error.
+func TestAllStopsWhereItIsTold(t *testing.T) { storetest.Each(t, allStopsWhereItIsTold) }
+
+func allStopsWhereItIsTold(t *testing.T, db string) {
+	d := TestOn(t, db)
+	for i := range 60 {
+		put(t, d, fmt.Sprintf(`{"resourceType":"Basic","id":"b%d","code":{"text":"x"}}`, i))
+	}
+	audited := func() int64 {
+		n, err := d.VerifyAudit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before, n := audited(), 0
+	for range d.All(t.Context(), tester, "Basic?_count=1") {
+		if n++; n == 2 {
+			break
+		}
+	}
+	if pages := audited() - before; pages != 2 {
+		t.Errorf("who stopped at the second of one a page asked for %d pages", pages)
+	}
+	before, n = audited(), 0
+	for _, err := range d.All(t.Context(), tester, "Basic") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if pages := audited() - before; n != 60 || pages != 1 {
+		t.Errorf("%d matches on %d pages, want 60 on one", n, pages)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	n = 0
+	for m, err := range d.All(ctx, tester, "Basic?_count=10") {
+		if last = err; err != nil {
+			continue
+		}
+		if n++; m == nil {
+			t.Fatal("neither a match nor an error")
+		}
+		if n == 10 {
+			cancel()
+		}
+	}
+	if n != 10 || last == nil {
+		t.Errorf("the walk whose second page failed showed %d matches and ended with %v", n, last)
+	}
+	for m, err := range d.All(t.Context(), tester, "Basic?nothing=1") {
+		if m != nil || fhir.KindOf(err) != fhir.Invalid {
+			t.Errorf("an unknown parameter: %v, %v", m, err)
+		}
 	}
 }
 
@@ -160,6 +232,14 @@ func transactionIsAllOrNothing(t *testing.T, db string) {
 	}
 	if got := ids(t, d, "Patient"); got != "" {
 		t.Errorf("a failed transaction left %s", got)
+	}
+	_, err = d.Commit(t.Context(), tester, []Op{ // whose observation it is would hang on the order of entries
+		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
+		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},
+		{Method: Create, Type: "Observation", Resource: res(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`)},
+	})
+	if !errors.As(err, &at) || at.Index != 1 || !strings.Contains(err.Error(), "stands twice") {
+		t.Errorf("one fullUrl of two patients: %v, want an error of entry 1", err)
 	}
 	results, err := d.Commit(t.Context(), tester, []Op{
 		{Method: Create, Type: "Patient", Resource: res(t, `{"resourceType":"Patient"}`), FullURL: "urn:uuid:1"},

@@ -145,6 +145,9 @@ func readDrugs() ([]drug, map[string]*drug) {
 	for _, m := range oldAcutes {
 		add(m)
 	}
+	for _, m := range maternal {
+		add(m)
+	}
 	book := make(map[string]*drug, len(all))
 	for i := range all {
 		book[all[i].name] = &all[i]

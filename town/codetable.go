@@ -212,4 +212,47 @@ const codeTable = `
 92531000000104|9iE..|XaJR9|E|Chinese - ethnic category 2001 census
 92541000000108|9iF..|XaJRA|E|Other - ethnic category 2001 census
 92551000000106|9iG..|XaJRB|E|Ethnic category not stated - 2001 census
+77386006|62...|XE2un|C|Pregnant
+250423000|4654.|XaBJU|A|Pregnancy test positive
+21840007|1513.|X76qM|A|Date of last menstrual period
+161714006|1514.|XaYwP|A|Estimated date of delivery
+169711001|62N1.|XaBxk|A|Antenatal booking examination
+424619006|62N..|XE1TW|A|Prenatal visit
+57036006|584A.|XM1Kp|V|Length of gestation
+112144000|4412.|X76hA|H|Blood group A
+112149005|4413.|X76hB|H|Blood group B
+165743006|4414.|X76hC|H|Blood group AB
+58460004|4411.|X76hD|H|Blood group O
+165747007|4421.|XE2fS|H|Rhesus positive
+165746003|4422.|XE2fT|H|Rhesus negative
+165815009|43C2.|XaBKo|M|Human immunodeficiency virus negative
+165806002|43B5.|XaBKp|M|Hepatitis B surface antigen negative
+177184002|7F19.|X40KY|D|Normal delivery procedure
+61586001|7F17.|X40KZ|D|Delivery by vacuum extraction
+302383004|7F16.|X40Ka|D|Forceps delivery
+177141003|7F12.|X40Kb|D|Elective caesarean section
+274130007|7F13.|X40Kc|D|Emergency caesarean section
+169826009|6331.|XE1Su|A|Single live birth
+169828005|6333.|XE1Sv|A|Twins - both live born
+169827000|6332.|XE1Sw|A|Single stillbirth
+17369002|L04..|X40Kd|C|Miscarriage
+34801009|L03..|X40Ke|C|Ectopic pregnancy
+386639001|7E08.|X40Kf|D|Termination of pregnancy
+169762003|62S..|XE1Tz|A|Postnatal visit
+956951000000104|65MP.|XaZjD|I|Pertussis vaccination in pregnancy
+11687002|L1809|X40Jt|C|Gestational diabetes mellitus
+398254007|L124.|X40Kg|C|Pre-eclampsia
+183547003|8H57.|8H57.|P|Referral to obstetrics service
+183549000|8H58.|8H58.|P|Referral to gynaecology service
+183518005|8H43.|8H43.|P|Referral to dermatology service
+183522000|8H46.|8H46.|P|Referral to neurology service
+183524004|8H4D.|8H4D.|P|Referral to rheumatology service
+183525003|8H4F.|8H4F.|P|Referral to respiratory medicine service
+183526002|8H4G.|8H4G.|P|Referral to diabetes and endocrinology service
+609588000|7K30.|X40Kh|D|Total replacement of knee joint
+44946007|7H13.|X40Ki|D|Repair of inguinal hernia
+38102005|7633.|X40Kj|D|Cholecystectomy
+173422009|7531.|X40Kk|D|Tonsillectomy
+236886002|7E04.|X40Kl|D|Hysterectomy
+90199006|7B39.|X40Km|D|Transurethral prostatectomy
 `

@@ -2,35 +2,35 @@ package town
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // newHospital is Merrowby General's feed: HL7 v2.4 over MLLP, each message in its frame, in order of time.
-func newHospital(t Town, place *place, feed int, cuts []time.Time) *stream {
+func newHospital(place *place, feed int, cuts []time.Time) *stream {
 	return &stream{feed: feed, name: "hospital-zz1", from: cuts[0].Add(-streamBack * day), cuts: cuts, parts: []streamPart{{"messages.hl7", ""}},
 		rows: func(s *stream, c *chart, o *outbox) []trueRecord {
-			h := &ward{stream: s, c: c, o: o, place: place, d: roll(t.Seed, c.p.i, "hospital")}
-			return h.write()
+			return (&ward{stream: s, c: c, o: o, place: place}).write()
 		}}
 }
 
 // ward writes one person's messages.
 type ward struct {
 	*stream
-	c     *chart
-	o     *outbox
-	place *place
-	d     dice
-	mrn   string
-	who   identity
-	sent  int
-	known bool   // A28 was sent
-	dead  bool   // the hospital knows
-	twin  string // a second number made by mistake
-	truth map[string]trueFact
-	order []string
+	c        *chart
+	o        *outbox
+	place    *place
+	d        dice
+	mrn      string
+	who      identity
+	dead     bool      // the hospital knows
+	twin     string    // a second number made by mistake
+	dry      bool      // nothing is sent: when would the hospital first have heard of the person?
+	earliest time.Time // of a dry run
+	truth    map[string]trueFact
+	order    []string
 }
 
 // hl7Time writes a moment by the hospital's clock. Where the clock shows it twice, or to be safe, with its offset.
@@ -45,34 +45,21 @@ func hl7Offset(at time.Time) string {
 
 var hl7Escapes = strings.NewReplacer(`\`, `\E\`, "|", `\F\`, "^", `\S\`, "&", `\T\`, "~", `\R\`, "\n", `\.br\`)
 
+// write writes all messages of a person. What one says must not depend on how far writing goes, since Live goes a few days at a
+// time: so everything is played to the town's last day, and what lies beyond the stream's is not sent.
 func (h *ward) write() []trueRecord {
-	p := h.c.p
-	h.mrn = fmt.Sprintf("M%07d", 1_000_000+p.i)
-	h.truth = map[string]trueFact{}
-	for n, v := range h.c.l.visits {
-		switch {
-		case v.by.at.ods == "ZZ1" && v.kind == outpatient:
-			h.clinic(v, n)
-		case v.by.at.ods == "ZZ1":
-			h.stay(v, n)
-		}
-		for _, panel := range v.panels {
-			if blood(panel) {
-				h.result(v, n, panel)
-			}
-		}
-	}
-	for _, f := range h.c.facts {
-		if f.kind == referralFact && f.n%2 == 0 && h.within(f.recorded) {
-			h.referral(f)
-		}
-	}
-	h.clocks()
-	if !h.known {
+	dry := *h
+	dry.begin(true)
+	dry.everything()
+	first := dry.earliest
+	if first.IsZero() || !first.Before(h.last()) {
 		return nil
 	}
-	h.moves()
-	h.merged()
+	h.begin(false)
+	h.who = h.c.known("hospital", first, 0.08)
+	h.send("ADT^A28", first.Add(-2*time.Second), h.evn("A28", first), h.pid(), h.pd1(), h.nk1(), "PV1|1|N")
+	h.allergies(first)
+	h.everything()
 	for _, key := range h.order {
 		line := h.truth[key]
 		h.o.say(&line)
@@ -84,12 +71,53 @@ func (h *ward) write() []trueRecord {
 	return records
 }
 
-// say notes a fact, or what it is after a correction.
+func (h *ward) begin(dry bool) {
+	p := h.c.p
+	h.dry, h.mrn, h.truth, h.d = dry, fmt.Sprintf("M%07d", 1_000_000+p.i), map[string]trueFact{}, roll(p.town.Seed, p.i, "hospital")
+}
+
+func (h *ward) everything() {
+	h.newborn()
+	for n, v := range h.c.l.visits {
+		switch {
+		case v.by.at.ods != "ZZ1", v.pathway != nil:
+		case v.birth != nil:
+			h.deliver(v, n)
+		case v.kind == outpatient:
+			h.clinic(v, n)
+		default:
+			h.stay(v, n)
+		}
+		for _, panel := range v.panels {
+			if blood(panel) {
+				h.result(v, n, panel)
+			}
+		}
+	}
+	for _, w := range h.c.l.pathways {
+		h.waited(w)
+	}
+	h.clocks()
+	if h.dry && h.earliest.IsZero() {
+		return // a stranger
+	}
+	h.moves()
+	h.merged()
+}
+
+// within reports whether the stream, were it never to end, would carry what happens at a time.
+func (h *ward) within(at time.Time) bool { return !at.Before(h.from) && at.Before(h.c.p.town.until()) }
+
+// say notes a fact, or what it is after a correction; at is zero where it has no day yet.
 func (h *ward) say(kind, key, system, code, value, unit string, at time.Time) {
 	if _, ok := h.truth[key]; !ok {
 		h.order = append(h.order, key)
 	}
-	h.truth[key] = trueFact{Feed: h.name, Patient: h.mrn, Person: personName(h.c.p.i), Kind: kind, Key: key, System: system, Code: code, Value: value, Unit: unit, Date: ymd(at)}
+	line := trueFact{Feed: h.name, Patient: h.mrn, Person: personName(h.c.p.i), Kind: kind, Key: key, System: system, Code: code, Value: value, Unit: unit}
+	if !at.IsZero() {
+		line.Date = ymd(at)
+	}
+	h.truth[key] = line
 }
 
 // forget notes that something was never so.
@@ -99,7 +127,8 @@ func (h *ward) forget(key string) {
 	h.truth[key] = line
 }
 
-// send frames a message. One in eighty is sent twice, as interfaces do when an acknowledgement is lost.
+// send frames a message and reports whether it was sent. One in eighty is sent twice, as interfaces do when an acknowledgement is
+// lost.
 func (h *ward) send(kind string, at time.Time, segments ...string) bool {
 	return h.sendAs(kind, at, hl7Offset(at), segments...)
 }
@@ -108,28 +137,28 @@ func (h *ward) sendAs(kind string, at time.Time, stamp string, segments ...strin
 	if !h.within(at) {
 		return false
 	}
-	if !h.known && !strings.HasPrefix(kind, "ADT^A28") {
-		h.known = true
-		h.who = h.c.known("hospital", at, 0.08)
-		h.send("ADT^A28", at.Add(-2*time.Second), h.evn("A28", at), h.pid(), h.pd1(), h.nk1(), "PV1|1|N")
-		h.allergies(at)
-		for i, segment := range segments { // it was written before anybody knew who this is
-			if strings.HasPrefix(segment, "PID|") {
-				segments[i] = h.pid()
-			}
+	if h.dry {
+		if h.earliest.IsZero() || at.Before(h.earliest) {
+			h.earliest = at
 		}
+		return true
 	}
-	h.sent++
-	control := fmt.Sprintf("ZZ1%07d%04d", h.c.p.i, h.sent)
-	text := "MSH|^~\\&|PAS|ZZ1|KITH|ICB|" + stamp + "||" + kind + "|" + control + "|P|2.4|||AL|NE||UNICODE UTF-8\r"
+	if !at.Before(h.last()) {
+		return false
+	}
+	text := ""
 	for _, s := range segments {
 		if s != "" {
 			text += s + "\r"
 		}
 	}
+	sum := fnv.New32a() // the control id follows from what is said, not from what else was
+	sum.Write([]byte(kind + stamp + text))
+	control := fmt.Sprintf("ZZ1%07d%08X", h.c.p.i, sum.Sum32())
+	text = "MSH|^~\\&|PAS|ZZ1|KITH|ICB|" + stamp + "||" + kind + "|" + control + "|P|2.4|||AL|NE||UNICODE UTF-8\r" + text
 	frame := append(append([]byte{0x0B}, text...), 0x1C, 0x0D)
 	h.put(h.o, 0, at, frame)
-	if h.sent%80 == 17 {
+	if sum.Sum32()%80 == 17 {
 		h.put(h.o, 0, at.Add(time.Minute), frame)
 	}
 	return true
@@ -155,9 +184,10 @@ func (h *ward) pidOf(mrn, phone string) string {
 	}
 	name := hl7Escapes.Replace(w.last) + "^" + hl7Escapes.Replace(w.first) + "^" + w.middle + "^^" + w.title
 	address := hl7Escapes.Replace(w.house.line) + "^^" + Name + "^^" + w.house.postcode + "^GBR^H"
+	several, order := h.c.p.multiple()
 	language := map[bool]string{true: h.c.b.language, false: ""}[h.c.b.interpreter]
 	return strings.TrimRight(strings.Join([]string{"PID", "1", "", ids, "", name, "", w.born.Format("20060102"), sex, "", "", address, "", phone, w.mobile, language, "", "", "", "", "", "", h.c.b.ethnicity,
-		"", "", "", "", "", "", died, dead}, "|"), "|")
+		"", several, order, "", "", "", died, dead}, "|"), "|")
 }
 
 func (h *ward) pd1() string {
@@ -167,6 +197,9 @@ func (h *ward) pd1() string {
 }
 
 func (h *ward) nk1() string {
+	if p := h.c.p; p.birth != nil && !p.born.Before(h.from) {
+		return h.ofMother()
+	}
 	if h.c.b.carer == "" {
 		return ""
 	}
@@ -204,12 +237,15 @@ var wards = []string{"Ash Ward", "Beech Ward", "Cedar Ward", "Elm Ward"}
 // pv1 is a visit's segment.
 func (h *ward) pv1(class, ward, number string, by *practitioner, in, out time.Time) string {
 	doctor := by.number + "^" + hl7Escapes.Replace(by.last) + "^" + by.first + "^^^" + by.prefix
-	left := ""
+	came, left := "", ""
+	if !in.IsZero() {
+		came = hl7Time(in)
+	}
 	if !out.IsZero() {
 		left = hl7Time(out)
 	}
 	f := make([]string, 46)
-	f[0], f[1], f[2], f[3], f[7], f[10], f[19], f[44], f[45] = "PV1", "1", class, ward+"^^^ZZ1", doctor, hl7Escapes.Replace(by.role), number+"^^^ZZ1", hl7Time(in), left
+	f[0], f[1], f[2], f[3], f[7], f[10], f[19], f[44], f[45] = "PV1", "1", class, ward+"^^^ZZ1", doctor, hl7Escapes.Replace(by.role), number+"^^^ZZ1", came, left
 	return strings.TrimRight(strings.Join(f, "|"), "|")
 }
 
@@ -248,13 +284,14 @@ func (h *ward) stay(v *visit, n int) {
 		}
 		return
 	}
+	came := false
 	if class == "E" {
-		h.send("ADT^A04", in, segments("A04", in, place, time.Time{})...)
+		came = h.send("ADT^A04", in, segments("A04", in, place, time.Time{})...)
 	} else {
 		if n%3 == 0 {
-			h.send("ADT^A05", in.Add(-50*time.Hour), segments("A05", in.Add(-50*time.Hour), place, time.Time{})...)
+			came = h.send("ADT^A05", in.Add(-50*time.Hour), segments("A05", in.Add(-50*time.Hour), place, time.Time{})...)
 		}
-		h.send("ADT^A01", in, segments("A01", in, place, time.Time{})...)
+		came = h.send("ADT^A01", in, segments("A01", in, place, time.Time{})...) || came
 		if n%7 == 2 { // admitted to the wrong person's bed, taken back and done again
 			h.send("ADT^A11", in.Add(6*time.Minute), segments("A11", in.Add(6*time.Minute), place, time.Time{})...)
 			h.send("ADT^A01", in.Add(9*time.Minute), segments("A01", in.Add(9*time.Minute), place, time.Time{})...)
@@ -273,7 +310,9 @@ func (h *ward) stay(v *visit, n int) {
 			h.swap(v, number, place)
 		}
 	}
-	h.say("Encounter", number, "", "", "", "", in)
+	if came {
+		h.say("Encounter", number, "", "", "", "", in)
+	}
 	if n%4 == 1 {
 		diagnosed(h.send("ADT^A08", in.Add(v.length/2), append(segments("A08", in.Add(v.length/2), place, time.Time{}), diagnosis)...))
 	}
@@ -306,10 +345,7 @@ func (h *ward) clinic(v *visit, n int) {
 	booked := workday(v.at.Truncate(day).Add(-time.Duration(21+n%40) * day)).Add(11 * time.Hour)
 	number := fmt.Sprintf("S%07d%02d", h.c.p.i, n)
 	schedule := func(at time.Time, status string) []string {
-		return []string{
-			"SCH|" + number + "|" + number + "^ZZ1|||||" + hl7Escapes.Replace(v.reason) + "|FOLLOWUP^Follow-up|25|min|^^25^" + hl7Time(at) + "^" + hl7Time(at.Add(25*time.Minute)) + "||||||||||||||" + status,
-			h.pid(), h.pv1("O", "Outpatients", "V"+number[1:], v.by, at, time.Time{}), "RGS|1|A", "AIS|1|A|" + "OUTP^" + hl7Escapes.Replace(v.by.role) + "|" + hl7Time(at),
-			"AIP|1|A|" + v.by.number + "^" + hl7Escapes.Replace(v.by.last) + "^" + v.by.first, "AIL|1|A|Outpatients^^^ZZ1"}
+		return h.schedule(number, "", v.reason, "FOLLOWUP^Follow-up", "", v.by, at, status)
 	}
 	first := v.at
 	if n%5 == 0 {
@@ -318,12 +354,12 @@ func (h *ward) clinic(v *visit, n int) {
 	if !h.within(booked) || !h.send("SIU^S12", booked, schedule(first, "Booked")...) {
 		return
 	}
-	if n%5 == 0 {
-		h.send("SIU^S13", booked.Add(3*day), schedule(v.at, "Booked")...)
+	h.say("Appointment", number, "", "", "", "", first)
+	if n%5 == 0 && h.send("SIU^S13", booked.Add(3*day), schedule(v.at, "Booked")...) {
+		h.say("Appointment", number, "", "", "", "", v.at)
 	} else if n%5 == 1 {
 		h.send("SIU^S14", booked.Add(2*day), schedule(v.at, "Booked")...)
 	}
-	h.say("Appointment", number, "", "", "", "", v.at)
 	switch {
 	case n%11 == 3:
 		h.send("SIU^S15", v.at.Add(-2*day), schedule(v.at, "Cancelled")...)
@@ -332,19 +368,20 @@ func (h *ward) clinic(v *visit, n int) {
 		h.send("SIU^S26", v.at.Add(time.Hour), schedule(v.at, "Noshow")...)
 		return
 	}
-	visit := "V" + number[1:]
-	if h.send("ADT^A04", v.at, h.evn("A04", v.at), h.pid(), h.pd1(), h.pv1("O", "Outpatients", visit, v.by, v.at, time.Time{})) {
-		h.say("Encounter", visit, "", "", "", "", v.at)
-		h.letter(v, visit, v.at.Add(50*time.Hour))
-	}
+	h.attended(v, "V"+number[1:])
 }
 
-// referral is the practice's, as the hospital's book took it (REF I12).
-func (h *ward) referral(f *fact) {
-	id := fmt.Sprintf("R%07d%04d", h.c.p.i, f.n)
-	urgency := map[bool]string{true: "U", false: "R"}[f.urgent]
-	if h.send("REF^I12", f.recorded.Add(20*time.Minute), "RF1|P|"+urgency+"|MED|||"+id+"^ZZ1|"+hl7Time(f.recorded)+"||||"+hl7Escapes.Replace(f.text), "PRD|RP|"+hl7Escapes.Replace(h.c.p.gp.last)+"^"+h.c.p.gp.first, h.pid(),
-		"DG1|1||"+f.code.snomed+"^"+hl7Escapes.Replace(f.code.term)+"^SCT") {
-		h.say("ServiceRequest", id, "", "", "", "", f.recorded)
+// schedule are the segments of an appointment; one that waits for a day has none. For a referral SCH-26 is its number.
+func (h *ward) schedule(number, referral, reason, kind, why string, by *practitioner, at time.Time, status string) []string {
+	on, when, order, visit := "", "", "", ""
+	if !at.IsZero() {
+		on, when = "^^25^"+hl7Time(at)+"^"+hl7Time(at.Add(25*time.Minute)), hl7Time(at)
 	}
+	if referral != "" {
+		order = "|" + referral + "^ZZ1"
+	} else {
+		visit = h.pv1("O", "Outpatients", "V"+number[1:], by, at, time.Time{})
+	}
+	return []string{"SCH|" + number + "|" + number + "^ZZ1||||" + why + "|" + hl7Escapes.Replace(reason) + "|" + kind + "|25|min|" + on + "||||||||||||||" + status + order,
+		h.pid(), visit, "RGS|1|A", "AIS|1|A|" + "OUTP^" + hl7Escapes.Replace(by.role) + "|" + when, "AIP|1|A|" + by.number + "^" + hl7Escapes.Replace(by.last) + "^" + by.first, "AIL|1|A|Outpatients^^^ZZ1"}
 }

@@ -93,8 +93,9 @@ func (h *ward) clocks() {
 		doctor := h.place.who("Emergency medicine", hospital, h.d)
 		number := fmt.Sprintf("V%07dC%s", h.c.p.i, night.name)
 		visit := strings.Replace(h.pv1("E", "A\\T\\E", number, doctor, night.in, time.Time{}), hl7Time(night.in), hl7Time(night.in)+night.inZ, 1)
-		h.sendAs("ADT^A04", night.in, hl7Time(night.in)+night.inZ, "EVN|A04|"+hl7Time(night.in)+night.inZ, h.pid(), h.pd1(), visit)
-		h.say("Encounter", number, "", "", "", "", night.in)
+		if h.sendAs("ADT^A04", night.in, hl7Time(night.in)+night.inZ, "EVN|A04|"+hl7Time(night.in)+night.inZ, h.pid(), h.pd1(), visit) {
+			h.say("Encounter", number, "", "", "", "", night.in)
+		}
 		order := "L" + number[1:]
 		if h.sendAs("ORU^R01", night.in.Add(night.real), hl7Time(night.out)+night.outZ, h.pid(), visit, "ORC|RE|"+order+"^ED|"+order+"^ED", "OBR|1|"+order+"^ED|"+order+"^ED|SPO2^Oxygen saturation^LOCAL|||"+hl7Time(night.out)+night.outZ,
 			"OBX|1|NM|2708-6^Oxygen saturation^LN||"+night.measured+"|%|94-98||||F|||"+hl7Time(night.out)+night.outZ) {
@@ -128,7 +129,7 @@ func (h *ward) merged() {
 	}
 	second := fmt.Sprintf("M%07d", 8_000_000+h.c.p.i)
 	twin := *h
-	twin.mrn, twin.who, twin.known, twin.truth = second, h.who, true, map[string]trueFact{}
+	twin.mrn, twin.who, twin.truth = second, h.who, map[string]trueFact{}
 	twin.who.nhs = ""
 	twin.who.first = misspell(h.d, h.who.first)
 	if !h.send("ADT^A28", at, twin.evn("A28", at), twin.pid(), twin.pd1(), "PV1|1|N") {
@@ -144,7 +145,11 @@ func (h *ward) merged() {
 		doctor := h.place.who("Emergency medicine", hospital, h.d)
 		if h.send("ADT^A04", at.Add(time.Hour), twin.evn("A04", at.Add(time.Hour)), twin.pid(), twin.pd1(), twin.pv1("E", "A\\T\\E", number, doctor, at.Add(time.Hour), time.Time{})) {
 			h.say("Encounter", number, "", "", "", "", at)
-			h.send("ADT^A44", later, h.evn("A44", later), h.pid(), mrg+"||||"+number+"^^^ZZ1")
+			if !h.send("ADT^A44", later, h.evn("A44", later), h.pid(), mrg+"||||"+number+"^^^ZZ1") { // not found yet
+				line := h.truth[number]
+				line.Patient = second
+				h.truth[number] = line
+			}
 		}
 	default:
 		h.send("ADT^A40^ADT_A39", later, h.evn("A40", later), h.pid(), h.pd1(), mrg)

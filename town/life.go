@@ -18,6 +18,7 @@ type life struct {
 	visits        []*visit
 	immunisations []*immunisation
 	procedures    []*done
+	pathways      []*pathway
 }
 
 // condition is a problem someone has, or an illness they had.
@@ -30,6 +31,7 @@ type condition struct {
 	ended   time.Time // zero while it lasts
 	by      *practitioner
 	at      *visit // where it was diagnosed, when that visit is in the record
+	kept    bool   // on the list of problems though it passes
 	id      string
 }
 
@@ -54,14 +56,17 @@ type reaction struct {
 
 // visit is one contact; what was measured and prescribed there hangs on it.
 type visit struct {
-	at     time.Time
-	length time.Duration
-	kind   visitKind
-	reason string
-	by     *practitioner
-	panels []string
-	id     string
-	tests  time.Time // when blood was taken, zero for none
+	at      time.Time
+	length  time.Duration
+	kind    visitKind
+	reason  string
+	by      *practitioner
+	panels  []string
+	id      string
+	tests   time.Time // when blood was taken, zero for none
+	about   *condition
+	birth   *birth   // a delivery
+	pathway *pathway // what was waited for
 }
 
 type visitKind int
@@ -106,6 +111,8 @@ func live(p *person, place *place) *life {
 	l.clinics()
 	l.childhood()
 	l.immunise()
+	l.await()
+	l.conceive()
 	slices.SortStableFunc(l.visits, func(a, b *visit) int { return a.at.Compare(b.at) })
 	return l
 }
@@ -338,7 +345,7 @@ func (l *life) clinics() {
 			by := l.place.who(c.of.clinic, hospital, d)
 			for back := 4 * d.Float64(); back < 4; back += 0.8 + d.Float64() {
 				if on := workday(after(p.end, -back-0.03)); on.After(c.onset) {
-					l.add(&visit{kind: outpatient, reason: by.role + " clinic: " + c.text, by: by}, on)
+					l.add(&visit{kind: outpatient, reason: by.role + " clinic: " + c.text, by: by, about: c}, on)
 				}
 			}
 		}
@@ -359,53 +366,6 @@ func (l *life) clinics() {
 	}
 }
 
-// childhood is the development checks, with growth.
-func (l *life) childhood() {
-	p := l.h.p
-	for _, c := range []struct {
-		age    float64
-		reason string
-	}{{0.02, "New baby review"}, {0.14, "6 to 8 week check"}, {1, "1 year review"}, {2.2, "2 year review"}, {5, "School entry check"}} {
-		on := workday(after(p.born, c.age))
-		if years(on, p.end) > 12 || !on.Before(p.end) {
-			continue
-		}
-		l.visit(review, on, c.reason, l.anyNurse(), []string{"growth"})
-	}
-}
-
-// immunise gives what the schedule of the time offered, and each winter's.
-func (l *life) immunise() {
-	p := l.h.p
-	d := roll(p.town.Seed, p.i, "vaccines")
-	keen := d.Float64()
-	for _, v := range schedule {
-		on := workday(after(p.born, v.age).Add(time.Duration(d.IntN(30)) * day))
-		if on.Year() < v.from || !on.Before(p.end) || v.women && !p.female && on.Year() < 2019 || keen > v.uptake+0.05*d.Float64() {
-			continue
-		}
-		l.immunisations = append(l.immunisations, &immunisation{v, on, l.anyNurse()})
-	}
-	risky := l.h.has("diabetes", p.end) || l.h.has("copd", p.end) || l.h.has("ihd", p.end) || l.h.has("ckd", p.end) || l.h.has("asthma", p.end)
-	for year := p.end.Year() - 5; year <= p.end.Year(); year++ {
-		on := workday(date(year, 9, 20).Add(time.Duration(d.IntN(70)) * day))
-		age := p.age(on)
-		uptake := curve(age, 2, 0, 2.1, 0.45, 11, 0.5, 11.1, 0, 64.9, 0, 65, 0.79, 75, 0.84)
-		if risky && age > 1 {
-			uptake = math.Max(uptake, 0.45)
-		}
-		if age > 1 && on.Before(p.end) && keen < uptake {
-			l.immunisations = append(l.immunisations, &immunisation{vaccine{name: "Influenza vaccine", against: []disease{influenza}, dose: 1}, on, l.anyNurse()})
-		}
-	}
-	for dose, on := range []time.Time{date(2021, 3, 1), date(2021, 5, 20), date(2021, 11, 25)} {
-		on = on.Add(time.Duration(math.Max(0, 75-p.age(on))*1.6)*day + time.Duration(d.IntN(20))*day)
-		if p.age(on) >= 16 && on.Before(p.end) && keen < [...]float64{0.93, 0.9, 0.75}[dose] {
-			l.immunisations = append(l.immunisations, &immunisation{vaccine{name: "COVID-19 vaccine", against: []disease{covid}, dose: dose + 1}, on, l.anyNurse()})
-		}
-	}
-}
-
 // visit adds a visit that asks for panels; blood for the laboratory is taken a week before a review.
 func (l *life) visit(kind visitKind, on time.Time, reason string, by *practitioner, watch []string) {
 	v := &visit{kind: kind, reason: reason, by: by, panels: watch}
@@ -419,15 +379,29 @@ func (l *life) visit(kind visitKind, on time.Time, reason string, by *practition
 }
 
 // add places a visit at an hour that its kind keeps.
-func (l *life) add(v *visit, on time.Time) {
+func (l *life) add(v *visit, on time.Time) { l.addBy(l.d, v, on) }
+
+// visitOn adds a visit by dice of its own.
+func (l *life) visitOn(kind visitKind, on time.Time, reason string, by *practitioner, d dice) *visit {
+	v := &visit{kind: kind, reason: reason, by: by}
+	l.addBy(d, v, on)
+	return v
+}
+
+func (l *life) addBy(d dice, v *visit, on time.Time) {
 	v.length = [...]time.Duration{10 * time.Minute, 8 * time.Minute, 20 * time.Minute, 200 * time.Minute, 25 * time.Minute, 60 * time.Hour}[v.kind]
 	switch v.kind {
 	case emergency, admission:
-		v.at = on.Add(time.Duration(l.d.IntN(24*12)) * 5 * time.Minute)
-		v.length += time.Duration(l.d.IntN(18)) * v.length / 20
+		v.at = on.Add(time.Duration(d.IntN(24*12)) * 5 * time.Minute)
+		v.length += time.Duration(d.IntN(18)) * v.length / 20
 	default:
-		v.at = on.Add(8*time.Hour + 30*time.Minute + time.Duration(l.d.IntN(9*6))*10*time.Minute)
+		v.at = on.Add(8*time.Hour + 30*time.Minute + time.Duration(d.IntN(9*6))*10*time.Minute)
 	}
+	l.keep(v)
+}
+
+// keep puts a visit into the record, which ends with the person's end.
+func (l *life) keep(v *visit) {
 	if !v.at.Before(l.h.p.end) {
 		v.at = l.h.p.end.Add(-time.Hour)
 	}

@@ -82,7 +82,7 @@ func (t Town) live(place *place, bulk, begin, end time.Time) []feed {
 	tpp.bulk, tpp.base, vision.bulk, vision.base = bulk, base, bulk, base
 	feeds := []feed{emis1, emis2, tpp, vision}
 	until := []time.Time{bulk, end}
-	for _, s := range []*stream{newHospital(t, place, 5, until), newHomeCare(t, 6, until), newDevices(t, 7, until), newOutOfHours(t, place, 8, until), newCommunity(t, 9, until)} {
+	for _, s := range []*stream{newHospital(place, 5, until), newHomeCare(t, 6, until), newDevices(t, 7, until), newOutOfHours(t, place, 8, until), newCommunity(t, 9, until)} {
 		s.since, s.few = begin, true
 		feeds = append(feeds, s)
 	}

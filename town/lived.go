@@ -21,14 +21,15 @@ var panelHead = map[string]string{"ue": "1019991000000103", "fbc": "26604007", "
 var vaccineCode = map[string]string{"Influenza vaccine": "86198006", "MMR vaccine": "38598009", "6-in-1 vaccine (DTaP/IPV/Hib/HepB)": "1082441000000108",
 	"Meningococcal B vaccine": "720539004", "Pneumococcal conjugate vaccine": "434751000124102", "Pneumococcal polysaccharide vaccine": "12866006",
 	"Shingles vaccine": "722215002", "HPV vaccine": "428570002", "4-in-1 pre-school booster (DTaP/IPV)": "414001002", "3-in-1 teenage booster (Td/IPV)": "866186002",
-	"Meningococcal ACWY vaccine": "871874000"}
+	"Meningococcal ACWY vaccine": "871874000", "Pertussis vaccine in pregnancy": "956951000000104"}
 
 var ethnicCode = map[string]string{"A": "92391000000108", "B": "92401000000106", "C": "92411000000108", "D": "92421000000102", "E": "92431000000100", "F": "92441000000109",
 	"G": "92451000000107", "H": "92461000000105", "J": "92471000000103", "K": "92481000000101", "L": "92491000000104", "M": "92501000000105", "N": "92511000000107",
 	"P": "92521000000101", "R": "92531000000104", "S": "92541000000108", "Z": "92551000000106"}
 
 var referralCode = map[string]string{"Cardiology": "183519002", "General surgery": "183521007", "Orthopaedics": "183542009", "Ophthalmology": "183548008",
-	"Gastroenterology": "306170007", "Psychiatry": "415260000", "Urology": "183523005"}
+	"Gastroenterology": "306170007", "Psychiatry": "415260000", "Urology": "183523005", "Gynaecology": "183549000", "Ear, nose and throat": "183543004", "Dermatology": "183518005",
+	"Neurology": "183522000", "Rheumatology": "183524004", "Respiratory medicine": "183525003", "Diabetes and endocrinology": "183526002"}
 
 // lived turns a life into facts.
 func (c *chart) lived() {
@@ -41,7 +42,8 @@ func (c *chart) lived() {
 		visits[v] = c.visited(v, d)
 	}
 	for _, x := range c.l.problems {
-		f := &fact{kind: conditionFact, code: coded(x.code), when: x.onset.Add(9 * time.Hour), precision: byDay, by: x.by, in: visits[x.at], isProblem: x.of != nil || d.chance(0.35), significant: x.of != nil}
+		f := &fact{kind: conditionFact, code: coded(x.code), when: x.onset.Add(9 * time.Hour), precision: byDay, by: x.by, in: visits[x.at],
+			isProblem: x.of != nil || d.chance(0.35) || x.kept, significant: x.of != nil || x.kept}
 		if f.code.category == symptoms {
 			f.kind = observationFact
 		}
@@ -93,7 +95,10 @@ func (c *chart) lived() {
 		c.prescribed(x, illness[x.why], visits[x.at], d)
 	}
 	c.family(d)
-	c.referrals(visits, illness, d)
+	c.referrals(illness, d)
+	for _, q := range c.l.h.pregnancies {
+		c.expects(q, visits, illness[q.condition])
+	}
 }
 
 // visited writes a visit to the practice as slot, consultation and what was measured; one to the hospital as its letter.
@@ -207,24 +212,15 @@ func (c *chart) family(d dice) {
 	}
 }
 
-// referrals precede the first clinic of each specialty; a review of a lasting problem is put in the diary.
-func (c *chart) referrals(visits map[*visit]*fact, illness map[*condition]*fact, d dice) {
-	sent := map[string]bool{}
-	for _, v := range c.l.visits {
-		if v.kind != outpatient || sent[v.by.role] {
-			continue
+// referrals begin the pathways; a review of a lasting problem is put in the diary.
+func (c *chart) referrals(illness map[*condition]*fact, d dice) {
+	for _, w := range c.l.pathways {
+		c.hears(&fact{kind: referralFact, code: coded(w.referral), when: w.referred, by: c.p.gp, text: "Thank you for seeing this patient: " + w.text, place: w.specialty, urgent: w.urgent, value: w.ubrn})
+		for _, b := range w.bookings {
+			if b.missed {
+				c.hears(&fact{kind: observationFact, code: coded("281399006"), when: b.at, by: c.p.gp, recorded: answered(b.at, 4), text: w.specialty + " clinic"})
+			}
 		}
-		sent[v.by.role] = true
-		code := referralCode[v.by.role]
-		if code == "" {
-			code = "183521007"
-		}
-		on := workday(v.at.Truncate(day).Add(-time.Duration(30+d.IntN(90)) * day)).Add(10*time.Hour + 15*time.Minute)
-		if on.Before(c.p.born.Add(day)) {
-			continue
-		}
-		c.add(&fact{kind: referralFact, code: coded(code), when: on, by: c.p.gp, text: "Thank you for seeing this patient: " + v.reason, place: v.by.role, urgent: d.chance(0.15),
-			value: fmt.Sprintf("%012d", 100000000000+d.Int64N(899999999999))})
 	}
 	for _, x := range c.l.problems {
 		if x.of == nil || x.of.watch == "" || illness[x] == nil {

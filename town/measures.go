@@ -97,7 +97,7 @@ var allMeasures = []measure{
 		}},
 	{key: "haemoglobin", loinc: "718-7", display: "Hemoglobin [Mass/volume] in Blood", short: "Haemoglobin", ucum: "g/L", unit: "g/L", low: "130", high: "180", lowWomen: "115", highWomen: "165", within: 3, between: 7,
 		mean: func(h *health, age float64, at time.Time) float64 {
-			return h.byFemale(134, 149) - 0.25*math.Max(0, age-65) - h.if_("anaemia", at, 26, 0) - h.if_("ckd", at, 8, 0)
+			return h.byFemale(134, 149) - 0.25*math.Max(0, age-65) - h.if_("anaemia", at, 26, 0) - h.if_("ckd", at, 8, 0) - h.thinner(at)
 		}},
 	{key: "white", loinc: "6690-2", display: "Leukocytes [#/volume] in Blood by Automated count", short: "White cells", ucum: "10*9/L", unit: "10⁹/L", places: 1, low: "4.0", high: "11.0", within: 0.8, between: 1.2, mean: level(6.8)},
 	{key: "platelets", loinc: "777-3", display: "Platelets [#/volume] in Blood by Automated count", short: "Platelets", ucum: "10*9/L", unit: "10⁹/L", low: "150", high: "400", within: 18, between: 45, mean: level(255)},
@@ -154,6 +154,8 @@ func (m *measure) limits(p *person) (low, high string) {
 type health struct {
 	p     *person
 	since map[string]time.Time // problem or kind of medicine → from when
+
+	pregnancies []*pregnancy // those that were told, oldest first
 }
 
 func (h *health) has(key string, at time.Time) bool {
@@ -214,9 +216,20 @@ func (h *health) pressure(at time.Time, d dice) (systolic, diastolic int) {
 	if h.has("hypertension", at) {
 		s = 153 + own - h.ifTakes("pressure", at, 17, 0)
 	}
+	if weeks, ok := h.carries(at); ok {
+		s -= curve(float64(weeks), 6, 0, 20, 6, 28, 5, 40, 0)
+	}
 	s += d.around(0, 6)
 	dia := 46 + 0.26*s - 0.12*math.Max(0, age-55) + d.around(0, 4)
 	return int(math.Round(s)), int(math.Round(dia))
+}
+
+// thinner is by how much haemoglobin falls in pregnancy, as the blood grows more than its cells.
+func (h *health) thinner(at time.Time) float64 {
+	if weeks, ok := h.carries(at); ok {
+		return curve(float64(weeks), 6, 0, 14, 8, 28, 18, 40, 15)
+	}
+	return 0
 }
 
 // sugar is the mean HbA1c: creeping up in diabetes, down when a medicine is added.

@@ -3,6 +3,7 @@ package town
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -23,11 +24,16 @@ type person struct {
 	number   string
 	house    house
 	street   int
-	home     int // number of the household
-	role     int // in it, as member.role
-	mates    int // how many live there
+	home     int  // number of the household
+	role     int  // in it, as member.role
+	at       int  // who of it
+	mates    int  // how many live there
+	couple   bool // lives with a partner
 	practice int
 	gp       *practitioner
+	births   []birth // of a mother, oldest first
+	birth    *birth  // of a child whose mother lives in the household, nil for others
+	mother   int     // who she is
 
 	// What health follows from.
 	smoker smoking
@@ -67,18 +73,15 @@ type member struct {
 func (t Town) draw(i int, place *place) *person {
 	home, mates, at := t.household(i)
 	me := mates[at]
-	if twin := t.twin(home, mates, at); twin {
-		me.age = mates[at-1].age
-	}
 	d := roll(t.Seed, i, "person")
 	h := roll(t.Seed, home, "household")
 
 	p := &person{town: t, i: i, female: me.female, number: nhsNumber(t.Seed, i)}
 	until := t.until()
-	p.born = until.Add(-time.Duration(me.age * 365.2425 * float64(day))).Truncate(day)
+	p.born = t.bornOn(me.age)
 	p.ancestry = &ancestries[h.weighted(shares()...)]
 	lastName := family(h, p.ancestry.names)
-	p.home, p.role, p.mates = home, me.role, len(mates)
+	p.home, p.role, p.at, p.mates = home, me.role, at, len(mates)
 	street := h.IntN(len(streets))
 	p.street = street
 	p.practice = practices[street*len(practices)/len(streets)]
@@ -87,6 +90,8 @@ func (t Town) draw(i int, place *place) *person {
 		postcode: fmt.Sprintf("ZZ%d %d%c%c", 1+street/9, 1+street%9, inward[h.IntN(len(inward))], inward[home%len(inward)]),
 		phone:    fmt.Sprintf("01632 960%03d", h.IntN(100)+100*(home%10)),
 	}
+	p.couple = me.role < 2 && len(mates) > 1 && mates[1].role == 1
+	p.family(t.births(home, mates), mates, at)
 	p.married = me.role < 2 && len(mates) > 1 && mates[1].role == 1 && h.chance(0.8)
 	p.last = lastName
 	if me.role == 3 || me.role == 1 && !p.married {
@@ -113,9 +118,22 @@ func (t Town) draw(i int, place *place) *person {
 	return p
 }
 
+// family finds the births of a mother, or that of a child.
+func (p *person) family(births []birth, mates []member, at int) {
+	mother := motherIn(mates)
+	if at == mother {
+		p.births = births
+	}
+	for i := range births {
+		if slices.Contains(births[i].babies, at) {
+			p.birth, p.mother = &births[i], p.i-at+mother
+		}
+	}
+}
+
 // twin reports whether a child was born on the day of the one before.
 func (t Town) twin(home int, mates []member, at int) bool {
-	return at > 0 && mates[at].role == 2 && mates[at-1].role == 2 && roll(t.Seed, home*8+at, "twins").chance(0.03)
+	return at > 0 && at < len(mates) && mates[at].role == 2 && mates[at-1].role == 2 && roll(t.Seed, home*8+at, "twins").chance(0.03)
 }
 
 func prefix(p *person, age float64) string {
@@ -159,6 +177,10 @@ func (p *person) fate(d dice, age float64, until time.Time) {
 	p.end = until
 	if d.chance(curve(age, 55, 0.4, 65, 1.6, 75, 5, 85, 14, 95, 30) / 100) {
 		p.died = after(until, -0.05-3.9*d.Float64())
+		if n := len(p.births); n > 0 && p.died.Before(p.births[n-1].at.Add(60*day)) {
+			p.died = time.Time{} // she has had a child since
+			return
+		}
 		p.end = p.died
 	}
 }
@@ -171,7 +193,9 @@ func (t Town) household(i int) (home int, mates []member, at int) {
 		mates = settle(d, left)
 		left -= len(mates)
 		if place < len(mates) {
-			return block*blockSize + n, mates, place
+			home = block*blockSize + n
+			t.spaced(home, mates)
+			return home, mates, place
 		}
 		place -= len(mates)
 	}
@@ -193,8 +217,12 @@ func settle(d dice, left int) []member {
 	}
 	children := func(who []member, most int, low, high float64) []member {
 		oldest := who[0].age - 19 // nobody is a parent before that
+		mother := motherIn(who)
 		for range min(1+d.weighted(38, 46, 16), most) {
 			if a := low + d.Float64()*(high-low); a < oldest {
+				if mother >= 0 {
+					a = likelier(a, low, math.Min(high, oldest), who[mother].age)
+				}
 				who = append(who, member{a, d.chance(0.49), 2})
 			}
 		}

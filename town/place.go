@@ -38,10 +38,13 @@ const (
 // practices are the five by position, in the order of their streets.
 var practices = []int{millLane, stationRoad, canalSide, holmeRise, windmill}
 
-const gpRole, nurseRole = "General practitioner", "Practice nurse"
+const gpRole, nurseRole, midwifeRole = "General practitioner", "Practice nurse", "Midwifery"
 
 var specialties = []string{"Emergency medicine", "Cardiology", "Respiratory medicine", "Orthopaedics", "Ophthalmology", "General surgery",
 	"Diabetes and endocrinology", "Rheumatology", "Oncology", "Urology", "Neurology", "Gastroenterology", "Care of older people", "Psychiatry"}
+
+// laterSpecialties came to the hospital after everybody else in town.
+var laterSpecialties = []string{"Obstetrics", midwifeRole, "Gynaecology", "Ear, nose and throat", "Dermatology"}
 
 // place draws the organisations and the people who work there.
 func (t Town) place() *place {
@@ -86,6 +89,10 @@ func (t Town) place() *place {
 	}
 	for _, at := range practices[2:] {
 		practice(at)
+	}
+	for _, s := range laterSpecialties {
+		hire(s, hospital)
+		hire(s, hospital)
 	}
 	return p
 }

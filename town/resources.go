@@ -230,6 +230,7 @@ type observationResource struct {
 	Performer      []reference      `json:"performer"`
 	Quantity       *quantity        `json:"valueQuantity,omitempty"`
 	Concept        *concept         `json:"valueCodeableConcept,omitempty"`
+	DateTime       string           `json:"valueDateTime,omitempty"`
 	Interpretation []*concept       `json:"interpretation,omitempty"`
 	Range          []referenceRange `json:"referenceRange,omitempty"`
 	Component      []component      `json:"component,omitempty"`

@@ -115,7 +115,7 @@ func (t Town) check(dir string, w *Writing) error {
 // feeds are the town's systems that write extracts.
 func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
 	all := []feed{newEMIS(t, place, millLane, 0, cuts), newEMIS(t, place, stationRoad, 1, cuts), newTPP(t, place, canalSide, 2, cuts, w.Gap), newVision(t, place, holmeRise, 3, cuts),
-		newGPConnect(t, place, cuts), newHospital(t, place, 5, cuts), newHomeCare(t, 6, cuts), newDevices(t, 7, cuts), newOutOfHours(t, place, 8, cuts), newCommunity(t, 9, cuts), newHighStreet(t, place, cuts), newCouncil(t, 11, cuts)}
+		newGPConnect(t, place, cuts), newHospital(place, 5, cuts), newHomeCare(t, 6, cuts), newDevices(t, 7, cuts), newOutOfHours(t, place, 8, cuts), newCommunity(t, 9, cuts), newHighStreet(t, place, cuts), newCouncil(t, 11, cuts)}
 	if w.Closing {
 		all = append(all, newClosing(t, place, stationRoad, 12, cuts))
 	}

@@ -3,7 +3,8 @@
 // A Town is drawn from a seed. Households live in streets, people have names, ages and ancestries as an English town's
 // have, are registered with one of five practices and go to one hospital. From age, sex, ancestry, weight and smoking
 // come problems at about the English prevalence; from problems come medicines, reviews, blood tests and clinics; from
-// age come immunisations; from bad luck come coughs and sprained ankles.
+// age come immunisations; from bad luck come coughs and sprained ankles. Children have the mothers they live with, and
+// whoever is referred waits as long as people in England do.
 //
 // Every person can be drawn alone (Person), in the same bytes each time, so a town of 2,000 and a town of 200,000 cost
 // no memory. A person is one FHIR transaction in the manner of UK Core, with ids made from seed and number: sending it

@@ -85,7 +85,7 @@ func TestEveryResourceIsValid(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range strings.Fields("Organization Practitioner Patient Encounter Condition AllergyIntolerance MedicationRequest Observation Immunization Procedure") {
+	for _, want := range strings.Fields("Organization Practitioner Patient Encounter Condition AllergyIntolerance MedicationRequest Observation Immunization Procedure ServiceRequest") {
 		if kinds[want] == 0 {
 			t.Errorf("no %s was drawn", want)
 		}

@@ -105,6 +105,12 @@ func (l *life) write(b *bundle) {
 	for _, p := range l.procedures {
 		b.procedure(p)
 	}
+	for _, w := range l.pathways {
+		b.referral(w, l)
+	}
+	for _, q := range l.h.pregnancies {
+		b.expecting(q)
+	}
 }
 
 func (b *bundle) visit(v *visit) {

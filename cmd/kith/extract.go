@@ -114,6 +114,9 @@ func (e *extracting) run(ctx context.Context, door *record.Door, paths []string)
 			return 1, err
 		}
 		code = e.print(report, 0)
+		if err := e.reasons(ctx, desk, report); err != nil {
+			return 1, err
+		}
 	}
 	for _, path := range paths {
 		drops, err := intake.Drops(path)
@@ -132,6 +135,9 @@ func (e *extracting) run(ctx context.Context, door *record.Door, paths []string)
 				return 1, fmt.Errorf("%s: %w", d.Name, err)
 			}
 			code = max(code, e.print(report, time.Since(start)))
+			if err := e.reasons(ctx, desk, report); err != nil {
+				return 1, err
+			}
 		}
 	}
 	return code, nil
@@ -152,6 +158,58 @@ func (e *extracting) known(ctx context.Context, desk *intake.Desk) error {
 	return err
 }
 
+// reasons prints why rows of a drop are in quarantine: the most frequent first, each with the first place.
+func (e *extracting) reasons(ctx context.Context, desk *intake.Desk, r *intake.Report) error {
+	type reason struct {
+		first intake.Bad
+		rows  int
+	}
+	found, left := map[string]*reason{}, r.Rows.Quarantined
+	files := map[int64]bool{}
+	for _, it := range r.Items {
+		files[it.Number] = it.Status != intake.Quarantined // why a whole file is, has been said
+	}
+	const page = 1000
+	for after := ""; left > 0; {
+		bads, err := desk.Bads(ctx, desk.Who, e.feed.Name, after, page)
+		if err != nil {
+			return err
+		}
+		for _, b := range bads {
+			after = b.Key
+			if !files[b.Item] {
+				continue
+			}
+			left--
+			key := b.Table + "|" + cmp.Or(b.Column, b.Reason) // reasons of one column differ in the value that they show
+			if found[key] == nil {
+				found[key] = &reason{first: b}
+			}
+			if n := found[key]; b.Line < n.first.Line {
+				n.first = b
+			}
+			found[key].rows++
+		}
+		if len(bads) < page {
+			break
+		}
+	}
+	all := slices.SortedFunc(maps.Values(found), func(a, b *reason) int {
+		return cmp.Or(cmp.Compare(b.rows, a.rows), cmp.Compare(a.first.File, b.first.File), cmp.Compare(a.first.Line, b.first.Line))
+	})
+	for _, n := range all[:min(most, len(all))] {
+		b := n.first
+		fmt.Fprintf(e.stdout, "  %d quarantined, first %s line %d: %s\n", n.rows, b.File, b.Line, strings.TrimPrefix(b.Column+": "+b.Reason, ": "))
+	}
+	if len(all) > most {
+		fmt.Fprintf(e.stdout, "  and %d more reasons\n", len(all)-most)
+	}
+	return nil
+}
+
+// most is how many files and reasons a drop's report names.
+const most = 5
+
 func (e *extracting) print(r *intake.Report, took time.Duration) (code int) {
 	n := r.Rows
 	switch {
@@ -160,6 +218,8 @@ func (e *extracting) print(r *intake.Report, took time.Duration) (code int) {
 			float64(n.In)/max(took.Seconds(), 0.001), n.Filed, n.Unchanged, n.Retracted, n.Parked, n.Quarantined, n.Older)
 	case len(r.Known) > 0:
 		fmt.Fprintf(e.stdout, "%s: nothing new: its %d files came before", r.Drop, len(r.Known))
+	case r.Held != "":
+		fmt.Fprintf(e.stdout, "%s: kept, not filed", r.Drop)
 	case len(r.Ignored) > 0:
 		fmt.Fprintf(e.stdout, "%s: nothing in it is read as %s", r.Drop, e.feed.Kind)
 		code = 1
@@ -171,7 +231,6 @@ func (e *extracting) print(r *intake.Report, took time.Duration) (code int) {
 	}
 	fmt.Fprintln(e.stdout)
 	whole := slices.DeleteFunc(slices.Clone(r.Items), func(it *intake.Item) bool { return it.Status != intake.Quarantined })
-	const most = 5
 	for _, it := range whole[:min(most, len(whole))] {
 		fmt.Fprintf(e.stdout, "  quarantined: %s: %s\n", it.Name, it.Reason)
 	}

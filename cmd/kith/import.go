@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -62,6 +63,9 @@ func importCommand(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err != nil:
 		fmt.Fprintf(stderr, "kith import: %v\n", err)
+		return 1
+	case sum.Files == 0 && sum.Bad == 0:
+		fmt.Fprintf(stderr, "kith import: there is nothing to import in %s\n", strings.Join(f.Args(), ", "))
 		return 1
 	case sum.Bad > 0:
 		return 1

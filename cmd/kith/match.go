@@ -3,12 +3,12 @@ package main
 import (
 	"bufio"
 	"encoding/csv"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -44,6 +44,7 @@ type matching struct {
 	explainA, explainB                     string
 	people                                 [2][]match.Person
 	truths                                 [2]map[string]string
+	pairs, learned                         *output
 }
 
 func matchCommand(args []string, stdout, stderr io.Writer) int {
@@ -116,6 +117,11 @@ func flagsFirst(f *flag.FlagSet, args []string) []string {
 
 func (c *matching) run(stdout, report, progress io.Writer) error {
 	start := time.Now()
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.pairs.drop()
+	defer c.learned.drop()
 	if err := c.read(); err != nil {
 		return err
 	}
@@ -147,6 +153,23 @@ func (c *matching) run(stdout, report, progress io.Writer) error {
 	if c.truth != "" {
 		s := roster.Check(found, c.truths[0], c.truths[1])
 		fmt.Fprintf(report, "truth: %d right, %d wrong, %d missed: precision %.5f, recall %.5f, F1 %.5f\n", s.Right, s.Wrong, s.Missed, s.Precision(), s.Recall(), s.F1())
+	}
+	return nil
+}
+
+// begin begins the files that will be written.
+func (c *matching) begin() (err error) {
+	read := append(slices.Clone(c.files), c.settings)
+	if c.out != "" && c.out != "-" && c.explainA == "" {
+		if c.pairs, err = newOutput(c.out, read...); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
+	}
+	if c.save != "" {
+		if c.learned, err = newOutput(c.save, append(read, c.out)...); err != nil {
+			c.pairs.drop()
+			return fmt.Errorf("--save-settings: %w", err)
+		}
 	}
 	return nil
 }
@@ -196,7 +219,7 @@ func (c *matching) settle(roster *match.Roster, progress io.Writer) (*match.Sett
 	if c.save == "" {
 		return settings, nil
 	}
-	return settings, written(c.save, settings.Write)
+	return settings, c.learned.keep(settings.Write)
 }
 
 func (c *matching) write(stdout io.Writer, roster *match.Roster, found []match.Scored) error {
@@ -214,17 +237,7 @@ func (c *matching) write(stdout io.Writer, roster *match.Roster, found []match.S
 	if c.out == "-" {
 		return write(stdout)
 	}
-	return written(c.out, write)
-}
-
-// written writes a file whole or says why not.
-func written(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	buffered := bufio.NewWriter(file)
-	return errors.Join(write(buffered), buffered.Flush(), file.Close())
+	return c.pairs.keep(write)
 }
 
 // of moves a bar whose whole is told with each step.

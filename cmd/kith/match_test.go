@@ -67,10 +67,25 @@ func TestMatchTwoFilesAndOne(t *testing.T) {
 		{[]string{a, "--map", mapA, "--out", out, "--settings", a}, "settings are not readable", 1},
 		{[]string{a, "--map", mapA, "--out", out, "--explain", "1"}, "--explain and --with", 2},
 		{[]string{a, "--map", mapA, "--out", filepath.Join(dir, "no", "such", "folder")}, "no such file", 1},
+		{[]string{file("torn.csv", "no,first\n1\n"), "--map", mapA, "--out", filepath.Join(dir, "no", "such", "folder")}, "--out: ", 1}, // told before anything is read
+		{[]string{a, "--map", mapA, "--out", dir}, "is a directory", 1},
+		{[]string{a, b, "--map", mapA, "--map-b", mapB, "--out", b}, "b.csv is read, so it cannot be written", 1},
+		{[]string{a, "--map", mapA, "--out", out, "--settings", frozen, "--save-settings", frozen}, "frozen.json is read, so it cannot be written", 1},
+		{[]string{a, "--map", mapA, "--out", "/dev/full"}, "no space left", 1},
 	} {
 		if code, _, errs := kith(c.args...); code != c.code || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: exit %d, %q, want %d and %q", c.args, code, errs, c.code, c.want)
 		}
+	}
+	// What went wrong on the way once left half a file, or none, where a whole one had been; and --out over a file that was read took that.
+	if again, _ := os.ReadFile(out); !bytes.Equal(again, pairs) {
+		t.Errorf("pairs after commands that failed:\n%s\nwant:\n%s", again, pairs)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.part")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+	if text, _ := os.ReadFile(b); !strings.HasPrefix(string(text), "key,") {
+		t.Errorf("a file that was read is now %q", text)
 	}
 	if code, help, _ := kith("--help"); code != 0 || !strings.Contains(help, "--map") || !strings.Contains(help, "-truth") {
 		t.Errorf("exit %d: help:\n%s", code, help)

@@ -145,23 +145,19 @@ func eachLine[T any](path string, do func(*T) error) error {
 // read notes every resource of a type by the keys that its source gave it.
 func (s *score) read(ctx context.Context, typ string) error {
 	who := access.Actor{ID: "kith/score", Role: "operator"}
-	for next := typ + "?_count=1000"; next != ""; {
-		page, err := s.door.Find(ctx, who, next)
+	for m, err := range s.door.All(ctx, who, typ) {
 		if err != nil {
 			return err
 		}
-		for i := range page.Matches {
-			res, err := page.Matches[i].Resource()
-			if err != nil {
-				return err
-			}
-			root := res.Root()
-			st := root.Get("status").Text()
-			e := entry{id: res.ID(), patient: whose(root), over: st == "entered-in-error" || st == "cancelled"}
-			note(root, "", 0, &e)
-			s.index(typ, root, e)
+		res, err := m.Resource()
+		if err != nil {
+			return err
 		}
-		next = page.Next
+		root := res.Root()
+		st := root.Get("status").Text()
+		e := entry{id: res.ID(), patient: whose(root), over: st == "entered-in-error" || st == "cancelled"}
+		note(root, "", 0, &e)
+		s.index(typ, root, e)
 	}
 	return nil
 }

@@ -35,28 +35,23 @@ const Kind = "devices"
 
 // Read reads an item of a feed of devices, whatever its format.
 func Read(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, raw []byte) (*intake.Reading, error) {
-	b := &book{Sheet: &fact.Sheet{Desk: d, Feed: f, Item: it}, ctx: ctx}
 	body := bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\ufeff")))
-	var err error
-	switch {
-	case len(body) == 0:
+	if len(body) == 0 {
 		return nil, fhir.Errorf(fhir.Invalid, "%s is empty: it should hold readings", it.Name)
-	case bytes.HasPrefix(raw, []byte("PK\x03\x04")):
-		err = b.healthKitZip(raw)
-	case body[0] == '<':
-		err = b.healthKit(bytes.NewReader(body))
-	case body[0] == '{' || body[0] == '[':
-		err = b.points(body)
-	default:
-		err = b.people(body)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := b.strangers(); err != nil {
-		return nil, err
-	}
-	return b.Reading(ctx)
+	return fact.Parts(ctx, d, f, it, func(s *fact.Sheet) error {
+		b := &book{Sheet: s, ctx: ctx}
+		s.Before = b.strangers
+		switch {
+		case bytes.HasPrefix(raw, []byte("PK\x03\x04")):
+			return b.healthKitZip(raw)
+		case body[0] == '<':
+			return b.healthKit(bytes.NewReader(body))
+		case body[0] == '{' || body[0] == '[':
+			return b.points(body)
+		}
+		return b.people(body)
+	})
 }
 
 // book is an item of readings being read.
@@ -204,6 +199,7 @@ func (b *book) strangers() error {
 			b.Put("Patient", owner, "user", fact.Person{}.Patient(b.Feed.Name, owner))
 		}
 	}
+	b.owners = nil
 	return nil
 }
 
@@ -223,6 +219,9 @@ func (b *book) people(body []byte) error {
 		return fhir.Errorf(fhir.Invalid, "%s is neither readings nor a list of people: there is no column user_id", b.Item.Name)
 	}
 	for {
+		if err := b.Turn(b.ctx); err != nil {
+			return err
+		}
 		row, err := in.Read()
 		if err == io.EOF {
 			return nil
@@ -260,25 +259,32 @@ func (b *book) points(body []byte) error {
 			return fhir.Errorf(fhir.Invalid, "%s is no list of readings: %w", b.Item.Name, err)
 		}
 		for i, one := range all {
-			b.point(one, int64(i+1))
+			if err := b.point(one, int64(i+1)); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
 	if json.Valid(body) {
-		b.point(body, 1)
-		return nil
+		return b.point(body, 1)
 	}
 	n := int64(0)
 	for line := range bytes.Lines(body) {
 		n++
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			b.point(line, n)
+			if err := b.point(line, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (b *book) point(one []byte, line int64) {
+// point reads one reading. The error is the record's; a fault of the reading quarantines it.
+func (b *book) point(one []byte, line int64) error {
+	if err := b.Turn(b.ctx); err != nil {
+		return err
+	}
 	b.In++
 	var members map[string]json.RawMessage
 	err := json.Unmarshal(one, &members)
@@ -297,9 +303,14 @@ func (b *book) point(one []byte, line int64) {
 		r.place = fmt.Sprintf("line-%d", line)
 		err = b.put(r)
 	}
+	switch fhir.KindOf(err) {
+	case fhir.Busy, fhir.NoRoom:
+		return err
+	}
 	if err != nil {
 		b.Bad(line, string(one), err)
 	}
+	return nil
 }
 
 // written is a time as JSON says it. Without an offset it is London's clock.

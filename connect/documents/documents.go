@@ -133,19 +133,18 @@ func (s *Service) changeTask(ctx context.Context, id string, how func(*r4.Task))
 	return err
 }
 
-// each calls do with every match of a search.
-func (s *Service) each(ctx context.Context, query string, do func(*record.Stored) error) error {
-	for next := query; next != ""; {
-		page, err := s.Door.Find(ctx, s.who(), next)
+// all is every match of a search, decoded.
+func all[T any](ctx context.Context, s *Service, query string) ([]T, error) {
+	var out []T
+	for m, err := range s.Door.All(ctx, s.who(), query) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for i := range page.Matches {
-			if err := do(&page.Matches[i]); err != nil {
-				return err
-			}
+		var t T
+		if err := decode(m, &t); err != nil {
+			return nil, err
 		}
-		next = page.Next
+		out = append(out, t)
 	}
-	return nil
+	return out, nil
 }

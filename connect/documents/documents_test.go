@@ -72,13 +72,8 @@ func (p *place) tasks(t *testing.T, code string, n int) []r4.Task {
 	t.Helper()
 	var out []r4.Task
 	for range 200 {
-		out = nil
-		if err := p.each(t.Context(), "Task?code="+taskSystem+"|"+code, func(m *record.Stored) error {
-			var task r4.Task
-			err := decode(m, &task)
-			out = append(out, task)
-			return err
-		}); err != nil {
+		var err error
+		if out, err = all[r4.Task](t.Context(), p.Service, "Task?code="+taskSystem+"|"+code); err != nil {
 			t.Fatal(err)
 		}
 		if len(out) == n {

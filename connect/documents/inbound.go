@@ -199,42 +199,34 @@ func (s *Service) ownerOf(ctx context.Context, subject *r4.Reference) (*r4.Refer
 	if subject == nil {
 		return desk, nil
 	}
+	episodes, err := all[r4.EpisodeOfCare](ctx, s, "EpisodeOfCare?patient="+subject.Reference+"&status=active")
+	if err != nil {
+		return nil, err
+	}
 	newest, owner := "", desk
-	err := s.each(ctx, "EpisodeOfCare?patient="+subject.Reference+"&status=active&_count=50", func(m *record.Stored) error {
-		var e r4.EpisodeOfCare
-		if err := decode(m, &e); err != nil {
-			return err
-		}
+	for _, e := range episodes {
 		if e.ManagingOrganization == nil || e.Period == nil {
-			return nil
+			continue
 		}
 		if start := fmt.Sprint(e.Period.Start); start >= newest {
 			newest, owner = start, e.ManagingOrganization
 		}
-		return nil
-	})
-	return owner, err
+	}
+	return owner, nil
 }
 
 // Escalate tells a person of every document that nobody has taken up in a day.
 func (s *Service) Escalate(ctx context.Context) error {
 	now := s.now()
-	var late []string
-	err := s.each(ctx, "Task?code="+taskSystem+"|"+reviewCode+"&status=requested&_count=200", func(m *record.Stored) error {
-		var t r4.Task
-		if err := decode(m, &t); err != nil {
-			return err
-		}
-		if t.Priority != "urgent" && t.Restriction != nil && t.Restriction.Period != nil && t.Restriction.Period.End.Low().Before(now) {
-			late = append(late, m.ID)
-		}
-		return nil
-	})
+	tasks, err := all[r4.Task](ctx, s, "Task?code="+taskSystem+"|"+reviewCode+"&status=requested")
 	if err != nil {
 		return err
 	}
-	for _, id := range late {
-		err := s.changeTask(ctx, id, func(t *r4.Task) {
+	for _, t := range tasks {
+		if t.Priority == "urgent" || t.Restriction == nil || t.Restriction.Period == nil || !t.Restriction.Period.End.Low().Before(now) {
+			continue
+		}
+		err := s.changeTask(ctx, t.ID, func(t *r4.Task) {
 			if t.Status != "requested" {
 				return
 			}

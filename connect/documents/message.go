@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -310,22 +311,14 @@ func (s *Service) TellSenders(ctx context.Context) error {
 	if s.Intake == nil {
 		return nil
 	}
-	var done []r4.Task
-	err := s.each(ctx, "Task?code="+taskSystem+"|"+reviewCode+"&status=completed&_count=200", func(m *record.Stored) error {
-		var t r4.Task
-		err := decode(m, &t)
-		for _, o := range t.Output {
-			if o.Type != nil && o.Type.Text == told {
-				return err
-			}
-		}
-		done = append(done, t)
-		return err
-	})
+	done, err := all[r4.Task](ctx, s, "Task?code="+taskSystem+"|"+reviewCode+"&status=completed")
 	if err != nil {
 		return err
 	}
 	for i := range done {
+		if slices.ContainsFunc(done[i].Output, func(o r4.TaskOutput) bool { return o.Type != nil && o.Type.Text == told }) {
+			continue
+		}
 		if err := s.tell(ctx, &done[i]); err != nil && fhir.KindOf(err) != fhir.Busy {
 			return err // one who does not answer is told the next time
 		}

@@ -52,20 +52,16 @@ func (s *Service) Best(ctx context.Context, who access.Actor, ods string) (Route
 	}
 	best, rank := Route{Kind: "paper"}, len(routes)
 	for i := range page.Matches {
-		err := s.each(ctx, "Endpoint?organization="+page.Matches[i].Ref()+"&status=active", func(m *record.Stored) error {
-			var e r4.Endpoint
-			if err := decode(m, &e); err != nil {
-				return err
-			}
+		endpoints, err := all[r4.Endpoint](ctx, s, "Endpoint?organization="+page.Matches[i].Ref()+"&status=active")
+		if err != nil {
+			return Route{}, nil, err
+		}
+		for _, e := range endpoints {
 			for at, r := range routes {
 				if e.ConnectionType != nil && e.ConnectionType.Code == r.connection && e.Address != "" && at < rank {
 					best, rank = Route{r.kind, e.Address}, at
 				}
 			}
-			return nil
-		})
-		if err != nil {
-			return Route{}, nil, err
 		}
 	}
 	return best, &org, nil
@@ -126,15 +122,7 @@ func or(s, otherwise string) string {
 // Deliver sends what waits. What the other side refuses, or does not take, is tried again the next time; after four hours without
 // success a person is told.
 func (s *Service) Deliver(ctx context.Context) error {
-	var waiting []r4.Task
-	err := s.each(ctx, "Task?code="+taskSystem+"|"+sendCode+"&status=requested&_count=200", func(m *record.Stored) error {
-		var t r4.Task
-		if err := decode(m, &t); err != nil {
-			return err
-		}
-		waiting = append(waiting, t)
-		return nil
-	})
+	waiting, err := all[r4.Task](ctx, s, "Task?code="+taskSystem+"|"+sendCode+"&status=requested")
 	if err != nil {
 		return err
 	}

@@ -24,10 +24,63 @@ type Sheet struct {
 	Bads []intake.Bad
 	In   int // entries met
 
+	// Before is called before what is on the sheet is handed on, nil for nothing.
+	Before func() error
+
 	notes map[string]int
 	order []entryKey
 	puts  map[entryKey]any
 	gone  map[entryKey]bool
+	yield func(*intake.Reading, error) bool // of an item that is handed on in parts
+}
+
+// full is how many entries a sheet holds before it is handed on: about as many as go well into one transaction.
+const full = 5000
+
+// errFull ends the reading of an item that is longer than a sheet, and errEnough one whose parts nobody wants any more.
+var errFull, errEnough = errors.New("the item is longer than a sheet"), errors.New("enough")
+
+// Parts is what an item says that read puts on a sheet. A long item is handed on in parts, so that memory does not grow with it; then read
+// is called several times, each with a sheet of its own. It calls Turn between entries.
+func Parts(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, read func(*Sheet) error) (*intake.Reading, error) {
+	s := &Sheet{Desk: d, Feed: f, Item: it}
+	switch err := read(s); {
+	case err == nil:
+		return s.Reading(ctx)
+	case err != errFull:
+		return nil, err
+	}
+	return &intake.Reading{Parts: func(yield func(*intake.Reading, error) bool) {
+		s := &Sheet{Desk: d, Feed: f, Item: it, yield: yield}
+		err := read(s)
+		if err == errEnough {
+			return
+		}
+		var last *intake.Reading
+		if err == nil {
+			last, err = s.Reading(ctx)
+		}
+		yield(last, err)
+	}}, nil
+}
+
+// Turn hands on what is on the sheet where it is full. It is called between two entries.
+func (s *Sheet) Turn(ctx context.Context) error {
+	if len(s.order)+len(s.Bads) < full {
+		return nil
+	}
+	if s.yield == nil {
+		return errFull
+	}
+	r, err := s.Reading(ctx)
+	if err != nil {
+		return err
+	}
+	if !s.yield(r, nil) {
+		return errEnough
+	}
+	*s = Sheet{Desk: s.Desk, Feed: s.Feed, Item: s.Item, Before: s.Before, yield: s.yield}
+	return nil
 }
 
 type entryKey struct{ typ, id string }
@@ -131,6 +184,11 @@ const asked = 100
 
 // Reading is what the item changes in the record: what the record has already is left out, and the item it first came in stays its source.
 func (s *Sheet) Reading(ctx context.Context) (*intake.Reading, error) {
+	if s.Before != nil {
+		if err := s.Before(); err != nil {
+			return nil, err
+		}
+	}
 	r := &intake.Reading{Bad: s.Bads, Notes: s.notes}
 	have := map[entryKey]*fhir.Resource{}
 	byType := map[string][]string{}

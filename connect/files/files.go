@@ -39,16 +39,22 @@ type Import struct {
 // Problem is an item that could not be taken.
 type Problem struct {
 	File  string // with the name inside an archive: "all.tar.gz/a.json"
-	Entry int    // entry of a bundle or line of NDJSON, from 0; -1 for the file as a whole
+	Line  int    // of NDJSON, from 1; 0 for any other file
+	Entry int    // of a bundle, from 0; -1 for the whole
 	Err   error
 }
 
 // Error is the problem in one line.
 func (p Problem) Error() string {
-	if p.Entry < 0 {
-		return p.File + ": " + p.Err.Error()
+	where, what := p.File, p.Err.Error()
+	if p.Line > 0 {
+		where += fmt.Sprintf(", line %d", p.Line)
+		what = strings.Replace(what, "(line 1, column ", "(column ", 1) // of the line, as if it were a file
 	}
-	return fmt.Sprintf("%s, entry %d: %v", p.File, p.Entry, p.Err)
+	if p.Entry >= 0 {
+		where += fmt.Sprintf(", entry %d", p.Entry)
+	}
+	return where + ": " + what
 }
 
 // Summary is what an import did.
@@ -84,10 +90,10 @@ func Size(paths []string) (int64, error) {
 
 // item is a part of a file that is handled by itself: a whole file, or some lines of one.
 type item struct {
-	file  string
-	entry int // of a line; -1 for a whole file
-	data  []byte
-	more  []item // lines that are committed together with this one where they can
+	file string
+	line int // of NDJSON, 0 for a whole file
+	data []byte
+	more []item // lines that are committed together with this one where they can
 }
 
 // Lines are committed by so many, or so many bytes, at a time: one commit for each would wait for the disk too often.
@@ -134,12 +140,13 @@ type run struct {
 	sum   Summary
 }
 
-func (r *run) bad(file string, entry int, err error) {
+// bad tells of an item, or of an entry of it where that is not -1.
+func (r *run) bad(it item, entry int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Bad++
 	if r.Bad != nil {
-		r.Bad(Problem{file, entry, err})
+		r.Bad(Problem{it.file, it.line, entry, err})
 	}
 }
 
@@ -153,7 +160,7 @@ func (r *run) item(ctx context.Context, it item) error {
 	for _, one := range append([]item{it}, it.more...) {
 		res, err := parse(one.data)
 		if err != nil {
-			r.bad(one.file, one.entry, err)
+			r.bad(one, -1, err)
 			continue
 		}
 		if res.Type() == "Bundle" && isCarrier(res) {
@@ -173,7 +180,7 @@ func (r *run) item(ctx context.Context, it item) error {
 	}
 	// Together they could not be stored: one of them is at fault, and the others must not suffer for it.
 	for i, op := range ops {
-		if err := r.commit(ctx, from[i], []record.Op{op}, nil); err != nil {
+		if err := r.commit(ctx, from[i], []record.Op{op}, []int{-1}); err != nil {
 			return err
 		}
 	}
@@ -222,14 +229,14 @@ func (r *run) bundle(ctx context.Context, it item, bundle *fhir.Resource) error 
 		i++
 		op, err := r.entry(e, atomic)
 		if err != nil {
-			r.bad(it.file, i, err)
+			r.bad(it, i, err)
 			if atomic {
 				return nil
 			}
 			continue
 		}
 		if !atomic {
-			if err := r.commit(ctx, item{file: it.file, entry: i}, []record.Op{op}, nil); err != nil {
+			if err := r.commit(ctx, it, []record.Op{op}, []int{i}); err != nil {
 				return err
 			}
 			continue
@@ -274,20 +281,21 @@ func (r *run) entry(e fhir.Value, atomic bool) (record.Op, error) {
 	return op, nil
 }
 
+// commit stores operations together; of says which entry of the item each is, or -1.
 func (r *run) commit(ctx context.Context, it item, ops []record.Op, of []int) error {
 	results, err := r.Door.Commit(ctx, r.Who, ops)
 	if err != nil {
-		entry := it.entry
+		entry := -1
+		if len(of) == 1 {
+			entry = of[0]
+		}
 		if at, ok := errors.AsType[*record.OpError](err); ok {
-			if of != nil {
-				entry = of[at.Index]
-			}
-			err = at.Err
+			entry, err = of[at.Index], at.Err
 		}
 		if k := fhir.KindOf(err); k == fhir.Busy || k == fhir.Broken || k == fhir.NoRoom {
 			return fmt.Errorf("%s: %w", it.file, err)
 		}
-		r.bad(it.file, entry, err)
+		r.bad(it, entry, err)
 		return nil
 	}
 	r.count(results)

@@ -1,10 +1,14 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +80,36 @@ func TestKindsOfFiles(t *testing.T) {
 	}
 	if len(problems) != 3 || sum.Bad != 3 || sum.Stored["Patient"] != 7 || sum.Files != 8 {
 		t.Errorf("%+v, %q", sum, problems)
+	}
+}
+
+// What is wrong in a line was told as of an entry, counted from 0, in line 1; a line that is too long was held in memory whole, and ended the file.
+func TestWhatIsWrongInALineNamesTheLine(t *testing.T) {
+	d := record.Test(t)
+	_, problems := runFiles(t, d, false, map[string]string{"a.ndjson": `{"resourceType":"Patient","id":"a"}` + "\n\n{oops\n" +
+		`{"resourceType":"Patient","id":"b","birthDate":5}` + "\n" +
+		`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Patient","id":"c"}},{"resource":{"resourceType":"Hat"}}]}` + "\n"})
+	slices.Sort(problems)
+	want := []string{"a.ndjson, line 3: not valid JSON: a member must start with its name in quotes (column 2)", "a.ndjson, line 4: Patient.birthDate: 5 is no date", "a.ndjson, line 5, entry 1: there is no resource type"}
+	if len(problems) != len(want) {
+		t.Fatalf("%q", problems)
+	}
+	for i := range want {
+		if !strings.Contains(problems[i], want[i]) {
+			t.Errorf("%q, want %q", problems[i], want[i])
+		}
+	}
+	in := bufio.NewReaderSize(strings.NewReader("one\n"+strings.Repeat("x", 100)+"\n"+strings.Repeat("y", 40)+"\n"+strings.Repeat("z", 100)), 16)
+	var lines []string
+	for {
+		line, err := readLine(in, 50)
+		lines = append(lines, fmt.Sprintf("%.3s %d %v", line, len(line), err))
+		if err == io.EOF {
+			break
+		}
+	}
+	if got := fmt.Sprintf("%q", lines); got != fmt.Sprintf("%q", []string{"one 4 <nil>", " 0 " + errLong.Error(), "yyy 41 <nil>", " 0 " + errLong.Error(), " 0 EOF"}) {
+		t.Errorf("lines read: %s", got)
 	}
 }
 

@@ -55,7 +55,7 @@ func (r *run) open(ctx context.Context, name string) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		r.bad(name, -1, err)
+		r.bad(item{file: name}, -1, err)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (r *run) archive(ctx context.Context, name string, t *tar.Reader) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			r.bad(inner, -1, err)
+			r.bad(item{file: inner}, -1, err)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func (r *run) content(ctx context.Context, name string, in *bufio.Reader) error 
 	if len(data) > MaxItem {
 		return fmt.Errorf("the file is larger than %d MiB", MaxItem>>20)
 	}
-	return r.send(ctx, item{file: name, entry: -1, data: data})
+	return r.send(ctx, item{file: name, data: data})
 }
 
 func (r *run) lines(ctx context.Context, name string, in *bufio.Reader) error {
@@ -141,16 +141,17 @@ func (r *run) lines(ctx context.Context, name string, in *bufio.Reader) error {
 		group, size = nil, 0
 		return r.send(ctx, it)
 	}
-	for n := 0; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if err != nil && err != io.EOF {
+	for n := 1; ; n++ {
+		line, err := readLine(in, MaxItem)
+		switch {
+		case err == errLong:
+			r.bad(item{file: name, line: n}, -1, err)
+			continue
+		case err != nil && err != io.EOF:
 			return errors.Join(flush(), fmt.Errorf("the file cannot be read further: %w", err)) // the line is not whole
 		}
-		if len(line) > MaxItem {
-			return errors.Join(flush(), fmt.Errorf("line %d is larger than %d MiB", n+1, MaxItem>>20))
-		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			group, size = append(group, item{file: name, entry: n, data: line}), size+len(line)
+			group, size = append(group, item{file: name, line: n, data: line}), size+len(line)
 		}
 		if err == io.EOF || len(group) == linesTogether || size > bytesTogether {
 			if err := flush(); err != nil {
@@ -159,6 +160,28 @@ func (r *run) lines(ctx context.Context, name string, in *bufio.Reader) error {
 		}
 		if err == io.EOF {
 			return nil
+		}
+	}
+}
+
+var errLong = fmt.Errorf("the line is larger than %d MiB", MaxItem>>20)
+
+// readLine reads on to the end of a line, or of the file (io.EOF). Of one that is longer than most nothing is kept, and the error is errLong.
+func readLine(in *bufio.Reader, most int) (line []byte, err error) {
+	long := false
+	for {
+		part, err := in.ReadSlice('\n')
+		if long = long || len(line)+len(part) > most; long {
+			line = nil
+		} else {
+			line = append(line, part...)
+		}
+		switch {
+		case err == bufio.ErrBufferFull:
+		case long && (err == nil || err == io.EOF):
+			return nil, errLong // at the end of the file, the next call says so
+		default:
+			return line, err
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Vision is the extract of Vision (Cegedim): zips of files without a header. Which of the two known orders of columns a file has is seen from its
-// first row. Columns are those of the catalogue.
+// first row; a file that has a header after all is read by it. Columns are those of the catalogue.
 func Vision() *intake.Format {
 	table := func(name, unit string, need ...string) intake.Table {
 		return intake.Table{Name: name, Need: need, Key: value("ID"), Unit: unit, Deleted: visionGone}
@@ -33,11 +33,11 @@ func Vision() *intake.Format {
 		Units: []intake.Unit{
 			{Kind: "practice", Makes: []string{"Organization"}, Map: visionPractice},
 			{Kind: "staff", Makes: []string{"Practitioner"}, Map: visionStaff},
-			{Kind: intake.PatientUnit, Makes: []string{"Patient"}, Map: visionPatient},
-			{Kind: "registration", Makes: []string{"EpisodeOfCare"}, Patient: visionWhose, Map: visionRegistration},
-			{Kind: "encounter", Makes: []string{"Encounter"}, Patient: visionWhose, Map: visionEncounter},
-			{Kind: "referral", Makes: []string{"ServiceRequest"}, Patient: visionWhose, Map: visionReferral},
-			{Kind: "journal", Makes: []string{"Observation", "MedicationRequest", "Condition", "Immunization", "AllergyIntolerance", "Procedure", "FamilyMemberHistory"}, Patient: visionWhose, Map: visionJournal},
+			{Kind: intake.PatientUnit, Makes: []string{"Patient"}, Map: visionSure(intake.PatientUnit, visionPatient)},
+			{Kind: "registration", Makes: []string{"EpisodeOfCare"}, Patient: visionWhose, Map: visionSure("registration", visionRegistration)},
+			{Kind: "encounter", Makes: []string{"Encounter"}, Patient: visionWhose, Map: visionSure("encounter", visionEncounter)},
+			{Kind: "referral", Makes: []string{"ServiceRequest"}, Patient: visionWhose, Map: visionSure("referral", visionReferral)},
+			{Kind: "journal", Makes: []string{"Observation", "MedicationRequest", "Condition", "Immunization", "AllergyIntolerance", "Procedure", "FamilyMemberHistory"}, Patient: visionWhose, Map: visionSure("journal", visionJournal)},
 		},
 	}
 }
@@ -60,9 +60,16 @@ func visionFile(name string, head []byte) (*intake.File, error) {
 		return nil, nil
 	}
 	f := &intake.File{Name: name, Table: parts[3], Stamp: stamp, Full: parts[1] == "FULL", Columns: strings.Split(layouts[0], ",")}
-	line, _, _ := strings.Cut(string(head), "\n")
+	if err := intake.IsUTF8(head); err != nil {
+		return nil, err
+	}
+	line, _, _ := strings.Cut(strings.TrimPrefix(string(head), "\ufeff"), "\n")
 	values := intake.SplitRow(line, ',')
 	if len(values) == 0 {
+		return f, nil
+	}
+	if values[0] == f.Columns[0] {
+		f.Columns = nil
 		return f, nil
 	}
 	for _, layout := range layouts {
@@ -89,6 +96,17 @@ func visionFits(columns, values []string) bool {
 		}
 	}
 	return true
+}
+
+// visionSure maps a row whose ACTION can be one: it is a letter, or nothing. In a file without a header anything else says that values do not
+// stand under their columns, even where there are as many.
+func visionSure(table string, do func(*intake.Mapping) error) func(*intake.Mapping) error {
+	return func(m *intake.Mapping) error {
+		if r := m.Row(table); r != nil && len(r.Get("ACTION")) > 1 {
+			return r.Bad("ACTION", "%q is no action: the file's columns are in no order that is known", r.Get("ACTION"))
+		}
+		return do(m)
+	}
 }
 
 // visionColumns are the known orders of columns, the newest first.

@@ -3,7 +3,6 @@ package gpconnect
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,14 +33,13 @@ type answer struct {
 // find is the person with an NHS number, nil where we say that there is none: also where they have died, are inactive or restricted, or where
 // two people have the number.
 func find(ctx context.Context, door *record.Door, who access.Actor, number string) (*fhir.Resource, map[string]bool, error) {
-	page, err := door.Find(ctx, who, "Patient?identifier="+nhsNumberSystem+"%7C"+number+"&_count=100")
-	if err != nil {
-		return nil, nil, err
-	}
 	same := map[string]bool{}
 	var best *fhir.Resource
-	for i := range page.Matches {
-		res, err := page.Matches[i].Resource()
+	for m, err := range door.All(ctx, who, "Patient?identifier="+nhsNumberSystem+"%7C"+number) {
+		if err != nil {
+			return nil, nil, err
+		}
+		res, err := m.Resource()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -84,30 +82,25 @@ func (a *answer) gather() error {
 	seen := map[string]bool{}
 	for _, typ := range held {
 		for id := range a.g.same {
-			for next := typ + "?patient=Patient/" + id + "&_count=" + strconv.Itoa(record.MaxCount); next != ""; {
-				page, err := a.door.Find(a.ctx, a.who, next)
+			for m, err := range a.door.All(a.ctx, a.who, typ+"?patient=Patient/"+id) {
 				if err != nil {
 					return err
 				}
-				for i := range page.Matches {
-					m := &page.Matches[i]
-					if seen[m.Ref()] {
-						continue
-					}
-					seen[m.Ref()] = true
-					res, err := m.Resource()
-					if err != nil {
-						return err
-					}
-					if restricted(res.Root()) {
-						a.held = true
-						continue
-					}
-					if !res.Root().Get("status").Is("entered-in-error") {
-						a.got[typ] = append(a.got[typ], res)
-					}
+				if seen[m.Ref()] {
+					continue
 				}
-				next = page.Next
+				seen[m.Ref()] = true
+				res, err := m.Resource()
+				if err != nil {
+					return err
+				}
+				if restricted(res.Root()) {
+					a.held = true
+					continue
+				}
+				if !res.Root().Get("status").Is("entered-in-error") {
+					a.got[typ] = append(a.got[typ], res)
+				}
 			}
 		}
 	}

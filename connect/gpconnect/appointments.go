@@ -41,26 +41,23 @@ func (c *call) slots() {
 	start = later(start, c.p.now()) // what has begun cannot be booked
 	a := &answer{ctx: c.r.Context(), door: c.p.Door, who: c.who.actor, g: &giving{same: map[string]bool{}, kinds: map[string]string{}, drugs: map[string]bool{}, refs: map[string]bool{}}}
 	schedules := map[string]bool{}
-	for next := "Slot?status=free&start=ge" + url.QueryEscape(moment(start)) + "&start=le" + url.QueryEscape(moment(end)) + "&_sort=start&_count=1000"; next != ""; {
-		page, err := c.p.Door.Find(c.r.Context(), c.who.actor, next)
+	free := "Slot?status=free&start=ge" + url.QueryEscape(moment(start)) + "&start=le" + url.QueryEscape(moment(end)) + "&_sort=start"
+	for m, err := range c.p.Door.All(c.r.Context(), c.who.actor, free) {
 		if err != nil {
 			fail(c.w, err)
 			return
 		}
-		for i := range page.Matches {
-			res, err := page.Matches[i].Resource()
-			if err != nil {
-				fail(c.w, err)
-				return
-			}
-			ends, err := fhir.ParseDateTime(res.Root().Get("end").Text())
-			if err != nil || ends.Low().After(end) {
-				continue
-			}
-			a.g.entries = append(a.g.entries, lowered(res, "Slot"))
-			schedules[res.Root().Get("schedule").Get("reference").Text()] = true
+		res, err := m.Resource()
+		if err != nil {
+			fail(c.w, err)
+			return
 		}
-		next = page.Next
+		ends, err := fhir.ParseDateTime(res.Root().Get("end").Text())
+		if err != nil || ends.Low().After(end) {
+			continue
+		}
+		a.g.entries = append(a.g.entries, lowered(res, "Slot"))
+		schedules[res.Root().Get("schedule").Get("reference").Text()] = true
 	}
 	for _, ref := range sortedKeys(schedules) {
 		r := fhir.ParseReference(ref)
@@ -425,22 +422,18 @@ func (c *call) appointments() {
 		return
 	}
 	var entries []*node
-	query := "Appointment?patient=Patient/" + c.id + "&date=ge" + from.String() + "&date=le" + to.String() + "&_sort=date&_count=1000"
-	for next := query; next != ""; {
-		page, err := c.p.Door.Find(c.r.Context(), c.who.actor, next)
+	query := "Appointment?patient=Patient/" + c.id + "&date=ge" + from.String() + "&date=le" + to.String() + "&_sort=date"
+	for m, err := range c.p.Door.All(c.r.Context(), c.who.actor, query) {
 		if err != nil {
 			fail(c.w, err)
 			return
 		}
-		for i := range page.Matches {
-			res, err := page.Matches[i].Resource()
-			if err != nil {
-				fail(c.w, err)
-				return
-			}
-			entries = append(entries, lowered(res, "Appointment"))
+		res, err := m.Resource()
+		if err != nil {
+			fail(c.w, err)
+			return
 		}
-		next = page.Next
+		entries = append(entries, lowered(res, "Appointment"))
 	}
 	c.write(http.StatusOK, searchset(entries, "Appointment"))
 }

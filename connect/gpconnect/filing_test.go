@@ -94,18 +94,14 @@ func everyCodeIsReachable(t *testing.T, door *record.Door) {
 				continue
 			}
 			typ := r4Kind(c.kind)
-			query := typ + "?" + param + "=" + url.QueryEscape(c.system+"|"+code) + "&_count=1000&_elements=id"
+			query := typ + "?" + param + "=" + url.QueryEscape(c.system+"|"+code) + "&_elements=id"
 			if hits[query] == nil {
 				hits[query] = map[string]bool{}
-				for next := query; next != ""; {
-					page, err := door.Find(t.Context(), reader, next)
+				for m, err := range door.All(t.Context(), reader, query) {
 					if err != nil {
 						t.Fatalf("%s: %v", query, err)
 					}
-					for _, m := range page.Matches {
-						hits[query][m.ID] = true
-					}
-					next = page.Next
+					hits[query][m.ID] = true
 				}
 			}
 			searched++

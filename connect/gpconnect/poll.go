@@ -150,23 +150,19 @@ func (p *Poll) patients(ctx context.Context, d *intake.Desk, f *intake.Feed) ([]
 		queries = append(queries, "Patient?organization:Organization.identifier="+code, "Patient?general-practitioner:identifier="+code, "Patient?general-practitioner:Organization.identifier="+code)
 	}
 	for _, q := range queries {
-		for next := q + "&_count=1000"; next != ""; {
-			page, err := d.Door.Find(ctx, d.Who, next)
+		for m, err := range d.Door.All(ctx, d.Who, q) {
 			if err != nil {
 				return nil, err
 			}
-			for i := range page.Matches {
-				res, err := page.Matches[i].Resource()
-				if err != nil {
-					return nil, err
-				}
-				for id := range res.Root().Get("identifier").Items() {
-					if n := strings.ReplaceAll(id.Get("value").Text(), " ", ""); id.Get("system").Is(nhsNumberSystem) && ValidNHSNumber(n) {
-						have[n] = true
-					}
+			res, err := m.Resource()
+			if err != nil {
+				return nil, err
+			}
+			for id := range res.Root().Get("identifier").Items() {
+				if n := strings.ReplaceAll(id.Get("value").Text(), " ", ""); id.Get("system").Is(nhsNumberSystem) && ValidNHSNumber(n) {
+					have[n] = true
 				}
 			}
-			next = page.Next
 		}
 	}
 	out := make([]string, 0, len(have))
@@ -225,7 +221,7 @@ type round struct {
 	box    record.Box
 	client *Client
 	asked  int
-	dead   int // questions in a row that nobody answered
+	dead   []record.BoxItem // of patients of whom nobody answered, in a row: that it was their fault is known when another is answered
 	found  map[string]int
 }
 
@@ -257,7 +253,8 @@ func (r *round) patient(number string) error {
 		}
 	}
 	r.asked++
-	if err := r.ask(number, &s); err != nil {
+	unanswered, err := r.ask(number, &s)
+	if err != nil {
 		return err
 	}
 	s.At = r.poll.now().UTC()
@@ -265,7 +262,15 @@ func (r *round) patient(number string) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.box.Commit(r.ctx, r.desk.Who, nil, record.BoxItem{Kind: kind, Key: number, Value: value})
+	r.dead = append(r.dead, record.BoxItem{Kind: kind, Key: number, Value: value})
+	if unanswered != nil {
+		if len(r.dead) >= deadAfter {
+			return unanswered // a practice that cannot be reached is asked for all of them when it can be
+		}
+		return nil
+	}
+	_, err = r.box.Commit(r.ctx, r.desk.Who, nil, r.dead...)
+	r.dead = nil
 	return err
 }
 
@@ -281,13 +286,13 @@ func (r *round) due(s *state) time.Duration {
 	return every
 }
 
-func (r *round) ask(number string, s *state) error {
+// ask asks for a patient and files the answer. Unanswered is why there was none.
+func (r *round) ask(number string, s *state) (unanswered, err error) {
 	answer, err := r.client.Structured(r.ctx, number, r.poll.Scope)
 	if r.ctx.Err() != nil {
-		return r.ctx.Err()
+		return nil, r.ctx.Err()
 	}
 	if o, ok := errors.AsType[*Outcome](err); ok {
-		r.dead = 0
 		s.Code = o.Code
 		if s.Code == "" {
 			s.Code = fmt.Sprintf("HTTP %d", o.Status)
@@ -297,24 +302,20 @@ func (r *round) ask(number string, s *state) error {
 			s.Fails = 0 // that is an answer
 		}
 		r.found[s.Code]++
-		return nil
+		return nil, nil
 	}
 	if err != nil {
 		s.Code = err.Error()
 		s.Fails++
 		r.found["no answer"]++
-		if r.dead++; r.dead >= deadAfter {
-			return err
-		}
-		return nil
+		return err, nil
 	}
-	r.dead = 0
 	sum := sha256.Sum256(answer)
 	digest := hex.EncodeToString(sum[:])
 	if digest == s.Digest {
 		s.Code, s.Fails = "", 0
 		r.found["unchanged"]++
-		return nil
+		return nil, nil
 	}
 	it, err := r.desk.Receive(r.ctx, r.feed.Name, ItemName(number, r.poll.Scope, r.poll.now()), answer, Read)
 	switch {
@@ -323,10 +324,10 @@ func (r *round) ask(number string, s *state) error {
 	case it != nil && it.Status == intake.Quarantined:
 		r.found["quarantined"]++ // the desk tells staff; asking again at once would not help
 	default:
-		return err
+		return nil, err
 	}
 	*s = state{Digest: digest}
-	return nil
+	return nil, nil
 }
 
 // close leaves a mark that the practice was asked, so that a feed in which nothing changes does not look silent.

@@ -134,6 +134,17 @@ func TestPollingATown(t *testing.T) {
 	if after, _ := door.Seq(t.Context()); after != seq {
 		t.Errorf("%d changes", after-seq)
 	}
+	// Nobody answers at all: that is no patient's fault, so nobody is put off. (Two were, and missing for as long.)
+	now = now.Add(25 * time.Hour)
+	gone := *f
+	gone.Address = "http://127.0.0.1:1"
+	if err := p.Once(t.Context(), d, &gone); fhir.KindOf(err) != fhir.Busy {
+		t.Errorf("a practice that cannot be reached: %v", err)
+	}
+	before = asked.Load()
+	if err := p.Once(t.Context(), d, f); err != nil || asked.Load()-before != int64(len(files)+1) {
+		t.Errorf("once it can be reached: %d, %v", asked.Load()-before, err)
+	}
 }
 
 func holdAgainstTruth(t *testing.T, door *record.Door, facts []trueFact) {

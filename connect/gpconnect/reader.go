@@ -125,24 +125,19 @@ func (x *filing) before() error {
 	}
 	mine := "Patient/" + x.record.Patient
 	for _, typ := range held {
-		for next := typ + "?patient=" + mine + "&_count=" + strconv.Itoa(record.MaxCount); next != ""; {
-			page, err := x.desk.Door.Find(x.ctx, x.desk.Who, next)
+		for s, err := range x.desk.Door.All(x.ctx, x.desk.Who, typ+"?patient="+mine) {
 			if err != nil {
 				return err
 			}
-			for i := range page.Matches {
-				s := &page.Matches[i]
-				res, err := s.Resource()
-				if err != nil {
-					return err
-				}
-				root := res.Root()
-				feed, _, ok := intake.SourceOf(root.Get("meta").Get("source").Text())
-				if ok && feed == x.feed.Name && (root.Get("subject").Get("reference").Is(mine) || root.Get("patient").Get("reference").Is(mine)) {
-					x.have[s.Ref()] = s
-				}
+			res, err := s.Resource()
+			if err != nil {
+				return err
 			}
-			next = page.Next
+			root := res.Root()
+			feed, _, ok := intake.SourceOf(root.Get("meta").Get("source").Text())
+			if ok && feed == x.feed.Name && (root.Get("subject").Get("reference").Is(mine) || root.Get("patient").Get("reference").Is(mine)) {
+				x.have[s.Ref()] = s
+			}
 		}
 	}
 	return nil

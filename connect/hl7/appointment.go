@@ -57,6 +57,13 @@ func (b *builder) appointment(sch Segment, resources []Segment, notes []Segment)
 		x.Comment = strings.Join(said, "\n")
 	}
 	b.attendance(x, resources)
+	for _, order := range []Part{sch.Field(26), sch.Field(27)} { // the referral it is for, where that is known
+		if key, _ := orderNumber(order); key != "" {
+			if ref := (Ref{"ServiceRequest", ID(b.cfg.Feed, "ServiceRequest", "RF1|"+key)}); b.current(ref.Type, ref.ID) != nil {
+				x.BasedOn = addRef(x.BasedOn, ref)
+			}
+		}
+	}
 	for _, s := range resources {
 		if s.Name() == "AIS" {
 			b.ais(x, s, or(placer, filler))
@@ -201,104 +208,4 @@ func (b *builder) ais(x *r4.Appointment, s Segment, key string) {
 		}
 	}
 	x.BasedOn = addRef(x.BasedOn, e.ref)
-}
-
-// referral maps RF1 with the PRD below it.
-func (b *builder) referral(rf1 Segment, providers []Segment) {
-	at := rf1.Place()
-	key, from := orderNumber(rf1.Field(6), rf1.Field(11))
-	if key == "" {
-		key = b.patient.ID + "|" + or(rf1.Field(7).Text(), b.msg.ControlID())
-		b.warn(at+"-6", "the referral has no number: it is known by patient and date")
-	}
-	x, e := draft[r4.ServiceRequest](b, "ServiceRequest", "RF1|"+key, at)
-	if e.stale {
-		return
-	}
-	if from.Comp(1).Text() != "" {
-		x.Identifier = addIdentifier(x.Identifier, b.entity(from.Rep()))
-	}
-	x.Intent = "order"
-	switch strings.ToUpper(rf1.Field(1).Text()) { // table 0283
-	case "R", "E", "C":
-		x.Status = "revoked"
-	default:
-		x.Status = "active"
-	}
-	if b.event == "I14" {
-		x.Status = "revoked"
-	}
-	x.Category = []r4.CodeableConcept{*concept("http://snomed.info/sct", "3457005", "Patient referral")}
-	switch rf1.Field(2).Text() { // table 0280
-	case "S":
-		x.Priority = "stat"
-	case "A":
-		x.Priority = "asap"
-	case "R":
-		x.Priority = "routine"
-	case "U":
-		x.Priority = "urgent"
-	}
-	if c := b.concept(rf1.Field(3)); c != nil {
-		x.Code = c
-	}
-	x.Subject = b.patient.reference()
-	if b.encounter.ID != "" {
-		x.Encounter = b.encounter.reference()
-	}
-	b.setTime(at+"-7", rf1.Field(7), &x.AuthoredOn)
-	if reason := rf1.Field(10); !reason.Empty() {
-		x.ReasonCode = nil
-		for rep := range reason.Reps() {
-			x.ReasonCode = addConcept(x.ReasonCode, b.concept(rep))
-		}
-	}
-	for _, prd := range providers {
-		who := b.provider(prd)
-		if who == nil {
-			continue
-		}
-		for role := range prd.Field(1).Reps() { // table 0286
-			switch role.Comp(1).Text() {
-			case "RP":
-				x.Requester = who
-			case "RT":
-				x.Performer = []r4.Reference{*who}
-			}
-		}
-	}
-}
-
-// provider reads PRD: a person by PRD-7, else by name, else the place.
-func (b *builder) provider(prd Segment) *r4.Reference {
-	name := b.name(prd.Place(), prd.Field(2))
-	display := ""
-	if name != nil {
-		display = oneSpace(strings.Join(name.Prefix, " ") + " " + strings.Join(name.Given, " ") + " " + name.Family)
-	}
-	number := prd.Field(7)
-	if v := number.Comp(1).Text(); v != "" && name != nil {
-		system := b.local("id", or(number.Comp(2).Text(), "staff"))
-		switch strings.ToUpper(number.Comp(2).Text()) {
-		case "GMC":
-			system = gmcSystem
-		case "GMP":
-			system = gmpSystem
-		}
-		ref := b.once("Practitioner", system+"|"+v, func(key string) {
-			x, _ := draft[r4.Practitioner](b, "Practitioner", key, prd.Place())
-			x.Active = ptr(true)
-			x.Identifier = []r4.Identifier{{System: system, Value: v}}
-			x.Name = []r4.HumanName{*name}
-		}).reference()
-		ref.Display = display
-		return ref
-	}
-	if display == "" {
-		display = or(prd.Field(4).Comp(9).Text(), prd.Field(4).Comp(4).Text())
-	}
-	if display == "" {
-		return nil
-	}
-	return &r4.Reference{Display: display}
 }

@@ -73,9 +73,9 @@ func (b *builder) diagnosed(s Segment, condition Ref) {
 	if stay == nil || stay.stale || b.code != "ADT" && b.code != "BAR" {
 		return
 	}
-	x := stay.x.(*r4.Encounter)
+	x, said := stay.x.(*r4.Encounter), condition.String()
 	for i := range x.Diagnosis {
-		if x.Diagnosis[i].Condition != nil && x.Diagnosis[i].Condition.Reference == condition.String() {
+		if x.Diagnosis[i].Condition != nil && x.Diagnosis[i].Condition.Reference == said {
 			return
 		}
 	}

@@ -304,8 +304,9 @@ func addRef(list []r4.Reference, to Ref) []r4.Reference {
 	if to.ID == "" {
 		return list
 	}
+	said := to.String()
 	for i := range list {
-		if list[i].Reference == to.String() {
+		if list[i].Reference == said {
 			return list
 		}
 	}

@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/fhir"
@@ -71,6 +72,7 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 	set(pv1.Field(10), &x.ServiceType, b.conceptOf("0069"))
 	set(pv1.Field(4), &x.Priority, b.conceptOf("0007"))
 	setList(pv2.Field(3), &x.ReasonCode, b.concept)
+	b.expected(x, pv2)
 	b.hospitalization(x, pv1)
 	if t := pv1.Field(18); !t.Empty() {
 		if c := b.conceptOf("0018")(t); c != nil {
@@ -79,6 +81,23 @@ func (b *builder) pv1(pid, pv1, pv2 Segment) {
 	}
 	if org := b.sender(); org.ID != "" {
 		x.ServiceProvider = org.reference()
+	}
+}
+
+// expected keeps PV2-8 and PV2-9, the days a bed is planned for, as R5's elements.
+// https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv2-to-encounter.html
+func (b *builder) expected(x *r4.Encounter, pv2 Segment) {
+	for i, name := range []string{"plannedStartDate", "plannedEndDate"} {
+		p, url := pv2.Field(8+i), "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."+name
+		if p.Empty() {
+			continue
+		}
+		var at fhir.DateTime
+		b.setTime(pv2.Place(), p, &at)
+		x.Extension = slices.DeleteFunc(x.Extension, func(e r4.Extension) bool { return e.URL == url })
+		if at.Year != 0 {
+			x.Extension = append(x.Extension, r4.Extension{URL: url, ValueDateTime: at})
+		}
 	}
 }
 

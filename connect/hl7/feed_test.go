@@ -57,15 +57,11 @@ func take(t testing.TB, f *Feed, message string) Answer {
 func everything(t testing.TB, door *record.Door, query string) map[string]*record.Stored {
 	t.Helper()
 	out := map[string]*record.Stored{}
-	for query != "" {
-		page, err := door.Find(t.Context(), nobody, query)
+	for m, err := range door.All(t.Context(), nobody, query) {
 		if err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
-		for i := range page.Matches {
-			out[page.Matches[i].ID] = &page.Matches[i]
-		}
-		query = page.Next
+		out[m.ID] = m
 	}
 	return out
 }

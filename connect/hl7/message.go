@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
@@ -45,6 +46,9 @@ type Part struct {
 // MaxSegments bounds what one message may hold: beyond it a message is a mistake or an attack.
 const MaxSegments = 20000
 
+// MaxRepeats bounds the repetitions of one field likewise.
+const MaxRepeats = 10000
+
 // Parse reads one ER7-encoded message: segments end with CR, and with LF or CRLF where a file was edited. Errors are
 // Invalid and name segment and field; a message in XML is Unsupported.
 func Parse(data []byte) (*Message, error) {
@@ -76,9 +80,16 @@ func Parse(data []byte) (*Message, error) {
 		if name == "MSH" {
 			m.fields = append(m.fields, uint32(start+4)) // MSH-1 is the separator itself and has no place of its own
 		}
+		repeats := 0
 		for i := start + 3; i < end; i++ {
-			if text[i] == m.delims.Field {
+			switch text[i] {
+			case m.delims.Field:
 				m.fields = append(m.fields, uint32(i+1))
+				repeats = 0
+			case m.delims.Repeat:
+				if repeats++; repeats == MaxRepeats {
+					return nil, fhir.Errorf(fhir.TooLarge, "a field repeats more than %d times", MaxRepeats).At(fmt.Sprintf("%s[%d]-%d", name, s.nth, len(m.fields)-s.first-1))
+				}
 			}
 		}
 		s.n = len(m.fields) - s.first

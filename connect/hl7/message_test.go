@@ -127,6 +127,7 @@ func TestWrongMessagesNameThePlace(t *testing.T) {
 		`MSH|^|`:                             "",
 		mshLine + "\rnonsense|1\r":           "line 2",
 		mshLine + "\rMSH|^~\\&|second|one\r": "MSH[2]",
+		mshLine + "\rPID|1||" + strings.Repeat("x~", MaxRepeats): "PID[1]-3: a field repeats more than",
 	} {
 		_, err := Parse([]byte(text))
 		if says == "" {

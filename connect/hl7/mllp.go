@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kith-care/kith/fhir"
@@ -32,18 +33,37 @@ type Server struct {
 	Limit   int           // bytes of a message; 0 for 16 MiB
 	Idle    time.Duration // how long a connection may say nothing; 0 for an hour
 	Within  time.Duration // how long a message may take to come in, or its answer to go out; 0 for a minute
+	// Most is how many may be connected; 0 for 1000. Of more, the one that has said nothing for longest is closed.
+	Most int
+	// Hold bounds the bytes of messages, beyond the first 64 KiB of each, that all connections together are in the middle of; 0 for 128 MiB. Who
+	// goes beyond is closed.
+	Hold int64
 
 	mu    sync.Mutex
 	conns map[*serverConn]bool
 	ended bool
+	held  atomic.Int64
 }
 
 type serverConn struct {
 	net.Conn
-	busy bool // a message is being read or handled
+	busy  bool      // a message is being read or handled
+	since time.Time // from when on it waits for one
+	held  int64     // its part of Server.held
 }
 
-// Serve answers on a listener until ctx ends; messages that have begun by then are answered first, for at most Within.
+// ordinary is how many bytes a message may have without counting against Server.Hold.
+const ordinary = 64 << 10
+
+// hold notes how much of a message has come; false where it is more than there is room for.
+func (s *Server) hold(c *serverConn, bytes int) bool {
+	more := max(int64(bytes)-ordinary, 0) - c.held
+	c.held += more
+	return s.held.Add(more) <= or0(s.Hold, 128<<20) || more <= 0
+}
+
+// Serve answers on a listener until ctx ends; messages that have begun by then are answered first, for at most Within. Where no connection can be
+// taken, as when there are too many open files, it makes room and tries again for as long.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if s.TLS != nil {
 		ln = tls.NewListener(ln, s.TLS)
@@ -65,23 +85,36 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cancel()
 	var all sync.WaitGroup
 	defer func() {
+		s.hangUp()
 		stop := time.AfterFunc(within(s.Within), cancel)
 		all.Wait()
 		stop.Stop()
 	}()
+	var deaf time.Time // since when no connection could be taken
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
-				continue
+			if deaf.IsZero() {
+				deaf = time.Now()
+				s.trouble(ln.Addr().String(), err)
 			}
-			return err
+			if errors.Is(err, net.ErrClosed) || time.Since(deaf) > within(s.Within) {
+				return err
+			}
+			s.makeRoom(0)
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
+			continue
 		}
-		c := &serverConn{Conn: conn}
-		if !s.enter(c) {
+		deaf = time.Time{}
+		c := &serverConn{Conn: conn, since: time.Now()}
+		if !s.makeRoom(or0(s.Most, 1000)) || !s.enter(c) {
+			s.trouble(conn.RemoteAddr().String(), fhir.Errorf(fhir.Busy, "too many are connected: the connection was closed"))
 			_ = conn.Close()
 			continue
 		}
@@ -102,6 +135,28 @@ func (s *Server) hangUp() {
 			_ = c.Close()
 		}
 	}
+}
+
+// makeRoom closes the connection that has waited for a message for longest, where there are as many as may be; false where all are in the middle
+// of one.
+func (s *Server) makeRoom(most int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) < most {
+		return true
+	}
+	var idlest *serverConn
+	for c := range s.conns {
+		if !c.busy && (idlest == nil || c.since.Before(idlest.since)) {
+			idlest = c
+		}
+	}
+	if idlest == nil {
+		return false
+	}
+	delete(s.conns, idlest)
+	_ = idlest.Close()
+	return true
 }
 
 func (s *Server) enter(c *serverConn) bool {
@@ -125,14 +180,16 @@ func (s *Server) leave(c *serverConn) {
 func (s *Server) turn(c *serverConn, busy bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.busy = busy
+	c.busy, c.since = busy, time.Now()
 	return !s.ended
 }
 
 func (s *Server) talk(ctx context.Context, c *serverConn) {
 	from := c.RemoteAddr().String()
+	defer s.hold(c, 0)
 	r := &frameReader{r: bufio.NewReaderSize(c, 32<<10), limit: s.Limit, conn: c, idle: or0(s.Idle, time.Hour), within: within(s.Within)}
 	r.began = func() { s.turn(c, true) }
+	r.hold = func(bytes int) bool { return s.hold(c, bytes) }
 	for {
 		message, err := r.next()
 		if r.junk != nil {
@@ -153,6 +210,7 @@ func (s *Server) talk(ctx context.Context, c *serverConn) {
 				return
 			}
 		}
+		s.hold(c, 0)
 		if !s.turn(c, false) {
 			return
 		}
@@ -167,7 +225,7 @@ func (s *Server) trouble(from string, err error) {
 
 func within(d time.Duration) time.Duration { return or0(d, time.Minute) }
 
-func or0(d, otherwise time.Duration) time.Duration {
+func or0[T time.Duration | int | int64](d, otherwise T) T {
 	if d == 0 {
 		return otherwise
 	}
@@ -189,11 +247,13 @@ type frameReader struct {
 	conn         net.Conn
 	idle, within time.Duration
 	began        func() // a frame has begun
+	hold         func(bytes int) bool
 	junk         []byte // the beginning of what came between frames
 	junkLen      int
 }
 
-// next is the next message. A frame ends with 0x1C 0x0D; 0x1C alone is in the message.
+// next is the next message. A frame ends with 0x1C 0x0D; 0x1C alone is in the message. Who sends anything else has as long as for a message to begin
+// with one: a sender that knows nothing of frames would wait for ever for its answer, and nobody would be told.
 func (f *frameReader) next() ([]byte, error) {
 	_ = f.conn.SetReadDeadline(time.Now().Add(f.idle))
 	for {
@@ -205,7 +265,9 @@ func (f *frameReader) next() ([]byte, error) {
 			break
 		}
 		if b > ' ' || f.junkLen > 0 {
-			f.junkLen++
+			if f.junkLen++; f.junkLen == 1 {
+				_ = f.conn.SetReadDeadline(time.Now().Add(f.within))
+			}
 			if len(f.junk) < 80 {
 				f.junk = append(f.junk, b)
 			}
@@ -224,6 +286,9 @@ func (f *frameReader) next() ([]byte, error) {
 		part, err := f.r.ReadSlice(endBlock)
 		if len(message)+len(part) > limit+1 {
 			return nil, fhir.Errorf(fhir.TooLarge, "a message of more than %d bytes came; the connection was closed", limit)
+		}
+		if f.hold != nil && !f.hold(len(message)+len(part)) {
+			return nil, fhir.Errorf(fhir.Busy, "too much comes in at once; the connection was closed after %d bytes of a message", len(message))
 		}
 		message = append(message, part...)
 		if errors.Is(err, bufio.ErrBufferFull) {

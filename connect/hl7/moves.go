@@ -107,17 +107,13 @@ func (f *Feed) rewrite(ctx context.Context, stay, from, into Ref, before []Ref) 
 		return nil, nil, err
 	}
 	for _, typ := range inStay {
-		for query := typ + "?encounter=" + url.QueryEscape(stay.String()) + "&_count=" + strconv.Itoa(record.MaxCount); query != ""; {
-			page, err := f.desk.Door.Find(ctx, f.desk.Who, query)
+		for m, err := range f.desk.Door.All(ctx, f.desk.Who, typ+"?encounter="+url.QueryEscape(stay.String())) {
 			if err != nil {
 				return nil, nil, err
 			}
-			for i := range page.Matches {
-				if err := add(&page.Matches[i]); err != nil {
-					return nil, nil, err
-				}
+			if err := add(m); err != nil {
+				return nil, nil, err
 			}
-			query = page.Next
 		}
 	}
 	return ops, changed, nil

@@ -35,6 +35,7 @@ type extract struct {
 	touched    []int64               // parts met in full tables
 	newest     map[string]int64      // stamps of this drop's full extracts, while it is asked what they leave out
 	rows       map[*File]*Rows       // what became of a file's rows
+	unread     map[*File]bool        // it has rows of which nothing says what they are about
 	notes      map[*File]map[string]int
 	types      map[*File]map[string]int
 	newly      bool            // something came that parked rows may wait for
@@ -49,7 +50,7 @@ type extract struct {
 
 func (d *Desk) newExtract(ctx context.Context, f *Format, feed *Feed) *extract {
 	x := &extract{desk: d, format: f, feed: feed, ctx: ctx, tables: map[string]*Table{}, numbers: map[string]int64{}, units: map[string]*Unit{},
-		looked: map[int64][]*Row{}, translated: map[string]*r4.Coding{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
+		looked: map[int64][]*Row{}, translated: map[string]*r4.Coding{}, live: map[int64]bool{}, rows: map[*File]*Rows{}, unread: map[*File]bool{}, notes: map[*File]map[string]int{}, types: map[*File]map[string]int{}, files: map[int64]*File{}, flying: map[int64]bool{}}
 	x.landed = sync.NewCond(&x.mu)
 	for i := range f.Tables {
 		t := &f.Tables[i]
@@ -202,6 +203,7 @@ func (x *extract) read(f *File, each func([]*Row) error) error {
 			}
 			bads = append(bads, x.quarantine(r, b))
 			x.mu.Lock()
+			x.unread[f] = true
 			count.Quarantined++
 			x.mu.Unlock()
 		}

@@ -290,6 +290,31 @@ func TestBadRowsAreQuarantinedAndTheOthersFiled(t *testing.T) {
 	}
 }
 
+// A full extract of which rows could not be read once took back everybody whose row it was.
+func TestAFullExtractThatCannotBeReadTakesNothingBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		d := desk(t, db)
+		const people = "id,name,deleted\np1,Okafor,\np2,Bello,\np3,Ncube,\n"
+		drop(t, d, "a", toyFile{"people_20260101_full.csv", people})
+		for i, text := range []string{
+			"id,name,deleted\np1,Okafor,,\np2,Bello,,\np3,Ncube,,\n",              // a column more in every row
+			"id,name,deleted\np1,Okafor,\np2,Bello\n",                             // broken off
+			"id,name,deleted\np1,Okafor,\n\xff,Bello,\np3,Ncube,\n",               // another character set
+			"id,name,deleted\np1,Okafor,\np\x002,Bello,\n\x00p\x003,Ncube,\x00\n", // UTF-16 after the header
+		} {
+			r := drop(t, d, fmt.Sprint("b", i), toyFile{fmt.Sprintf("people_2026010%d_full.csv", i+2), text})
+			if n := count(t, d, "Patient"); n != 3 || r.Rows.Quarantined == 0 || r.Held != "" {
+				t.Errorf("%q: %d of 3 people left, %+v, held %q", text, n, r.Rows, r.Held)
+			}
+		}
+		// Nor does a file without rows: it says that everybody has gone, which a person must confirm.
+		r := drop(t, d, "c", toyFile{"people_20260107_full.csv", "id,name,deleted\n"})
+		if n := count(t, d, "Patient"); n != 3 || !strings.Contains(r.Held, "leaves out 3 of 3 rows") {
+			t.Errorf("after a file without rows: %d of 3 people left, held %q", n, r.Held)
+		}
+	})
+}
+
 // A file whose header lacks what its table needs once waited for ever, and all that came after it.
 func TestAFileThatCannotBeReadHoldsUpNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {

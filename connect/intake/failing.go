@@ -260,28 +260,21 @@ func modulus11(n string) bool {
 
 // appraise holds what an item made against the checks, and keeps in it what did not pass.
 func (it *Item) appraise(ops []record.Op) {
-	it.Faults = nil
-	notes := map[string]int{}
-	for name, n := range it.Notes {
-		if !strings.HasPrefix(name, Checked) && !strings.HasPrefix(name, Failed) {
-			notes[name] = n
-		}
-	}
 	for _, op := range ops {
 		if op.Resource == nil || op.Method == record.Delete {
 			continue
+		}
+		if it.Notes == nil {
+			it.Notes = map[string]int{}
 		}
 		v := judged(op.Resource, it.Received, true)
 		if valid, asked := it.Valid[op.Type+"/"+op.ID]; asked {
 			v.say(isValid, valid)
 		}
-		v.count(notes)
+		v.count(it.Notes)
 		if v.failed != 0 && len(it.Faults) < mostFaults {
 			_, place, _ := strings.Cut(op.Resource.Root().Get("meta").Get("source").Text(), "#")
 			it.Faults = append(it.Faults, Fault{op.Type + "/" + op.ID, place, v.failed})
 		}
-	}
-	if len(notes) > 0 || it.Notes != nil {
-		it.Notes = notes
 	}
 }

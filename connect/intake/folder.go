@@ -81,7 +81,7 @@ func uploads(path, name string) ([]Upload, error) {
 	if !strings.EqualFold(filepath.Ext(path), ".zip") {
 		return []Upload{{name, func() (io.ReadCloser, error) { return os.Open(path) }}}, nil
 	}
-	return zipped(name, func() (io.ReaderAt, int64, io.Closer, error) {
+	return zipped(name, 1, func() (io.ReaderAt, int64, io.Closer, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, 0, nil, err
@@ -99,7 +99,7 @@ func Opened(name string, open func() (io.ReadCloser, error)) ([]Upload, error) {
 	if !strings.EqualFold(filepath.Ext(name), ".zip") {
 		return []Upload{{name, open}}, nil
 	}
-	return zipped(name, func() (io.ReaderAt, int64, io.Closer, error) {
+	return zipped(name, 1, func() (io.ReaderAt, int64, io.Closer, error) {
 		in, err := open()
 		if err != nil {
 			return nil, 0, nil, err
@@ -116,8 +116,11 @@ func Opened(name string, open func() (io.ReadCloser, error)) ([]Upload, error) {
 // mostUnzipped bounds what one file inside a zip may grow to, so that a small zip cannot fill the disk.
 const mostUnzipped = 16 << 30
 
-// zipped are the files of a zip; those of a zip inside it too.
-func zipped(name string, open func() (io.ReaderAt, int64, io.Closer, error)) ([]Upload, error) {
+// deepest is how many zips may lie in each other: there are zips that hold themselves.
+const deepest = 3
+
+// zipped are the files of a zip; those of a zip inside it too. Depth counts the zips around it, itself included.
+func zipped(name string, depth int, open func() (io.ReaderAt, int64, io.Closer, error)) ([]Upload, error) {
 	at, size, closer, err := open()
 	if err != nil {
 		return nil, err
@@ -136,11 +139,14 @@ func zipped(name string, open func() (io.ReaderAt, int64, io.Closer, error)) ([]
 			return nil, fhir.Errorf(fhir.Invalid, "%s/%s would be %d GB", name, entry.Name, entry.UncompressedSize64>>30)
 		}
 		inner := name + "/" + entry.Name
+		if entry.Flags&1 != 0 {
+			return nil, fhir.Errorf(fhir.Invalid, "%s is encrypted and cannot be opened", inner)
+		}
 		if strings.EqualFold(filepath.Ext(entry.Name), ".zip") {
-			if strings.Count(inner, ".zip") > 3 {
-				return nil, fhir.Errorf(fhir.Invalid, "%s: zips inside zips inside zips are not opened", inner)
+			if depth == deepest {
+				return nil, fhir.Errorf(fhir.Invalid, "%s: no more than %d zips inside each other are opened", inner, deepest)
 			}
-			more, err := zipped(inner, func() (io.ReaderAt, int64, io.Closer, error) {
+			more, err := zipped(inner, depth+1, func() (io.ReaderAt, int64, io.Closer, error) {
 				data, err := member(open, i, maxInner)
 				if err != nil {
 					return nil, 0, nil, err

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -210,22 +211,43 @@ func (d *Desk) PendingItems(ctx context.Context, feed string, after int64, limit
 // reason, rows and patients; a count of types is made here.
 func (d *Desk) File(ctx context.Context, it *Item, ops []record.Op, more ...record.BoxItem) ([]record.Result, error) {
 	done := *it
-	if done.Status == "" || done.Status == Pending {
-		done.Status = Filed
-	}
-	done.Finished = d.Now().UTC()
-	done.Types = map[string]int{}
-	for _, op := range ops {
-		if op.Method != record.Delete {
-			done.Types[op.Type]++
-		}
-	}
-	done.appraise(ops)
-	results, err := d.box.Commit(ctx, d.Who, ops, append(done.update(), more...)...)
+	done.begin()
+	done.tally(ops)
+	results, err := d.box.Commit(ctx, d.Who, ops, append(done.end(d.Now()), more...)...)
 	if err == nil {
 		*it = done
 	}
 	return results, err
+}
+
+// begin forgets what was counted of an item when it was filed before.
+func (it *Item) begin() {
+	it.Types, it.Faults = map[string]int{}, nil
+	if it.Notes != nil {
+		it.Notes = maps.Clone(it.Notes)
+		maps.DeleteFunc(it.Notes, func(note string, _ int) bool {
+			return strings.HasPrefix(note, Checked) || strings.HasPrefix(note, Failed)
+		})
+	}
+}
+
+// tally counts the types of what an item, or a part of it, writes, and holds it against the checks.
+func (it *Item) tally(ops []record.Op) {
+	for _, op := range ops {
+		if op.Method != record.Delete {
+			it.Types[op.Type]++
+		}
+	}
+	it.appraise(ops)
+}
+
+// end marks an item as filed; what it answers is to be written.
+func (it *Item) end(at time.Time) []record.BoxItem {
+	if it.Status == "" || it.Status == Pending {
+		it.Status = Filed
+	}
+	it.Finished = at.UTC()
+	return it.update()
 }
 
 // Quarantine files an item, or a part of it, as not understood: nothing of it goes into the record.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/kith-care/kith/fhir"
@@ -23,15 +24,54 @@ type Reading struct {
 	Notes    map[string]int // what was noticed, with how often
 	// Valid says of what it writes, by reference, whether it validates: nil to have the desk validate as the feed is set.
 	Valid map[string]bool
+	// Parts, unless nil, are what a long item says piece by piece, so that no memory holds all of it, and nothing else is set. They are
+	// walked twice: nothing of an item is filed before all of it was read.
+	Parts iter.Seq2[*Reading, error]
 }
 
 // read reads an item and validates what it says.
 func (d *Desk) read(ctx context.Context, f *Feed, it *Item, raw []byte, read Reader) (*Reading, error) {
 	r, err := read(ctx, d, f, it, raw)
-	if err == nil && r.Valid == nil {
+	if err != nil {
+		return nil, err
+	}
+	if r.Parts == nil {
+		return r, d.validate(ctx, f, r)
+	}
+	for part, err := range r.Parts {
+		if err == nil {
+			err = d.validate(ctx, f, part)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (d *Desk) validate(ctx context.Context, f *Feed, r *Reading) (err error) {
+	if r.Valid == nil {
 		r.Valid, err = d.Validate(ctx, f, r.Ops)
 	}
-	return r, err
+	return err
+}
+
+// parts are the parts of a reading, validated: itself where it has none.
+func (d *Desk) parts(ctx context.Context, f *Feed, r *Reading) iter.Seq2[*Reading, error] {
+	return func(yield func(*Reading, error) bool) {
+		if r.Parts == nil {
+			yield(r, nil)
+			return
+		}
+		for part, err := range r.Parts {
+			if err == nil {
+				err = d.validate(ctx, f, part)
+			}
+			if !yield(part, err) {
+				return
+			}
+		}
+	}
 }
 
 // Receive keeps an item, reads it and files what it says. What came before and was filed is recognised. An item that cannot be
@@ -75,19 +115,51 @@ func (d *Desk) fileItem(ctx context.Context, it *Item, raw []byte, read Reader) 
 	if err != nil {
 		return d.refuse(ctx, it, err)
 	}
-	it.Patients, it.Rows, it.Notes, it.Valid = r.Patients, r.Rows, r.Notes, r.Valid
-	if it.Rows.In == 0 {
-		it.Rows = Rows{In: len(r.Ops), Filed: len(r.Ops)}
+	if r.Parts == nil {
+		if _, err := d.File(ctx, it, r.Ops, d.take(it, r)...); err != nil {
+			return d.refuse(ctx, it, err)
+		}
+		return nil
 	}
-	var bads []record.BoxItem
+	it.begin()
+	for part, err := range d.parts(ctx, f, r) {
+		if err == nil {
+			bads := d.take(it, part)
+			it.tally(part.Ops)
+			_, err = d.box.Commit(ctx, d.Who, part.Ops, bads...)
+		}
+		if err != nil {
+			return d.refuse(ctx, it, err)
+		}
+	}
+	_, err = d.box.Commit(ctx, d.Who, nil, it.end(d.Now())...)
+	return err
+}
+
+// mostPatients is how many of the Patients that an item is about are named in it.
+const mostPatients = 20
+
+// take adds to an item what a reading, or a part of one, says of it, and answers what it quarantines.
+func (d *Desk) take(it *Item, r *Reading) (bads []record.BoxItem) {
+	rows := r.Rows
+	if rows.In == 0 {
+		rows = Rows{In: len(r.Ops), Filed: len(r.Ops)}
+	}
 	for i, b := range r.Bad {
 		b.Feed, b.Item, b.File, b.At = it.Feed, it.Number, it.Name, d.Now().UTC()
-		bads = append(bads, b.box(fmt.Sprintf("line/%s/%09d", oldestFirst(it.Number), i+1)))
+		bads = append(bads, b.box(it.lineKey(it.Rows.Quarantined+i+1)))
 	}
-	if _, err := d.File(ctx, it, r.Ops, bads...); err != nil {
-		return d.refuse(ctx, it, err)
+	it.Rows.Add(rows)
+	it.Patients = append(it.Patients, r.Patients[:min(len(r.Patients), max(mostPatients-len(it.Patients), 0))]...)
+	if it.Notes == nil {
+		it.Notes = r.Notes
+	} else {
+		for note, n := range r.Notes {
+			it.Notes[note] += n
+		}
 	}
-	return nil
+	it.Valid = r.Valid
+	return bads
 }
 
 // refuse quarantines an item for a fault of its own; a fault of the database is passed on and the item stays pending.
@@ -130,27 +202,60 @@ func (d *Desk) ReplayItems(ctx context.Context, read Reader, feed string, from, 
 			diff.Changes = append(diff.Changes, Change{Ref: fmt.Sprintf("item %d: %v", it.Number, err)})
 			continue
 		}
-		diff.Rows += max(r.Rows.In, 1)
-		x := &extract{desk: d, ctx: ctx, dry: diff}
-		if dry {
-			if err := x.compare(&filing{ops: r.Ops}); err != nil {
-				return nil, err
+		was := *it
+		it.Status, it.Reason, it.Rows, it.Notes, it.Patients = Pending, "", Rows{}, nil, nil
+		it.begin()
+		for part, err := range d.parts(ctx, f, r) {
+			if err == nil {
+				err = d.readAgain(ctx, it, part, diff, dry)
 			}
-			continue
+			if err != nil {
+				return nil, fmt.Errorf("item %d: %w", it.Number, err)
+			}
 		}
-		for i := range r.Ops {
-			r.Ops[i].Same = r.Ops[i].Method == record.Update
+		if !dry {
+			if _, err := d.box.Commit(ctx, d.Who, nil, append(it.end(d.Now()), it.released(&was)...)...); err != nil {
+				return nil, fmt.Errorf("item %d: %w", it.Number, err)
+			}
 		}
-		it.Valid = r.Valid
-		results, err := d.File(ctx, it, r.Ops)
-		if err != nil {
-			return nil, fmt.Errorf("item %d: %w", it.Number, err)
-		}
-		x.told = diff
-		x.tellOf(results)
 	}
 	return diff, nil
 }
+
+// readAgain compares what an item, or a part of it, says with the record, or files it once more.
+func (d *Desk) readAgain(ctx context.Context, it *Item, r *Reading, diff *Difference, dry bool) error {
+	diff.Rows += max(r.Rows.In, 1)
+	x := &extract{desk: d, ctx: ctx, dry: diff}
+	if dry {
+		return x.compare(&filing{ops: r.Ops})
+	}
+	for i := range r.Ops {
+		r.Ops[i].Same = r.Ops[i].Method == record.Update
+	}
+	bads := d.take(it, r)
+	it.tally(r.Ops)
+	results, err := d.box.Commit(ctx, d.Who, r.Ops, bads...)
+	if err != nil {
+		return err
+	}
+	x.told = diff
+	x.tellOf(results)
+	return nil
+}
+
+// released takes out of quarantine what is no longer refused of an item that was read again.
+func (it *Item) released(was *Item) (out []record.BoxItem) {
+	if was.Status == Quarantined {
+		out = append(out, record.BoxItem{Kind: "bad/" + it.Feed, Key: oldestFirst(it.Number)})
+	}
+	for n := it.Rows.Quarantined + 1; n <= was.Rows.Quarantined; n++ {
+		out = append(out, record.BoxItem{Kind: "bad/" + it.Feed, Key: it.lineKey(n)})
+	}
+	return out
+}
+
+// lineKey names the nth part of an item that is quarantined.
+func (it *Item) lineKey(n int) string { return fmt.Sprintf("line/%s/%09d", oldestFirst(it.Number), n) }
 
 // between are the items of a time that were filed or quarantined, the oldest first.
 func (d *Desk) between(ctx context.Context, feed string, from, to time.Time) ([]*Item, error) {

@@ -227,6 +227,9 @@ func (x *extract) sweep(files []*File) error {
 		if f.Stamp.UnixMicro() < x.feed.Full[f.Table] {
 			continue // its rows were passed over, since a newer one came before: it cannot say what is missing
 		}
+		if x.unread[f] {
+			continue // what seems missing may be what could not be read
+		}
 		if f.Full && x.tables[f.Table] != nil && x.units[x.tables[f.Table].Unit].Map != nil {
 			n := x.numbers[f.Table]
 			full[n] = max(full[n], f.Stamp.UnixMicro())
@@ -269,7 +272,7 @@ func (x *extract) sweep(files []*File) error {
 			}
 		}
 	}
-	if share := float64(len(missing)) / math.Max(float64(live), 1); share > mostMissing && len(missing) > 100 && !x.feed.Confirmed {
+	if share := float64(len(missing)) / math.Max(float64(live), 1); share > mostMissing && (len(missing) > 100 || len(missing) == live) && !x.feed.Confirmed {
 		return &held{why: fmt.Sprintf("the full extract of %s leaves out %d of %d rows (%.0f %%): they would be taken back. Release the feed to take them back, or ask the supplier for a whole extract",
 			files[len(files)-1].Stamp.Format("2 January 2006 15:04"), len(missing), live, share*100)}
 	}

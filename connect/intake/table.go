@@ -294,6 +294,11 @@ func (s *scanner) fill() error {
 // returned, with errLong.
 func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, err error) {
 	for {
+		for ; s.at < len(s.block) && (s.block[s.at] == '\n' || s.block[s.at] == '\r'); s.at++ { // empty lines say nothing, and there may be a great many
+			if s.place++; s.block[s.at] == '\n' {
+				s.line++
+			}
+		}
 		if s.at < len(s.block) || s.done {
 			raw, spans, lines, whole := cut(s.block[s.at:], s.comma, s.done)
 			broken := whole && lines > 1 && (want > 0 && len(spans) != want || len(raw) > maxRow || !closed(raw, spans))
@@ -320,7 +325,7 @@ func (s *scanner) next(want int) (raw []byte, spans []span, line, place int64, e
 				s.place += int64(len(raw))
 				s.line += int64(lines)
 				if len(bytes.TrimSpace(raw)) == 0 {
-					continue // an empty line says nothing
+					continue // a line of spaces says nothing
 				}
 				return raw, spans, line, place, nil
 			}
@@ -468,8 +473,9 @@ func (s *scanner) columns(table *Table, latin bool) ([]string, error) {
 		return nil, fhir.Errorf(fhir.Invalid, "line 1: %w, so it is no header", err)
 	case err != nil:
 		return nil, err
-	case bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")):
-		return nil, fhir.Errorf(fhir.Invalid, "line 1: the file is in UTF-16, which is not read; it should be in UTF-8")
+	}
+	if err := IsUTF8(raw); err != nil {
+		return nil, err
 	}
 	first := &Row{raw: bytes.TrimPrefix(raw, []byte("\ufeff")), spans: spans, head: &header{latin: latin}}
 	if d := len(raw) - len(first.raw); d > 0 {
@@ -483,6 +489,14 @@ func (s *scanner) columns(table *Table, latin bool) ([]string, error) {
 		columns = append(columns, first.field(i))
 	}
 	return columns, table.lacks(columns)
+}
+
+// IsUTF8 is an error where a file begins as UTF-16 does.
+func IsUTF8(head []byte) error {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return fhir.Errorf(fhir.Invalid, "line 1: the file is in UTF-16, which is not read; it should be in UTF-8")
+	}
+	return nil
 }
 
 // lacks is an error where a column is missing without which nothing can be said of a row.
@@ -541,6 +555,8 @@ func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, erro
 			bad = row.Bad("", "the row has %d values, the header %d", len(spans), len(columns))
 		case !latin && !utf8.Valid(raw):
 			bad = row.Bad("", "the row is not UTF-8")
+		case bytes.IndexByte(raw, 0) >= 0:
+			bad = row.Bad("", "the row holds a byte of zero, which no text has: is the file in UTF-16?")
 		}
 		if err := each(row, bad); err != nil {
 			return err

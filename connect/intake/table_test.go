@@ -16,7 +16,7 @@ func scan(t testing.TB, text string, want int) [][]string {
 	s := &scanner{in: iotest.HalfReader(strings.NewReader(text)), comma: ','}
 	var out [][]string
 	for {
-		raw, spans, _, place, err := s.next(want)
+		raw, spans, line, place, err := s.next(want)
 		if err == io.EOF {
 			return out
 		}
@@ -25,6 +25,9 @@ func scan(t testing.TB, text string, want int) [][]string {
 		}
 		if !strings.HasPrefix(text[place:], string(raw)) {
 			t.Fatalf("a row is said to stand at byte %d and does not", place)
+		}
+		if stands := int64(strings.Count(text[:place], "\n") + 1); line != stands {
+			t.Fatalf("a row is said to stand in line %d and stands in line %d", line, stands)
 		}
 		r := &Row{raw: raw, spans: spans, head: &header{}}
 		var row []string
@@ -44,6 +47,7 @@ func TestRowsAreCut(t *testing.T) {
 		"\"two\nlines\",c\n1,2\n":       "[[two\nlines c] [1 2]]",
 		"a,\"open\nb,c\n":               "[[a \"open] [b c]]",
 		"\n\na,b\n\n":                   "[[a b]]",
+		"\r\n\n a\r\n\r\n\r\n  \n\rb":   "[[a] [b]]",
 		",\n":                           "[[ ]]",
 		"\"\",\"\"\n":                   "[[ ]]",
 		" a , b \n":                     "[[a b]]",

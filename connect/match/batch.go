@@ -54,6 +54,7 @@ func (l *Linker) together(ctx context.Context, upTo int64) error {
 		return 0
 	})
 	w := l.work()
+	l.s.learn()
 	for _, id := range slices.Sorted(maps.Keys(l.s.links)) { // what was linked and is no longer there, or has changed
 		s, there := all[id]
 		if !there {
@@ -71,12 +72,9 @@ func (l *Linker) together(ctx context.Context, upTo int64) error {
 		g, weight := r.best(m, p.A, p.B)
 		c := Candidate{ID: r.ids[p.B], Weight: weight, Decision: p.Decision, Parts: m.parts(&g, weight), Certain: certain(&g)}
 		c.Clash = g.levels[NHS] == same(NHS) && !c.Certain && m.judge(&g, weight, false) == Ask
-		if c.Decision == One && weight < m.Link && !c.Certain { // joined through other rows: for the links themselves to say
-			c.Decision = m.judge(&g, weight, r.rows[p.A].nobody || r.rows[p.B].nobody)
-		}
-		s := all[r.ids[p.A]]
+		c.Decision = m.judge(&g, weight, r.rows[p.A].nobody || r.rows[p.B].nobody)
 		before := len(w.relations)
-		if err := w.settle(ctx, &s, c); err != nil {
+		if err := w.settle(ctx, r.ids[p.A], c); err != nil {
 			return err
 		}
 		if links += len(w.relations) - before; len(w.order) >= inOneGo {

@@ -74,9 +74,15 @@ func TestReadCSVNamesWhatIsWrong(t *testing.T) {
 	if len(people) != 2 || people[0].Values[Address] != "4 Mill Lane Merrowby" || people[1].Values[Forename] != "Eve" {
 		t.Errorf("read %v", people)
 	}
+	// As a spreadsheet writes it: in Windows-1252, with rows of nothing below the last. The first once lost letters, the second the file.
+	people, _, err = ReadCSV(strings.NewReader("no,first,line 1,line 2\r\n1,Ren\xe9e,O\x92Brien\x92s,\r\n,,,\r\n ,,,\r\n"), "a.csv", columns, "")
+	if err != nil || len(people) != 1 || people[0].Values[Forename] != "Renée" || people[0].Values[Address] != "O’Brien’s" {
+		t.Errorf("read %q, %v", people, err)
+	}
 	for text, want := range map[string]string{
 		"":                                 "a.csv: the file is empty",
-		"no,first,line 1\n":                `a.csv: line 1: there is no column "line 2"; the columns are no, first, line 1`,
+		"no,first,line 1\n":                `a.csv: line 1: there is no column "line 2"; the columns are "no, first, line 1"`,
+		"\xff\xfen\x00o\x00":               "a.csv: the file is in UTF-16",
 		"no,first,line 1,line 2\n1,a\n":    "a.csv: line 2 has 2 values, the header has 4 columns",
 		"no,first,line 1,line 2\n,a,b,c\n": "a.csv: line 2: column no, the id, is empty",
 		"no,first,line 1,line 2\n1,a,,\n\n1,b,,\n":   `a.csv: line 4: id "1" is that of line 2 too`,

@@ -201,15 +201,42 @@ const (
 // Find answers who may be p, likeliest first: those who are one person with p, those about whom someone should be asked, and of
 // the others the nearest few. Somebody in the index under p's own ID is left out. Where two who are not one person themselves are
 // nearly as good as each other, both are questions.
-func (x *Index) Find(p Person) []Candidate { return x.find(p, nil) }
-
-// find is Find where together says who is known to be one person.
-func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
+func (x *Index) Find(p Person) []Candidate {
 	t := tidied(&p, x.testNumbers)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	probe, own := x.probe(&t)
+	found := x.near(p.ID, probe, own)
 	r := x.besides(p.ID)
+	m := x.settings.model(r)
+	for i := range found {
+		for j := range found {
+			if i == j || found[i].Decision != One || found[j].Decision != One || found[i].Weight-found[j].Weight >= m.Gap || found[i].Certain {
+				continue
+			}
+			if _, w := x.r.best(m, x.at[found[i].ID], x.at[found[j].ID]); w < m.Link {
+				found[i].Decision = Ask
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Candidate) int { return cmp.Compare(b.Decision, a.Decision) })
+	return found
+}
+
+// nearest are those in the index who may be somebody in it, each weighed alone.
+func (x *Index) nearest(id string) []Candidate {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	i, there := x.at[id]
+	if !there {
+		return nil
+	}
+	return x.near(id, &x.r.rows[i], nil)
+}
+
+// near are those who may be who a probe says, likeliest first, whoever else may be.
+func (x *Index) near(id string, probe *row, own []word) []Candidate {
+	r := x.besides(id)
 	m := x.settings.model(r)
 	type scored struct {
 		row uint32
@@ -220,7 +247,7 @@ func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
 	var found []scored
 	for _, i := range x.around(probe, own) {
 		other := &x.r.rows[i]
-		if x.r.ids[i] == p.ID || !r.hopeful(m, probe, other, own) {
+		if x.r.ids[i] == id || !r.hopeful(m, probe, other, own) {
 			continue
 		}
 		g, w := r.bestOf(m, probe, other, own)
@@ -231,20 +258,6 @@ func (x *Index) find(p Person, together func(a, b string) bool) []Candidate {
 	slices.SortFunc(found, func(a, b scored) int {
 		return cmp.Or(cmp.Compare(b.d, a.d), cmp.Compare(b.w, a.w), cmp.Compare(x.r.ids[a.row], x.r.ids[b.row]))
 	})
-	for i := range found {
-		for j := range found {
-			if i == j || found[i].d != One || found[j].d != One || found[i].w-found[j].w >= m.Gap || certain(&found[i].g) {
-				continue
-			}
-			if together != nil && together(x.r.ids[found[i].row], x.r.ids[found[j].row]) {
-				continue
-			}
-			if _, w := x.r.best(m, found[i].row, found[j].row); w < m.Link {
-				found[i].d = Ask
-			}
-		}
-	}
-	slices.SortStableFunc(found, func(a, b scored) int { return cmp.Compare(b.d, a.d) })
 	found = found[:min(len(found), mostAnswers)]
 	out := make([]Candidate, len(found))
 	for i, s := range found {

@@ -30,6 +30,7 @@ type Assertion struct {
 	Reason    string      `json:"reason,omitempty"` // a person's
 	Weight    float64     `json:"weight"`           // log2 odds at the time
 	Parts     []Part      `json:"parts,omitempty"`  // add up to it
+	With      []string    `json:"with,omitempty"`   // other Patients of the two people, whose words were weighed as well
 	Settings  string      `json:"settings"`         // version of the settings that weighed
 	Retracted *Retraction `json:"retracted,omitempty"`
 }
@@ -55,6 +56,7 @@ type Doubt struct {
 	Why      string    `json:"why"`
 	Weight   float64   `json:"weight"`
 	Parts    []Part    `json:"parts"`
+	With     []string  `json:"with,omitempty"`
 	Settings string    `json:"settings"`
 }
 

@@ -60,6 +60,8 @@ type state struct {
 	same    map[string][]string // Patients that a source says are one person
 	said    map[string]bool     // what people did elsewhere, that is dealt with
 	newest  string              // of those, by key
+	shares  map[string]float64  // by source: how likely its people are to be known elsewhere
+	learned int                 // how many Patients there were when that was counted
 }
 
 // NewLinker makes a linker for a record.

@@ -305,8 +305,16 @@ func (r *Roster) rarity(f Field, value uint32) float64 {
 	if value < borrowed {
 		others = max(float64(d.counts[role][value])-r.counted, 0)
 	}
-	return -math.Log2((others + prior/usual[f]) / (float64(d.filled[role]) + prior))
+	share := (others + prior/usual[f]) / (float64(d.filled[role]) + prior)
+	if f == DOB && (r.live || r.register) {
+		share = max(share, rarestDay)
+	}
+	return -math.Log2(share)
 }
+
+// rarestDay is the share of people born on one day at the least, about: days are many, but not as names are, of which some are nobody
+// else's. A register in which nobody else was born on a day is small, and the day not proof.
+const rarestDay = 1.0 / (90 * 365)
 
 // universe is the number of pairs there are.
 func (r *Roster) universe() float64 {

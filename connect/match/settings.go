@@ -128,7 +128,7 @@ type model struct {
 const leastU = 0.001
 
 // fewestPeople is how many people a place has at least: an index that is still filling must not take the first namesake for the person.
-const fewestPeople = 5000
+const fewestPeople = 20_000
 
 // mostAgainst is all that one field can say against a pair, in bits: what never differed in one file may differ in the next row.
 const mostAgainst = -10

@@ -69,10 +69,6 @@ func (g graph) person(id string) []string {
 	return group
 }
 
-func (g graph) together(a, b string) bool {
-	return len(g[a]) > 0 && len(g[b]) > 0 && (a == b || slices.Contains(g.person(a), b))
-}
-
 // said reports whether somebody said that a Patient of one group and one of the other are two people.
 func (g graph) said(one, other []string) bool {
 	for _, a := range one {
@@ -111,4 +107,24 @@ func (g graph) parts(ids []string) (people [][]string) {
 		people = append(people, group)
 	}
 	return people
+}
+
+// learn counts anew how likely the people of each source are to be known elsewhere, once there are many more Patients than when it was
+// last counted; it reports whether it did.
+func (s *state) learn() bool {
+	n := s.index.Len()
+	if s.shares != nil && n < s.learned+s.learned/4+200 {
+		return false
+	}
+	s.shares, s.learned = s.index.shares(s.sources), n
+	return true
+}
+
+// share is how likely somebody among some Patients is to be known elsewhere.
+func (s *state) share(patients ...string) float64 {
+	share := s.index.settings.Share
+	for _, id := range patients {
+		share = max(share, s.shares[s.sources[id]])
+	}
+	return share
 }

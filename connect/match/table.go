@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // Map says which columns of a file hold a field. Several columns are joined by a space, such as the lines of an address. Also are
@@ -85,6 +88,9 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 	in.LazyQuotes = true
 	in.FieldsPerRecord = -1
 	first, err := in.Read()
+	if err == nil && utf16(first[0]) {
+		return nil, nil, fmt.Errorf("%s: the file is in UTF-16, which is not read; it should be in UTF-8", name)
+	}
 	if errors.Is(err, io.EOF) {
 		return nil, nil, fmt.Errorf("%s: the file is empty: it should begin with a header", name)
 	}
@@ -93,7 +99,7 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 	}
 	header := slices.Clone(first)
 	for i := range header {
-		header[i] = strings.TrimSpace(header[i])
+		header[i] = strings.TrimSpace(plain(header[i]))
 	}
 	at := func(columns []string) (out []int, err error) {
 		for _, c := range columns {
@@ -102,7 +108,7 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 				i = slices.IndexFunc(header, func(h string) bool { return strings.EqualFold(h, c) })
 			}
 			if i < 0 {
-				return nil, fmt.Errorf("%s: line 1: there is no column %q; the columns are %s", name, c, strings.Join(header, ", "))
+				return nil, fmt.Errorf("%s: line 1: there is no column %q; the columns are %.1000q", name, c, strings.Join(header, ", "))
 			}
 			if j := slices.Index(header[i+1:], c); j >= 0 {
 				return nil, fmt.Errorf("%s: line 1: column %q stands twice", name, c)
@@ -143,6 +149,9 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
+		if !slices.ContainsFunc(row, func(v string) bool { return strings.TrimSpace(v) != "" }) {
+			continue // a spreadsheet writes such rows below the last
+		}
 		line, _ := in.FieldPos(0)
 		if len(row) != len(header) {
 			return nil, nil, fmt.Errorf("%s: line %d has %d values, the header has %d columns", name, line, len(row), len(header))
@@ -174,15 +183,31 @@ func ReadCSV(from io.Reader, name string, m Map, truth string) (people []Person,
 
 func value(row []string, columns []int) string {
 	if len(columns) == 1 {
-		return strings.Clone(strings.TrimSpace(row[columns[0]]))
+		return strings.Clone(strings.TrimSpace(plain(row[columns[0]])))
 	}
 	var parts []string
 	for _, c := range columns {
-		if v := strings.TrimSpace(row[c]); v != "" {
+		if v := strings.TrimSpace(plain(row[c])); v != "" {
 			parts = append(parts, v)
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// plain is a value as UTF-8. What is none is Windows-1252, as spreadsheets write it.
+func plain(v string) string {
+	if utf8.ValidString(v) {
+		return v
+	}
+	out, err := charmap.Windows1252.NewDecoder().String(v)
+	if err != nil {
+		return strings.ToValidUTF8(v, "\uFFFD")
+	}
+	return out
+}
+
+func utf16(start string) bool {
+	return strings.HasPrefix(start, "\xff\xfe") || strings.HasPrefix(start, "\xfe\xff")
 }
 
 // skipMark drops the byte order mark that spreadsheets write.

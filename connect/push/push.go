@@ -107,6 +107,7 @@ type set struct {
 	whole   bool // all or nothing
 	entries []*entry
 	names   map[string]string // how the sender refers to an entry, to what it becomes
+	urls    map[string]string // where each fullUrl stands
 	taken   map[string]bool   // ids given
 	bads    []intake.Bad
 	notes   map[string]int
@@ -115,7 +116,7 @@ type set struct {
 }
 
 func newSet(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, whole bool) *set {
-	return &set{ctx: ctx, desk: d, feed: f, item: it, whole: whole, names: map[string]string{}, taken: map[string]bool{}, valid: map[string]bool{}, notes: map[string]int{}}
+	return &set{ctx: ctx, desk: d, feed: f, item: it, whole: whole, names: map[string]string{}, urls: map[string]string{}, taken: map[string]bool{}, valid: map[string]bool{}, notes: map[string]int{}}
 }
 
 // fault is an entry that cannot be filed.
@@ -222,6 +223,11 @@ func (s *set) add(x *entry) {
 		s.entries = append(s.entries, x)
 		return
 	}
+	if first, twice := s.urls[x.fullURL]; twice && x.fullURL != "" {
+		s.refuse(x, fmt.Errorf("the fullUrl %s stands twice, first at %s: nothing says which of the two a reference means", x.fullURL, first))
+		return
+	}
+	s.urls[x.fullURL] = x.place
 	own := ownID(x)
 	for _, key := range []string{x.key, keyOf(x.res), own, x.place} {
 		if key == "" {

@@ -120,6 +120,8 @@ func TestWhatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 		{strict, good, "", 1},
 		{lenient, `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"PATCH","url":"Patient/1"}}]}`, "PATCH", 0},
 		{lenient, `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":` + good + `},{"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:33333333-3333-4333-8333-333333333333"}}}]}`, "no entry of the Bundle", 0},
+		{lenient, `{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:1","resource":{"resourceType":"Patient","id":"p1"}},{"fullUrl":"urn:uuid:1","resource":{"resourceType":"Patient","id":"p2"}},{"resource":` +
+			strings.Replace(good, `"status"`, `"subject":{"reference":"urn:uuid:1"},"status"`, 1) + `}]}`, "entry[1]: the fullUrl urn:uuid:1 stands twice, first at entry[0]", 0}, // whose observation it was hung on the order of entries
 		{lenient, `{"resourceType":"ReferralRequest","id":"r"}`, "ReferralRequest", 0},
 		{lenient, `{"resourceType":"Bundle","type":"message","entry":[{"resource":` + good + `}]}`, "begins with a MessageHeader", 0},
 	} {

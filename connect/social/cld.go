@@ -17,8 +17,15 @@ import (
 var personColumns = []string{"NHS_Number", "LA_Person_Unique_Identifier", "GP_Practice_Code", "Gender", "Ethnicity", "Date_of_Birth", "Date_of_Death", "Postcode", "Primary_Support_Reason",
 	"Accommodation_Status", "Employment_Status", "Has_Unpaid_Carer", "Autism_Spectrum_Disorder_ASD", "Visual_Impairment", "Hearing_Impairment", "Dementia", "Client_Funding_Status"}
 
-// CLD is Client Level Data, Release 2.
+// CLD is Client Level Data, Release 2. A feed that says whose record it is takes submissions of that council alone: those of two would take back each
+// other's events, and their numbers for people are not of one kind.
 func CLD() *intake.Format {
+	f := cld("")
+	f.For = func(feed *intake.Feed) (*intake.Format, error) { return cld(feed.Organization), nil }
+	return f
+}
+
+func cld(council string) *intake.Format {
 	content := func(columns ...string) func(*intake.Row) string {
 		return func(r *intake.Row) string {
 			var b strings.Builder
@@ -42,7 +49,7 @@ func CLD() *intake.Format {
 			Skip: func(r *intake.Row) bool { return r.Get(adult) == "" || r.Get("Client_Type") != "Carer" }})
 	}
 	return &intake.Format{
-		Kind: "cld", Recognise: cldFile, Tables: tables, Stages: [][]string{{"event"}},
+		Kind: "cld", Recognise: func(name string, head []byte) (*intake.File, error) { return cldFile(name, head, council) }, Tables: tables, Stages: [][]string{{"event"}},
 		Columns:  map[string][]string{"parent": {"LA_Person_Unique_Identifier"}, "nhs-number": {"NHS_Number"}, "birth-date": {"Date_of_Birth"}, "postcode": {"Postcode"}},
 		Volatile: []string{"Reporting_Period_Start_Date", "Reporting_Period_End_Date", "Event_Reference"},
 		Units: []intake.Unit{
@@ -58,12 +65,18 @@ func CLD() *intake.Format {
 var cldVersion = regexp.MustCompile(`(?i)_v(\d{1,4})\.csv$`)
 
 // cldFile reads the period from the first row: all rows of a submission are of one.
-func cldFile(name string, head []byte) (*intake.File, error) {
-	base := path.Base(name)
-	if !strings.EqualFold(path.Ext(base), ".csv") {
+func cldFile(name string, head []byte, council string) (*intake.File, error) {
+	if !strings.EqualFold(path.Ext(name), ".csv") {
 		return nil, nil
 	}
+	if err := intake.IsUTF8(head); err != nil {
+		return nil, err
+	}
+	if len(head) == 0 {
+		return nil, fhir.Errorf(fhir.Invalid, "the file is empty: it should begin with a header")
+	}
 	header, rest, _ := strings.Cut(strings.TrimPrefix(string(head), "\ufeff"), "\n")
+	rest = strings.TrimLeft(rest, "\r\n")
 	columns := intake.SplitRow(header, ',')
 	at := func(column string) int {
 		for i, c := range columns {
@@ -73,23 +86,23 @@ func cldFile(name string, head []byte) (*intake.File, error) {
 		}
 		return -1
 	}
-	if at("LA_Person_Unique_Identifier") < 0 || at("Event_Type") < 0 {
-		return nil, nil
-	}
 	end := at("Reporting_Period_End_Date")
 	if end < 0 {
-		return nil, fhir.Errorf(fhir.Invalid, "%s: line 1: there is no column Reporting_Period_End_Date, so that nothing says what the submission covers", base)
+		return nil, fhir.Errorf(fhir.Invalid, "line 1: there is no column Reporting_Period_End_Date, so that nothing says what the submission covers; the columns are %.500q", header)
 	}
 	row := intake.SplitRow(rest, ',')
 	if end >= len(row) {
-		return nil, fhir.Errorf(fhir.Invalid, "%s: line 2: the row does not say what the submission covers", base)
+		return nil, fhir.Errorf(fhir.Invalid, "line 2: the row does not say what the submission covers")
+	}
+	if la := at("LA_Code"); council != "" && la >= 0 && la < len(row) && row[la] != council {
+		return nil, fhir.Errorf(fhir.Invalid, "line 2: LA_Code: the submission is of %q, the feed of %q", row[la], council)
 	}
 	d, err := fact.Day(row[end], days...)
 	if err != nil || d.Year == 0 {
-		return nil, fhir.Errorf(fhir.Invalid, "%s: line 2: Reporting_Period_End_Date: %q is not a day", base, row[end])
+		return nil, fhir.Errorf(fhir.Invalid, "line 2: Reporting_Period_End_Date: %q is not a day", row[end])
 	}
 	stamp := d.Low()
-	if v := cldVersion.FindStringSubmatch(base); v != nil {
+	if v := cldVersion.FindStringSubmatch(name); v != nil {
 		n, _ := strconv.Atoi(v[1])
 		stamp = stamp.Add(time.Duration(n) * time.Second)
 	}
@@ -102,12 +115,20 @@ func eventKey(r *intake.Row) string {
 		return ""
 	}
 	kind := r.Get("Event_Type")
-	end := r.Get("Event_End_Date")
+	end := plainDay(r, "Event_End_Date")
 	if kind == "Service" {
 		end = ""
 	}
 	which := r.First(map[string]string{"Request": "Request_Route_of_Access", "Assessment": "Assessment_Type", "Service": "Service_Type", "Review": "Review_Reason"}[kind])
-	return strings.Join([]string{r.Get("LA_Code"), r.Get("LA_Person_Unique_Identifier"), kind, r.Get("Event_Start_Date"), end, r.Get("Client_Type"), which, r.Get("Service_Component")}, "|")
+	return strings.Join([]string{r.Get("LA_Code"), r.Get("LA_Person_Unique_Identifier"), kind, plainDay(r, "Event_Start_Date"), end, r.Get("Client_Type"), which, r.Get("Service_Component")}, "|")
+}
+
+// plainDay is a day as yyyy-MM-dd, however it is written: councils write days now one way, now another. What is no day stays as it is.
+func plainDay(r *intake.Row, column string) string {
+	if d, err := fact.Day(r.Get(column), days...); err == nil && d.Year != 0 {
+		return d.String()
+	}
+	return r.Get(column)
 }
 
 // eventMissing says what it means that a later submission lacks an event. Submissions cover the twelve months up to their stamp.
@@ -178,6 +199,9 @@ func cldEvent(m *intake.Mapping) error {
 	r := m.Row("event")
 	e := &event{m: m, r: r, id: []r4.Identifier{fact.Source(m.Feed.Name, m.Key)}, patient: m.Ref("Patient", intake.PatientUnit, r.Get("LA_Person_Unique_Identifier"))}
 	if code := r.Get("LA_Code"); code != "" {
+		if ours := m.Feed.Organization; ours != "" && code != ours {
+			return r.Bad("LA_Code", "the row is of %q, the feed of %q", code, ours)
+		}
 		e.council = &r4.Reference{Type: "Organization", Identifier: &r4.Identifier{System: fact.ODSCode, Value: code}}
 	}
 	var err error

@@ -3,6 +3,7 @@ package social
 import (
 	"flag"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -128,6 +129,50 @@ func TestVisitsAgain(t *testing.T) {
 	})
 }
 
+// The same submission with its days written the other way once stood beside the first; that of another council took its place; one in UTF-16 or without its
+// columns was not even kept.
+func TestASubmissionThatIsNotOursTakesNothingsPlace(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		feed := council
+		feed.Organization = "ZZC"
+		d := facttest.Desk(t, db, feed)
+		q4 := submission(t, "q4.csv")
+		good := facttest.Extract(t, d, CLD(), "council", "good", "q4.csv", q4)
+		want := facttest.Text(t, d)
+		if len(want) == 0 || good.Rows.Filed == 0 {
+			t.Fatalf("%+v", good.Rows)
+		}
+		other := regexp.MustCompile(`(\d{4})-(\d\d)-(\d\d)`).ReplaceAllString(q4, "$3/$2/$1")
+		r := facttest.Extract(t, d, CLD(), "council", "days", "q4_v2.csv", strings.Replace(other, "\n", "\n\r\n", 1))
+		if r.Rows.Filed != good.Rows.Filed || r.Rows.Quarantined != good.Rows.Quarantined {
+			t.Errorf("days as dd/MM/yyyy: %+v, want as before: %+v", r.Rows, good.Rows)
+		}
+		if got := facttest.Text(t, d); sorted(string(got)) != sorted(string(want)) {
+			t.Errorf("days as dd/MM/yyyy give another record:\n%s\nwant:\n%s", got, want)
+		}
+		header, _, _ := strings.Cut(q4, "\n")
+		for name, c := range map[string]struct{ text, why string }{
+			"another council": {strings.ReplaceAll(q4, "ZZC,", "ZZD,"), `the submission is of "ZZD", the feed of "ZZC"`},
+			"UTF-16":          {"\xff\xfe" + strings.Join(strings.Split(q4, ""), "\x00") + "\x00", "UTF-16"},
+			"no event type":   {strings.Replace(q4, "Event_Type", "Type", 1), "there is no column Event_Type"},
+			"semicolons":      {strings.ReplaceAll(q4, ",", ";"), "there is no column"},
+			"empty":           {"", "the file is empty"},
+			"no rows":         {header + "\n", "does not say what the submission covers"},
+		} {
+			r := facttest.Extract(t, d, CLD(), "council", name, name+"_v9.csv", c.text)
+			if len(r.Items) != 1 || r.Items[0].Status != intake.Quarantined || !strings.Contains(r.Items[0].Reason, c.why) {
+				t.Errorf("%s: %+v, want %q", name, r, c.why)
+			}
+		}
+		lines := strings.SplitAfter(q4, "\n")
+		lines[2] = strings.Replace(lines[2], "ZZC,", "ZZD,", 1)
+		r = facttest.Extract(t, d, CLD(), "council", "mixed", "q4_v10.csv", strings.Join(lines, ""))
+		if r.Rows.Quarantined != good.Rows.Quarantined+1 {
+			t.Errorf("a row of another council: %+v", r.Rows)
+		}
+	})
+}
+
 func FuzzVisits(f *testing.F) {
 	for _, name := range []string{"visits.csv", "visits.ndjson"} {
 		f.Add([]byte(submission(f, name)))
@@ -151,7 +196,7 @@ func FuzzCLDFile(f *testing.F) {
 	f.Add("CLD_ZZC.csv", []byte(submission(f, "q2.csv")))
 	f.Add("x_v2.csv", []byte("LA_Person_Unique_Identifier,Event_Type,Reporting_Period_End_Date\na,b,30/06/2026\n"))
 	f.Fuzz(func(t *testing.T, name string, head []byte) {
-		if file, err := cldFile(name, head); err == nil && file != nil && file.Stamp.IsZero() {
+		if file, err := cldFile(name, head, "ZZC"); err == nil && file != nil && file.Stamp.IsZero() {
 			t.Error("a submission without a time")
 		}
 	})

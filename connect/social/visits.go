@@ -49,21 +49,14 @@ type visit struct {
 // Visits reads a file of home-care visits: CSV with a header, lines of JSON, one array of JSON, or one visit. A visit that is said again counts as it
 // was said last. Clock times are London's.
 func Visits(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, raw []byte) (*intake.Reading, error) {
-	s := &fact.Sheet{Desk: d, Feed: f, Item: it}
 	body := bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\ufeff")))
-	var err error
 	switch {
 	case len(body) == 0:
 		return nil, fhir.Errorf(fhir.Invalid, "%s is empty: it should hold visits", it.Name)
 	case body[0] == '{' || body[0] == '[':
-		err = visitsJSON(ctx, s, body)
-	default:
-		err = visitsCSV(ctx, s, body)
+		return fact.Parts(ctx, d, f, it, func(s *fact.Sheet) error { return visitsJSON(ctx, s, body) })
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Reading(ctx)
+	return fact.Parts(ctx, d, f, it, func(s *fact.Sheet) error { return visitsCSV(ctx, s, body) })
 }
 
 func visitsJSON(ctx context.Context, s *fact.Sheet, body []byte) error {
@@ -95,6 +88,9 @@ func visitsJSON(ctx context.Context, s *fact.Sheet, body []byte) error {
 }
 
 func visitJSON(ctx context.Context, s *fact.Sheet, one []byte, line int64) error {
+	if err := s.Turn(ctx); err != nil {
+		return err
+	}
 	v := &visit{line: line, raw: string(one)}
 	s.In++
 	if err := json.Unmarshal(one, v); err != nil {
@@ -122,6 +118,9 @@ func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
 		}
 	}
 	for {
+		if err := s.Turn(ctx); err != nil {
+			return err
+		}
 		row, err := in.Read()
 		if err == io.EOF {
 			return nil

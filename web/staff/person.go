@@ -132,26 +132,21 @@ func (s *Site) facts(ctx context.Context, who access.Actor, id string, kinds ...
 	titles := s.titles()
 	var cut []string
 	for _, kind := range kinds {
-		query := kind + "?patient=" + url.QueryEscape(id) + "&_count=1000"
-		for query != "" {
-			page, err := s.Door.Find(ctx, who, query)
+		for m, err := range s.Door.All(ctx, who, kind+"?patient="+url.QueryEscape(id)) {
 			if err != nil {
 				return nil, "", err
 			}
-			for i := range page.Matches {
-				f, err := factOf(&page.Matches[i])
-				if err != nil {
-					return nil, "", err
-				}
-				f.from = words(titles[f.feed], f.feed)
-				if !f.mistaken() {
-					facts[kind] = append(facts[kind], f)
-				}
-			}
-			query = page.Next
-			if len(facts[kind]) >= mostRead && query != "" {
+			if len(facts[kind]) == mostRead {
 				cut = append(cut, kind)
 				break
+			}
+			f, err := factOf(m)
+			if err != nil {
+				return nil, "", err
+			}
+			f.from = words(titles[f.feed], f.feed)
+			if !f.mistaken() {
+				facts[kind] = append(facts[kind], f)
 			}
 		}
 	}

@@ -29,6 +29,7 @@ type questionView struct {
 	A, B    sideOf
 	Fields  []fieldRow
 	Parts   []fieldRow // what weighs without being a field of either
+	With    []another  // other records of the two people: what they say was weighed as well
 	History []saidRow
 	Errors  []field
 	Same    field
@@ -37,6 +38,12 @@ type questionView struct {
 
 // sideOf is one of the two records.
 type sideOf struct{ ID, Name, Source, Trace, Practice, Deceased string }
+
+// another is one more record, by its number in a list.
+type another struct {
+	N  int
+	ID string
+}
 
 // fieldRow is one thing known of both, and what it weighs.
 type fieldRow struct{ Name, A, B, Level, Words, Bits string }
@@ -71,9 +78,10 @@ func (s *Site) showQuestion(w http.ResponseWriter, r *http.Request, view questio
 	}
 	var parts []match.Part
 	if d := q.Link.Doubt; d != nil {
-		parts, view.Odds = d.Parts, odds(d.Weight)
+		parts, view.With, view.Odds = d.Parts, others(d.With), odds(d.Weight)
 	} else if n := len(q.Link.Said); n > 0 {
-		parts, view.Odds = q.Link.Said[n-1].Parts, odds(q.Link.Said[n-1].Weight)
+		said := q.Link.Said[n-1]
+		parts, view.With, view.Odds = said.Parts, others(said.With), odds(said.Weight)
 	}
 	if err := view.sides(q.Patients, parts, s.titles()); err != nil {
 		s.fail(w, r, err)
@@ -81,6 +89,13 @@ func (s *Site) showQuestion(w http.ResponseWriter, r *http.Request, view questio
 	}
 	view.History = history(&q.Link)
 	s.write(w, r, status, questionPage, view)
+}
+
+func others(ids []string) (out []another) {
+	for i, id := range ids {
+		out = append(out, another{i + 1, id})
+	}
+	return out
 }
 
 // fieldsCompared are the fields of matching, in the order in which they are shown.

@@ -76,13 +76,11 @@ func Changes(t testing.TB, d *intake.Desk) int64 {
 func Count(t testing.TB, d *intake.Desk, query string) int {
 	t.Helper()
 	n := 0
-	for next := query; next != ""; {
-		page, err := d.Door.Find(t.Context(), d.Who, next)
+	for _, err := range d.Door.All(t.Context(), d.Who, query) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n += len(page.Matches)
-		next = page.Next
+		n++
 	}
 	return n
 }
