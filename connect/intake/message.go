@@ -147,7 +147,7 @@ func (d *Desk) take(it *Item, r *Reading) (bads []record.BoxItem) {
 	}
 	for i, b := range r.Bad {
 		b.Feed, b.Item, b.File, b.At = it.Feed, it.Number, it.Name, d.Now().UTC()
-		bads = append(bads, b.box(fmt.Sprintf("line/%s/%09d", oldestFirst(it.Number), it.Rows.Quarantined+i+1)))
+		bads = append(bads, b.box(it.lineKey(it.Rows.Quarantined+i+1)))
 	}
 	it.Rows.Add(rows)
 	it.Patients = append(it.Patients, r.Patients[:min(len(r.Patients), max(mostPatients-len(it.Patients), 0))]...)
@@ -202,6 +202,8 @@ func (d *Desk) ReplayItems(ctx context.Context, read Reader, feed string, from, 
 			diff.Changes = append(diff.Changes, Change{Ref: fmt.Sprintf("item %d: %v", it.Number, err)})
 			continue
 		}
+		was := *it
+		it.Status, it.Reason, it.Rows, it.Notes, it.Patients = Pending, "", Rows{}, nil, nil
 		it.begin()
 		for part, err := range d.parts(ctx, f, r) {
 			if err == nil {
@@ -212,7 +214,7 @@ func (d *Desk) ReplayItems(ctx context.Context, read Reader, feed string, from, 
 			}
 		}
 		if !dry {
-			if _, err := d.box.Commit(ctx, d.Who, nil, it.end(d.Now())...); err != nil {
+			if _, err := d.box.Commit(ctx, d.Who, nil, append(it.end(d.Now()), it.released(&was)...)...); err != nil {
 				return nil, fmt.Errorf("item %d: %w", it.Number, err)
 			}
 		}
@@ -230,9 +232,9 @@ func (d *Desk) readAgain(ctx context.Context, it *Item, r *Reading, diff *Differ
 	for i := range r.Ops {
 		r.Ops[i].Same = r.Ops[i].Method == record.Update
 	}
-	it.Valid = r.Valid
+	bads := d.take(it, r)
 	it.tally(r.Ops)
-	results, err := d.box.Commit(ctx, d.Who, r.Ops)
+	results, err := d.box.Commit(ctx, d.Who, r.Ops, bads...)
 	if err != nil {
 		return err
 	}
@@ -240,6 +242,20 @@ func (d *Desk) readAgain(ctx context.Context, it *Item, r *Reading, diff *Differ
 	x.tellOf(results)
 	return nil
 }
+
+// released takes out of quarantine what is no longer refused of an item that was read again.
+func (it *Item) released(was *Item) (out []record.BoxItem) {
+	if was.Status == Quarantined {
+		out = append(out, record.BoxItem{Kind: "bad/" + it.Feed, Key: oldestFirst(it.Number)})
+	}
+	for n := it.Rows.Quarantined + 1; n <= was.Rows.Quarantined; n++ {
+		out = append(out, record.BoxItem{Kind: "bad/" + it.Feed, Key: it.lineKey(n)})
+	}
+	return out
+}
+
+// lineKey names the nth part of an item that is quarantined.
+func (it *Item) lineKey(n int) string { return fmt.Sprintf("line/%s/%09d", oldestFirst(it.Number), n) }
 
 // between are the items of a time that were filed or quarantined, the oldest first.
 func (d *Desk) between(ctx context.Context, feed string, from, to time.Time) ([]*Item, error) {

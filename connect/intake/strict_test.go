@@ -106,6 +106,16 @@ func TestAMessageThatDoesNotValidateIsAsTheFeedIsSet(t *testing.T) {
 		if err != nil || len(diff.Changes) != 1 || !strings.Contains(diff.Changes[0].Ref, "per-1") || count(t, d, "Observation") != 0 {
 			t.Errorf("read again: %+v, %v", diff, err)
 		}
+		set(t, d, Feed{})
+		diff, err = d.ReplayItems(t.Context(), read, "toy", time.Time{}, time.Now().Add(time.Hour), false)
+		if err != nil || diff.New != 2 || count(t, d, "Observation") != 2 {
+			t.Errorf("read again once it is no longer strict: %+v, %v", diff, err)
+		}
+		same(t, "no longer refused", failing(t, d, nil, "understood", 10))
+		if it := must(d.Items(t.Context(), "toy", 0, 1))(t)[0]; it.Status != Filed || it.Reason != "" || it.Rows != (Rows{In: 2, Filed: 2}) {
+			t.Errorf("after it was read again: %+v", it)
+		}
+		asked = 2
 		set(t, d, Feed{Warn: true})
 		if _, err := d.Receive(t.Context(), "toy", "m2", []byte("2026-01-07 2026-01-02"), read); err != nil {
 			t.Fatal(err)
