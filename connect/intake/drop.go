@@ -22,6 +22,9 @@ import (
 type Upload struct {
 	Name string
 	Open func() (io.ReadCloser, error) // called twice: for its digest, then to keep it
+	// Wrong says why what is in it cannot be read, nil where it can: it is kept, in quarantine.
+	Wrong error
+	zip   *Upload // the zip that holds it, nil for none
 }
 
 // Report is what became of a drop.
@@ -79,6 +82,11 @@ func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, u
 // keepUpload keeps one file, nil where it is nothing that is read. Again is true where it came before.
 func (d *Desk) keepUpload(ctx context.Context, format *Format, feed, drop string, u Upload) (it *Item, again bool, err error) {
 	digest, size, head, err := digestUpload(u)
+	if err != nil && u.zip != nil && corrupt(err) {
+		broken := *u.zip
+		broken.Wrong = fhir.Errorf(fhir.Invalid, "%s cannot be unpacked: %w", u.Name, err)
+		return d.keepUpload(ctx, format, feed, drop, broken)
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -86,6 +94,9 @@ func (d *Desk) keepUpload(ctx context.Context, format *Format, feed, drop string
 		return have, true, err
 	}
 	f, err := format.Recognise(u.Name, head)
+	if u.Wrong != nil {
+		err = u.Wrong
+	}
 	if err == nil && f == nil {
 		return nil, false, nil
 	}

@@ -97,7 +97,7 @@ func toy() *Format {
 type toyFile struct{ name, text string }
 
 func (f toyFile) upload() Upload {
-	return Upload{f.name, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(f.text)), nil }}
+	return Upload{Name: f.name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(f.text)), nil }}
 }
 
 func desk(t testing.TB, db string) *Desk {

@@ -3,6 +3,8 @@ package intake
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -76,12 +78,14 @@ func isFull(name string) bool {
 	return strings.Contains(name, "bulk") || strings.Contains(name, "full")
 }
 
-// uploads are the files that a file on disk holds: itself, or what is in the zip.
+// uploads are the files that a file on disk holds: itself, or what is in the zip. A zip that cannot be opened is given as it is, as what is wrong:
+// it must not hold up what lies beside it.
 func uploads(path, name string) ([]Upload, error) {
+	whole := Upload{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 	if !strings.EqualFold(filepath.Ext(path), ".zip") {
-		return []Upload{{name, func() (io.ReadCloser, error) { return os.Open(path) }}}, nil
+		return []Upload{whole}, nil
 	}
-	return zipped(name, 1, func() (io.ReaderAt, int64, io.Closer, error) {
+	out, err := zipped(name, 1, func() (io.ReaderAt, int64, io.Closer, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, 0, nil, err
@@ -92,12 +96,26 @@ func uploads(path, name string) ([]Upload, error) {
 		}
 		return f, info.Size(), f, nil
 	})
+	if fhir.KindOf(err) == fhir.Invalid {
+		whole.Wrong = err
+		return []Upload{whole}, nil
+	}
+	for i := range out {
+		out[i].zip = &whole
+	}
+	return out, err
+}
+
+// corrupt reports whether what is in a zip cannot be unpacked, however often it is tried.
+func corrupt(err error) bool {
+	_, cut := errors.AsType[flate.CorruptInputError](err)
+	return cut || errors.Is(err, zip.ErrFormat) || errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrAlgorithm) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Opened are the files that an upload holds: itself, or what is in the zip.
 func Opened(name string, open func() (io.ReadCloser, error)) ([]Upload, error) {
 	if !strings.EqualFold(filepath.Ext(name), ".zip") {
-		return []Upload{{name, open}}, nil
+		return []Upload{{Name: name, Open: open}}, nil
 	}
 	return zipped(name, 1, func() (io.ReaderAt, int64, io.Closer, error) {
 		in, err := open()
@@ -159,7 +177,7 @@ func zipped(name string, depth int, open func() (io.ReaderAt, int64, io.Closer, 
 			out = append(out, more...)
 			continue
 		}
-		out = append(out, Upload{inner, func() (io.ReadCloser, error) { return stream(open, i) }})
+		out = append(out, Upload{Name: inner, Open: func() (io.ReadCloser, error) { return stream(open, i) }})
 	}
 	return out, nil
 }
