@@ -227,6 +227,16 @@ func TestWhatIsPushedIsAnswered(t *testing.T) {
 	}
 	server := httptest.NewServer(s.Push())
 	defer server.Close()
+	packed, err := http.NewRequest(http.MethodPost, server.URL+"/partner", strings.NewReader("\x1f\x8b\x08"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed.Header.Set("Content-Encoding", "gzip") // what is compressed was once quarantined as no FHIR
+	if resp, err := http.DefaultClient.Do(packed); err != nil || resp.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("a compressed body: %v, %v", resp, err)
+	} else {
+		resp.Body.Close()
+	}
 	for range 2 {
 		for _, c := range []struct {
 			feed, body string

@@ -15,11 +15,15 @@ import (
 const mostPushed = 64 << 20
 
 // Push takes what other systems send by POST /{feed}: one item of a feed whose kind is read item by item, such as fhir or devices. It is answered when
-// it has been filed: 200 with the number under which it is kept, 422 with the reason where it is in quarantine, 503 where it should be sent again. What
+// it has been filed: 200 with the number under which it is kept, 422 with the reason where it is in quarantine, 503 where it should be sent again, 415 where it is compressed. What
 // came before gets the same answer.
 func (s *Service) Push() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{feed}", func(w http.ResponseWriter, r *http.Request) {
+		if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" { // read as it came, it would be quarantined as damaged
+			answer(w, http.StatusUnsupportedMediaType, nil, fhir.Errorf(fhir.Unsupported, "the body is encoded as %q: send it as it is", how))
+			return
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostPushed))
 		if err != nil {
 			answer(w, http.StatusRequestEntityTooLarge, nil, fhir.Errorf(fhir.Invalid, "the body is larger than %d MB, or broke off", mostPushed>>20))
