@@ -104,6 +104,9 @@ func (b *book) healthKit(in io.Reader) error {
 			break
 		}
 		if err != nil {
+			if began {
+				return fhir.Errorf(fhir.Invalid, "%s: the export breaks off or is damaged: %w", b.Item.Name, err)
+			}
 			return fhir.Errorf(fhir.Invalid, "%s is no export of HealthKit: %w", b.Item.Name, err)
 		}
 		start, ok := token.(xml.StartElement)
