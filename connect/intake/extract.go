@@ -224,6 +224,11 @@ func (x *extract) quarantine(r *Row, why *badRow) record.BoxItem {
 	return b.box(x.badKey(r))
 }
 
+// understood takes a row out of quarantine. A row may be there that was filed before: when its unit could not be made again.
+func (x *extract) understood(r *Row) record.BoxItem {
+	return record.BoxItem{Kind: "bad/" + x.feed.Name, Key: x.badKey(r)}
+}
+
 // badKey names the place of a row among what is quarantined: by its key where it has one, so that a better version of the row
 // takes it out.
 func (x *extract) badKey(r *Row) string {

@@ -116,10 +116,10 @@ func TestRowsThatDoNotPassAreListedUntilTheyAreRight(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {
 		d := desk(t, db)
 
-		censusDrop(t, d, "1", toyFile{people, peopleHead + "p1,,1950-02-03,BS1 1AA,\np2,9990000018,,,\np3,9990000026,1960-01-01,BS1 1AB,\np4,x,soon,,\n"},
+		censusDrop(t, d, "1", toyFile{people, peopleHead + "p1,,1950-02-03,BS1 1AA,\np2,9990000018,,,\np3,9990000026,1960-01-01,BS1 1AB,\np4,x,soon,,\np5,x,later,,\n"},
 			toyFile{facts, factsHead + "f1,p1,urn:local|1,2026-01-01,,\nf2,p3," + coded + ",,,\nf3,p3," + coded + ",2026-03-01,,\nf4,p9," + coded + ",2026-01-01,,\nf5,p3," + coded + ",2026-01-01,2001-01-01T00:00:00Z,\n"})
 		list := func(check string) []string { t.Helper(); return failing(t, d, census(), check, 1) }
-		same(t, "understood", list("understood"), people+":5 p4 born")
+		same(t, "understood", list("understood"), people+":5 p4 born", people+":6 p5 born")
 		same(t, "parent", list("parent"), facts+":5 f4 person")
 		same(t, "NHS number", list("nhs-number"), people+":2 p1 nhs")
 		same(t, "birth date", list("birth-date"), people+":3 p2 born")
@@ -150,13 +150,15 @@ func TestRowsThatDoNotPassAreListedUntilTheyAreRight(t *testing.T) {
 		same(t, "coded, taken back", list("coded"))
 		same(t, "ahead, taken back", list("ahead"))
 		same(t, "late", list("late"), late+":4 f6 recorded")
+		again(t, d)
+		same(t, "late, after a replay", list("late"), late+":4 f6 recorded")
 
 		// A full extract that says the same leaves it; one that leaves rows out takes them off the lists.
 		censusDrop(t, d, "3", toyFile{"facts_20260107_full.csv", factsHead + "f6,p3," + coded + ",2025-12-01,2025-12-20T10:00:00Z,\n"})
 		same(t, "late, said again", list("late"), late+":4 f6 recorded")
 		same(t, "dated, left out", list("dated"))
 		censusDrop(t, d, "4", toyFile{"facts_20260108_delta.csv", factsHead + "f6,p3," + coded + ",2025-12-01,2025-12-21T10:00:00Z,\n"},
-			toyFile{"people_20260108_delta.csv", peopleHead + "p2,,,,true\np4,9990000050,1960-01-01,BS1 1AB,\n"})
+			toyFile{"people_20260108_delta.csv", peopleHead + "p2,,,,true\np5,,,,true\np4,9990000050,1960-01-01,BS1 1AB,\n"})
 		same(t, "late, changed", list("late"))
 		same(t, "postcode of somebody taken back", list("postcode"))
 		same(t, "understood at last", list("understood"))

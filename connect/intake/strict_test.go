@@ -82,6 +82,25 @@ func TestWhatDoesNotValidateIsQuarantinedWhereAFeedIsStrict(t *testing.T) {
 	})
 }
 
+// A row that was filed and is refused when it is made again is in quarantine, keeps what it made, and leaves quarantine when it is no longer refused.
+func TestARowThatIsRefusedLaterLeavesQuarantine(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		d := desk(t, db)
+		censusDrop(t, d, "1", unlike...)
+		set(t, d, Feed{Strict: true})
+		for range 2 {
+			again(t, d)
+			same(t, "refused", failing(t, d, census(), "understood", 10), facts+":3 f2 ")
+			if count(t, d, "Observation") != 2 {
+				t.Error("what was filed before is gone")
+			}
+		}
+		set(t, d, Feed{})
+		again(t, d)
+		same(t, "no longer refused", failing(t, d, census(), "understood", 10))
+	})
+}
+
 // A message of a strict feed is refused as a whole, with the place; of one that warns it is filed and listed. Both also when it is read again.
 func TestAMessageThatDoesNotValidateIsAsTheFeedIsSet(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {

@@ -282,6 +282,7 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 		case r.deleted:
 			p.State = record.RowRetracted
 			x.countRow(f, r, Rows{Retracted: 1})
+			f.boxes = append(f.boxes, x.understood(r))
 		default:
 			p.State, p.Waits, p.Fails = state, waits, fails[r]
 			isThere = isThere || state == record.RowFiled
@@ -290,8 +291,8 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 			} else {
 				x.countRow(f, r, Rows{Filed: 1})
 			}
-			if old := find(known, r.part); old != nil && old.State == record.RowQuarantined {
-				f.boxes = append(f.boxes, record.BoxItem{Kind: "bad/" + x.feed.Name, Key: x.badKey(r)})
+			if find(known, r.part) != nil {
+				f.boxes = append(f.boxes, x.understood(r))
 			}
 		}
 		f.parts = append(f.parts, p)
@@ -314,6 +315,7 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 		if p != was {
 			f.parts = append(f.parts, p)
 		}
+		f.boxes = append(f.boxes, x.understood(m.rows[i]))
 	}
 	x.noteUnit(f, w, m, latest, wasThere, isThere)
 	return nil

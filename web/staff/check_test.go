@@ -58,6 +58,24 @@ func TestASpreadsheetShowsAListAndCalculatesNothing(t *testing.T) {
 	}
 }
 
+// A feed that is validated in full says so on its page, and lists what does not validate.
+func TestAFeedSaysWhetherItIsValidated(t *testing.T) {
+	h, p := console(t)
+	for _, c := range []struct {
+		set intake.Feed
+		say string
+	}{{intake.Feed{Strict: true}, "what does not validate is refused"}, {intake.Feed{Warn: true}, "what does not validate is filed and listed"}, {intake.Feed{}, ""}} {
+		c.set.Name, c.set.Kind, c.set.Title, c.set.Organization = "emis-zz001", "emis", "Mill Lane Surgery (EMIS Web)", "ZZ001"
+		if _, err := p.Feeds.Desk.Feed(t.Context(), c.set); err != nil {
+			t.Fatal(err)
+		}
+		_, body, _ := get(t, h, "/feeds/emis-zz001")
+		if got := between(body, `Validated in full</th><td>`, "<"); got != c.say {
+			t.Errorf("the page says %q, want %q", got, c.say)
+		}
+	}
+}
+
 // A long list comes in pages that can be followed to its end, and in one file.
 func TestALongListIsFollowedToItsEnd(t *testing.T) {
 	h, p := console(t)

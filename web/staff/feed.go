@@ -21,22 +21,23 @@ var feedPage = page(feedHTML)
 
 // feedView is one feed: how it stands, what came, what could not be filed, and what a person may do about it.
 type feedView struct {
-	Frame     kit.Frame
-	Feed      feedRow
-	Checks    []measure
-	Held      string
-	From      string // where it gets what it files
-	Said      string // what was just done
-	Errors    []field
-	File, Why field // of the forms
-	Files     bool  // it takes files
-	Replays   bool
-	Sent      []itemRow // what became of the file that was just sent
-	Items     []itemRow
-	Newer     string
-	Older     string
-	Faults    []faultRow
-	Counted   string // that there is more than is counted
+	Frame      kit.Frame
+	Feed       feedRow
+	Checks     []measure
+	Held       string
+	From       string // where it gets what it files
+	Validation string // "" where it is not validated in full
+	Said       string // what was just done
+	Errors     []field
+	File, Why  field // of the forms
+	Files      bool  // it takes files
+	Replays    bool
+	Sent       []itemRow // what became of the file that was just sent
+	Items      []itemRow
+	Newer      string
+	Older      string
+	Faults     []faultRow
+	Counted    string // that there is more than is counted
 }
 
 // itemRow is one thing that arrived.
@@ -94,6 +95,7 @@ func (s *Site) showFeed(w http.ResponseWriter, r *http.Request, view feedView) {
 				return
 			}
 			view.Feed, view.Held, view.From = s.rowOfFeed(&all[i]), f.Held, from(f)
+			view.Validation = validation(f)
 			view.Replays = s.Feeds.Replays(f.Kind)
 			view.Files = view.Replays || f.Kind == "hl7"
 		}
@@ -130,6 +132,17 @@ func from(f *intake.Feed) string {
 		return "watches the folder " + f.Folder
 	}
 	return "what is uploaded here"
+}
+
+// validation says what becomes of what does not validate in full.
+func validation(f *intake.Feed) string {
+	switch {
+	case f.Strict:
+		return "what does not validate is refused"
+	case f.Warn:
+		return "what does not validate is filed and listed"
+	}
+	return ""
 }
 
 // items fills in the page of what arrived, and what became of a file that was just sent.
