@@ -245,6 +245,9 @@ func importReportsBadItems(t *testing.T, db string) {
 		mu.Lock()
 		defer mu.Unlock()
 		name, _ := filepath.Rel(dir, p.File)
+		if p.Line > 0 {
+			name += ":" + string(rune('0'+p.Line))
+		}
 		if p.Entry >= 0 {
 			name += "#" + string(rune('0'+p.Entry))
 		}
@@ -254,7 +257,7 @@ func importReportsBadItems(t *testing.T, db string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"02-bad.json", "03-lines.ndjson#1", "03-lines.ndjson#4", "04-unknown.json", "05-transaction.json#1", "06-batch.json#0", "07-twice.json", "08-latin.json", "10-bad.xml", "11-empty.json", "13-dangling.json#0", "14-cut.ndjson.gz", "15-all.tar.gz/in/bad.json"}
+	want := []string{"02-bad.json", "03-lines.ndjson:2", "03-lines.ndjson:5", "04-unknown.json", "05-transaction.json#1", "06-batch.json#0", "07-twice.json", "08-latin.json", "10-bad.xml", "11-empty.json", "13-dangling.json#0", "14-cut.ndjson.gz", "15-all.tar.gz/in/bad.json"}
 	if got := sortedKeys(problems); !slices.Equal(got, want) {
 		t.Errorf("problems with %v,\nwant %v", got, want)
 	}

@@ -28,7 +28,7 @@ func (x *closing) write(c *chart, o *outbox, records []trueRecord) []trueRecord 
 	}
 	r := emisRows{emis: x.emis, c: c, o: o, stays: stays, patient: guid(x.town.Seed, 'P', c.p.i, 0), closing: true}
 	r.v = c.view(x.practice, stays, x.bulk)
-	if !r.erasedBy(x.cuts[0]) && !stays[0].from.After(x.cuts[0]) {
+	if !r.v.erasedBy(x.cuts[0]) && !stays[0].from.After(x.cuts[0]) {
 		o.serial = int64(c.p.i)*60_000 + 10_000_000
 		r.registration(1, x.cuts[0], x.cuts[1])
 	}

@@ -35,12 +35,12 @@ func (e *emis) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		if drop > 0 {
 			before = e.cuts[drop-1]
 		}
-		if x.erasedBy(before) {
+		if x.v.erasedBy(before) {
 			break
 		}
 		o.serial = int64(c.p.i)*60_000 + 10_000_000
 		x.registration(drop, before, now)
-		if x.erasedBy(now) {
+		if x.v.erasedBy(now) {
 			if x.v.from.After(before) {
 				return records // came and went between two extracts
 			}
@@ -56,11 +56,7 @@ func (e *emis) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		}
 	}
 	x.truth(end)
-	return append(records, trueRecord{e.name, x.patient, c.p.number, x.erasedBy(end)})
-}
-
-func (x *emisRows) erasedBy(t time.Time) bool {
-	return !t.IsZero() && !x.v.erased.IsZero() && !x.v.erased.After(t)
+	return append(records, trueRecord{e.name, x.patient, c.p.number, x.v.erasedBy(end)})
 }
 
 // view of a practice: about one patient in 2,000 a day is deleted outright, because they were registered by mistake.
@@ -83,7 +79,7 @@ func (x *emisRows) registration(drop int, before, now time.Time) {
 	if from.After(now) {
 		return
 	}
-	changed := !from.Before(before) || x.erasedBy(now) || x.closing
+	changed := !from.Before(before) || x.v.erasedBy(now) || x.closing
 	for _, at := range x.events() {
 		changed = changed || at.After(before) && !at.After(now)
 	}
@@ -120,13 +116,13 @@ func (x *emisRows) registration(drop int, before, now time.Time) {
 	if p.age(p.end) >= 16 {
 		mobile = b.mobile
 	}
-	deleted := strconv.FormatBool(x.erasedBy(now) || x.closing)
+	deleted := strconv.FormatBool(x.v.erasedBy(now) || x.closing)
 	e := x.emis
 	e.row(x.o, drop, emisPatient, x.patient, e.org(), e.user(p.gp), sex, ymd(p.born), died, p.prefix, p.first, p.middle, p.surname(b, on.Add(-20*day)), ymd(current), p.number,
 		strconv.Itoa(10_000+p.i), "Regular", "false", number, street, "", Name, "Merrowshire", h.postcode, residence, "Number present and verified", b.carer, b.carerIs,
 		guid(e.town.Seed, 'N', p.i, 0), left, deleted, strconv.FormatBool(b.sensitive), "false", b.email, home, mobile, "", "", "", e.serial(x.o, drop))
 	for i, s := range x.stays {
-		if s.from.After(now) || i > 0 && x.erasedBy(now) {
+		if s.from.After(now) || i > 0 && x.v.erasedBy(now) {
 			continue
 		}
 		to := ""
@@ -338,7 +334,7 @@ func (x *emisRows) truth(end time.Time) {
 		if gone && !everWritten(x.cuts, seen, deleted) {
 			continue
 		}
-		line := trueFact{Feed: x.name, Patient: x.patient, Person: x.person, Kind: f.becomes(), Key: x.guid(f), Deleted: gone || x.erasedBy(end)}
+		line := trueFact{Feed: x.name, Patient: x.patient, Person: x.person, Kind: f.becomes(), Key: x.guid(f), Deleted: gone || x.v.erasedBy(end)}
 		if !line.Deleted {
 			line.Date = f.dated()
 			line.System, line.Code = f.coding(readTwo)

@@ -174,6 +174,18 @@ func (v *view) holds(f *fact) (since time.Time, ok bool) {
 	return since, v.erased.IsZero() || since.Before(v.erased)
 }
 
+// erasedBy reports whether the practice has deleted the patient outright by a time.
+func (v *view) erasedBy(t time.Time) bool {
+	return !t.IsZero() && !v.erased.IsZero() && !v.erased.After(t)
+}
+
+// present reports whether a fact stands in the record at a time.
+func (v *view) present(f *fact, now time.Time) bool {
+	seen, ok := v.holds(f)
+	deleted := v.happened(f.deleted)
+	return ok && !seen.After(now) && (deleted.IsZero() || deleted.After(now))
+}
+
 // happened is a moment as the practice knows of it: not at all once the person has left.
 func (v *view) happened(t time.Time) time.Time {
 	if t.IsZero() || !v.to.IsZero() && !t.Before(v.to) || !v.erased.IsZero() && !t.Before(v.erased) {

@@ -59,7 +59,7 @@ const (
 // thousand babies four are stillborn (ONS).
 var (
 	terminations = []float64{15, 3, 17, 11, 19, 29, 22, 37, 26, 31, 30, 25, 34, 20, 38, 13, 42, 5, 46, 0.5, 48, 0}
-	miscarriages = []float64{15, 0.11, 30, 0.11, 35, 0.16, 38, 0.22, 42, 0.36, 46, 0.5} // a pregnancy
+	miscarriages = []float64{15, 0.09, 30, 0.09, 35, 0.12, 38, 0.18, 42, 0.34, 46, 0.5} // a pregnancy
 )
 
 // conceive draws a woman's pregnancies: those that led to the children of her household, those that ended early, and the one

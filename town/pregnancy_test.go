@@ -112,7 +112,7 @@ func TestMotherAndChildAgree(t *testing.T) {
 }
 
 // No two pregnancies overlap, nothing is said of one before it is known, and the rates are those of England: 20 terminations a year per 1,000 women of 15 to 44
-// (Abortion Statistics 2022), of which the practice hears of three in five; a miscarriage for every six or seven births; and one woman in thirty is known to be pregnant.
+// (Abortion Statistics 2022), of which the practice hears of three in five; a miscarriage for every seven births; and one woman in thirty is known to be pregnant.
 func TestPregnanciesAreAsCommonAsInEngland(t *testing.T) {
 	town := Town{Seed: 11, People: 20000}
 	place := town.place()

@@ -38,10 +38,10 @@ func (x *tpp) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		if drop > 0 {
 			before = x.cuts[drop-1]
 		}
-		if r.erasedBy(before) {
+		if r.v.erasedBy(before) {
 			break
 		}
-		if r.erasedBy(now) {
+		if r.v.erasedBy(now) {
 			if r.stays[0].from.After(before) {
 				return records
 			}
@@ -54,24 +54,13 @@ func (x *tpp) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 			switch {
 			case differs && gone:
 				r.remove(f, drop)
-			case differs || x.base+drop == tppRebulk && r.standsIn(f) == tppCode && r.present(f, now):
+			case differs || x.base+drop == tppRebulk && r.standsIn(f) == tppCode && r.v.present(f, now):
 				r.fact(f, drop, now, differs)
 			}
 		}
 	}
 	r.truth(end)
-	return append(records, trueRecord{x.name, r.patient, c.p.number, r.erasedBy(end)})
-}
-
-func (x *tppRows) erasedBy(t time.Time) bool {
-	return !t.IsZero() && !x.v.erased.IsZero() && !x.v.erased.After(t)
-}
-
-// present reports whether a fact stands in the record at a time.
-func (x *tppRows) present(f *fact, now time.Time) bool {
-	seen, ok := x.v.holds(f)
-	deleted := x.v.happened(f.deleted)
-	return ok && !seen.After(now) && (deleted.IsZero() || deleted.After(now))
+	return append(records, trueRecord{x.name, r.patient, c.p.number, r.v.erasedBy(end)})
 }
 
 // standsIn is the table of a fact, -1 for a short course's plan, which SystmOne does not have.
@@ -339,7 +328,7 @@ func (x *tppRows) truth(end time.Time) {
 		if gone && !everWritten(x.cuts, seen, deleted) {
 			continue
 		}
-		line := trueFact{Feed: x.name, Patient: x.patient, Person: personName(x.c.p.i), Kind: x.kind(f, table), Key: x.id(f.n, table), Deleted: gone || x.erasedBy(end)}
+		line := trueFact{Feed: x.name, Patient: x.patient, Person: personName(x.c.p.i), Kind: x.kind(f, table), Key: x.id(f.n, table), Deleted: gone || x.v.erasedBy(end)}
 		if !line.Deleted {
 			line.Date = ymd(f.when)
 			switch table {

@@ -42,10 +42,10 @@ func (x *vision) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		if drop > 0 {
 			before = x.cuts[drop-1]
 		}
-		if r.erasedBy(before) {
+		if r.v.erasedBy(before) {
 			break
 		}
-		if r.erasedBy(now) {
+		if r.v.erasedBy(now) {
 			if r.stays[0].from.After(before) {
 				return records
 			}
@@ -56,7 +56,7 @@ func (x *vision) write(c *chart, o *outbox, records []trueRecord) []trueRecord {
 		r.facts(drop, before, now)
 	}
 	r.truth(end)
-	return append(records, trueRecord{x.name, r.patient, c.p.number, r.erasedBy(end)})
+	return append(records, trueRecord{x.name, r.patient, c.p.number, r.v.erasedBy(end)})
 }
 
 // pressureHalf is 0 for a systolic pressure, 1 for a diastolic one, -1 for all else.
@@ -71,10 +71,6 @@ func pressureHalf(f *fact) int {
 	return -1
 }
 
-func (x *visionRows) erasedBy(t time.Time) bool {
-	return !t.IsZero() && !x.v.erased.IsZero() && !x.v.erased.After(t)
-}
-
 // facts writes what changed between two extracts. A half of a pressure brings the whole row.
 func (x *visionRows) facts(drop int, before, now time.Time) {
 	for _, f := range x.c.facts {
@@ -82,7 +78,7 @@ func (x *visionRows) facts(drop int, before, now time.Time) {
 			continue
 		}
 		differs, gone := x.v.changes(f, before, now)
-		if halves, ok := x.bp[f]; ok && !differs && x.present(f, now) {
+		if halves, ok := x.bp[f]; ok && !differs && x.v.present(f, now) {
 			for _, half := range halves {
 				edited := x.v.happened(half.edited)
 				differs = differs || !edited.IsZero() && edited.After(before) && !edited.After(now)
@@ -102,12 +98,6 @@ func (x *visionRows) facts(drop int, before, now time.Time) {
 		x.fact(f, drop, now, action)
 		x.lastIn[f] = drop
 	}
-}
-
-func (x *visionRows) present(f *fact, now time.Time) bool {
-	seen, ok := x.v.holds(f)
-	deleted := x.v.happened(f.deleted)
-	return ok && !seen.After(now) && (deleted.IsZero() || deleted.After(now))
 }
 
 // standsIn is the table of a fact; Vision's extract has no appointments.
@@ -310,7 +300,7 @@ func (x *visionRows) truth(end time.Time) {
 		if !sent {
 			continue
 		}
-		line := trueFact{Feed: x.name, Patient: x.patient, Person: personName(x.c.p.i), Kind: x.kind(f), Key: x.id(f), Deleted: !x.present(f, end) || x.erasedBy(end)}
+		line := trueFact{Feed: x.name, Patient: x.patient, Person: personName(x.c.p.i), Kind: x.kind(f), Key: x.id(f), Deleted: !x.v.present(f, end) || x.v.erasedBy(end)}
 		if !line.Deleted {
 			line.Date = ymd(f.when)
 			if x.standsIn(f) == visionJournal {

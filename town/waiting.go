@@ -48,16 +48,19 @@ type offer struct{ made, day, withdrawn time.Time }
 type rtt string
 
 const (
-	rttFirst     rtt = "10"
-	rttNext      rtt = "20"
-	rttTreated   rtt = "30"
-	rttWatched   rtt = "32"
-	rttMissed    rtt = "33"
-	rttNoNeed    rtt = "34"
-	rttDeclined  rtt = "35"
-	rttDied      rtt = "36"
-	waitsBack        = 3.2 // years: longer than anybody waits
-	validateEach     = 84 * day
+	rttFirst    rtt = "10"
+	rttNext     rtt = "20"
+	rttTreated  rtt = "30"
+	rttWatched  rtt = "32"
+	rttMissed   rtt = "33"
+	rttNoNeed   rtt = "34"
+	rttDeclined rtt = "35"
+	rttDied     rtt = "36"
+)
+
+const (
+	waitsBack    = 3.2      // years: longer than anybody waits
+	validateEach = 84 * day // NHS England asks trusts to look through their lists every twelve weeks
 )
 
 var rttName = map[rtt]string{rttFirst: "First activity", rttNext: "Subsequent activity", rttTreated: "Start of first definitive treatment", rttWatched: "Start of active monitoring by the clinician",

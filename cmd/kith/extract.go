@@ -59,6 +59,7 @@ func extractCommand(args []string, stdout, stderr io.Writer) int {
 	kind := f.String("kind", "", "its `KIND`: "+names)
 	title := f.String("title", "", "what people call it, such as Mill Lane Surgery (default the feed's name)")
 	ods := f.String("organisation", "", "the `ODS` code of whose record it is")
+	columns := f.String("map", "", "the `MAP` of columns of a community feed: one that is known, or a file (docs/around.md)")
 	release := f.Bool("release", false, "let a feed go on that is held, and do what it is held for")
 	testNumbers := f.Bool("test-numbers", false, testNumbersHelp)
 	if code, done := parsed(f, args, stdout); done {
@@ -81,7 +82,7 @@ func extractCommand(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	defer door.Close()
-	e := extracting{feed: intake.Feed{Name: *feed, Kind: *kind, Title: *title, Organization: *ods}, format: format, release: *release, stdout: stdout, stderr: stderr}
+	e := extracting{feed: intake.Feed{Name: *feed, Kind: *kind, Title: *title, Organization: *ods, Map: *columns}, format: format, release: *release, stdout: stdout, stderr: stderr}
 	code, err := e.run(ctx, door, f.Args())
 	if err != nil {
 		fmt.Fprintf(stderr, "kith extract: %v\n", err)
@@ -153,6 +154,7 @@ func (e *extracting) known(ctx context.Context, desk *intake.Desk) error {
 	}
 	f.Kind = e.feed.Kind
 	f.Organization = cmp.Or(e.feed.Organization, f.Organization)
+	f.Map = cmp.Or(e.feed.Map, f.Map)
 	f.Title = cmp.Or(e.feed.Title, f.Title, f.Name)
 	_, err := desk.Feed(ctx, f)
 	return err

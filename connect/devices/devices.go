@@ -15,12 +15,9 @@ package devices
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/kith-care/kith/connect/fact"
@@ -205,50 +202,24 @@ func (b *book) strangers() error {
 
 // people reads the list of whose account is whose.
 func (b *book) people(body []byte) error {
-	in := csv.NewReader(bytes.NewReader(body))
-	in.FieldsPerRecord = -1
-	header, err := in.Read()
-	if err != nil {
-		return fhir.Errorf(fhir.Invalid, "%s is neither readings nor a list of people: %w", b.Item.Name, err)
-	}
-	at := map[string]int{}
-	for i, c := range header {
-		at[strings.ToLower(strings.TrimSpace(c))] = i
-	}
-	if _, ok := at["user_id"]; !ok {
-		return fhir.Errorf(fhir.Invalid, "%s is neither readings nor a list of people: there is no column user_id", b.Item.Name)
-	}
-	for {
-		if err := b.Turn(b.ctx); err != nil {
-			return err
-		}
-		row, err := in.Read()
-		if err == io.EOF {
-			return nil
-		}
-		line := fact.Line(in, row, err)
-		text := strings.Join(row, ",")
-		b.In++
-		get := func(column string) string {
-			if i, ok := at[column]; ok && i < len(row) {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		if err == nil && get("user_id") == "" {
+	err := b.Table(b.ctx, body, []string{"user_id"}, func(r *intake.Row) error {
+		get := r.Get
+		born, err := fact.Day(get("date_of_birth"), "2006-01-02", "02/01/2006")
+		if get("user_id") == "" {
 			err = errors.New("the row names no user")
 		}
-		born, e := fact.Day(get("date_of_birth"), "2006-01-02", "02/01/2006")
-		if err == nil {
-			err = e
-		}
 		if err != nil {
-			b.Bad(line, text, err)
-			continue
+			b.Bad(r.Line, r.Text(), err)
+			return nil
 		}
 		p := fact.Person{NHSNumber: get("nhs_number"), Forename: get("forename"), Surname: get("surname"), Sex: get("sex"), Born: born, Postcode: get("postcode"), Email: get("email"), Mobile: get("mobile")}
-		b.Put("Patient", get("user_id"), fmt.Sprintf("line-%d", line), p.Patient(b.Feed.Name, get("user_id")))
+		b.Put("Patient", get("user_id"), fmt.Sprintf("line-%d", r.Line), p.Patient(b.Feed.Name, get("user_id")))
+		return nil
+	})
+	if err != nil {
+		return fhir.Errorf(fhir.KindOf(err), "neither readings nor a list of people: %w", err)
 	}
+	return nil
 }
 
 // points reads JSON: one data point, an array of them, or one a line; each of Open mHealth or of Bluetooth.

@@ -15,6 +15,7 @@ import (
 	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/connect/fact/facttest"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/store/storetest"
 )
 
@@ -219,4 +220,21 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%d entries, %d of them bad", r.Rows.In, len(r.Bad))
 		}
 	})
+}
+
+// An export that does not say whose it is, or one reading that cannot be filed, is in quarantine, with the reason: the first was told as damaged and, without
+// what it says of its owner, tried for ever; the second was answered as filed.
+func TestWhatCannotBeFiledIsToldAsItIs(t *testing.T) {
+	d := facttest.Desk(t, "", feed)
+	const record = `<Record type="HKQuantityTypeIdentifierHeartRate" sourceName="Watch" unit="count/min" startDate="2026-08-30 10:00:00 +0100" endDate="2026-08-30 10:00:00 +0100" value="70"/>`
+	for text, why := range map[string]string{
+		`<HealthData><Me/>` + record + `</HealthData>`: "name the user in the feed's setting",
+		`<HealthData>` + record + `</HealthData>`:      "name the user in the feed's setting",
+		`{"header":{"id":"1"},"body":{}}`:              "line 1: ",
+		"a;b\n":                                        "neither readings nor a list of people",
+	} {
+		if _, err := d.Receive(t.Context(), feed.Name, "x", []byte(text), Read); fhir.KindOf(err) != fhir.Invalid || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", text, err, why)
+		}
+	}
 }

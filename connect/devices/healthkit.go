@@ -104,6 +104,9 @@ func (b *book) healthKit(in io.Reader) error {
 			break
 		}
 		if err != nil {
+			if began {
+				return fhir.Errorf(fhir.Invalid, "%s: the export breaks off or is damaged: %w", b.Item.Name, err)
+			}
 			return fhir.Errorf(fhir.Invalid, "%s is no export of HealthKit: %w", b.Item.Name, err)
 		}
 		start, ok := token.(xml.StartElement)
@@ -113,8 +116,13 @@ func (b *book) healthKit(in io.Reader) error {
 		switch start.Name.Local {
 		case "HealthData":
 			began = true
+			if b.Feed.Map == "" {
+				return fhir.Errorf(fhir.Invalid, "%s does not say whose it is, as no export does: name the user in the feed's setting (map)", b.Item.Name)
+			}
 		case "Me":
-			err = h.me(start)
+			if err := h.me(start); err != nil {
+				return err
+			}
 		case "Record":
 			line, _ := d.InputPos()
 			var r hkRecord
@@ -142,16 +150,13 @@ type hkExport struct {
 
 // me is whose export it is. Who that is among the feed's people, only the feed's setting says.
 func (h *hkExport) me(start xml.StartElement) error {
-	if h.b.Feed.Map == "" {
-		return errors.New("an export does not say whose it is: name the user in the feed's setting (map)")
-	}
 	var p fact.Person
 	for _, a := range start.Attr {
 		switch a.Name.Local {
 		case "HKCharacteristicTypeIdentifierDateOfBirth":
 			born, err := fact.Day(a.Value, "2006-01-02")
 			if err != nil {
-				return err
+				return fhir.Errorf(fhir.Invalid, "%s: Me: date of birth: %w", h.b.Item.Name, err)
 			}
 			p.Born = born
 		case "HKCharacteristicTypeIdentifierBiologicalSex":
@@ -295,9 +300,6 @@ func (h *hkExport) single(p *point, measures ...measure) error {
 // the second is kept as it came.
 func (h *hkExport) day(key string, points []point) error {
 	b := h.b
-	if b.Feed.Map == "" {
-		return errors.New("an export does not say whose it is: name the user in the feed's setting (map)")
-	}
 	first := &points[0]
 	there, err := b.There(b.ctx, "Observation", first.key())
 	if err != nil {

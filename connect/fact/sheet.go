@@ -1,8 +1,8 @@
 package fact
 
 import (
+	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,13 +47,13 @@ func Parts(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item,
 	switch err := read(s); {
 	case err == nil:
 		return s.Reading(ctx)
-	case err != errFull:
+	case !errors.Is(err, errFull):
 		return nil, err
 	}
 	return &intake.Reading{Parts: func(yield func(*intake.Reading, error) bool) {
 		s := &Sheet{Desk: d, Feed: f, Item: it, yield: yield}
 		err := read(s)
-		if err == errEnough {
+		if errors.Is(err, errEnough) {
 			return
 		}
 		var last *intake.Reading
@@ -140,16 +140,31 @@ func (s *Sheet) Has(typ, key string) bool {
 	return ok
 }
 
-// Line is where the row that was read last begins, from 1; of a row that breaks off, where it does.
-func Line(in *csv.Reader, row []string, err error) int64 {
-	if p, ok := errors.AsType[*csv.ParseError](err); ok {
-		return int64(p.Line)
+// Table reads an item that is CSV, whose header must have some columns, in capitals or not. Rows that cannot be read are quarantined, each with what is
+// on its own line.
+func (s *Sheet) Table(ctx context.Context, body []byte, need []string, each func(*intake.Row) error) error {
+	if err := intake.IsUTF8(body); err != nil {
+		return fhir.Errorf(fhir.Invalid, "%s: %w", s.Item.Name, err)
 	}
-	if len(row) == 0 {
-		return 0
+	head, rest, _ := bytes.Cut(body, []byte("\n"))
+	header := intake.SplitRow(strings.ToLower(string(head)), ',')
+	for _, n := range need {
+		if !slices.Contains(header, n) {
+			return fhir.Errorf(fhir.Invalid, "%s: line 1: there is no column %s; the columns are %.500q", s.Item.Name, n, strings.Join(header, ", "))
+		}
 	}
-	line, _ := in.FieldPos(0)
-	return int64(line)
+	text := append(append(bytes.ToLower(head), '\n'), rest...)
+	return intake.ReadRows(text, func(r *intake.Row, bad error) error {
+		if err := s.Turn(ctx); err != nil {
+			return err
+		}
+		s.In++
+		if bad != nil {
+			s.Bad(r.Line, r.Text(), bad)
+			return nil
+		}
+		return each(r)
+	})
 }
 
 // There reports whether the record has what a key of the feed names.
@@ -183,11 +198,15 @@ func (s *Sheet) Drop(ctx context.Context, typ, key string) (bool, error) {
 const asked = 100
 
 // Reading is what the item changes in the record: what the record has already is left out, and the item it first came in stays its source.
+// An item of one entry that cannot be filed is in quarantine itself, so that whoever sent it is told.
 func (s *Sheet) Reading(ctx context.Context) (*intake.Reading, error) {
 	if s.Before != nil {
 		if err := s.Before(); err != nil {
 			return nil, err
 		}
+	}
+	if s.yield == nil && s.In == 1 && len(s.Bads) == 1 {
+		return nil, fhir.Errorf(fhir.Invalid, "line %d: %s", s.Bads[0].Line, s.Bads[0].Reason)
 	}
 	r := &intake.Reading{Bad: s.Bads, Notes: s.notes}
 	have := map[entryKey]*fhir.Resource{}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -319,6 +320,42 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	_ = client
+}
+
+// A token from the beginning of time to its end once lasted less than nothing; one in which two people asked was put down to either.
+func TestTokensThatSayTwoThings(t *testing.T) {
+	good, err := asking.token("https://us.test", "patient/*.read", noon, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		edit func(*claims)
+		why  string
+	}{
+		"as it should be": {func(*claims) {}, ""},
+		"for ever":        {func(c *claims) { c.Issued, c.Expires = -1<<62, 1<<62 }, "300 seconds at most"},
+		"never":           {func(c *claims) { c.Issued, c.Expires = 1<<62, -1<<62 }, "300 seconds at most"},
+		"too long":        {func(c *claims) { c.Expires++ }, "300 seconds at most"},
+		"two people":      {func(c *claims) { c.Subject = "another" }, `sub of the JWT is "another"`},
+	} {
+		parts := strings.Split(good, ".")
+		var said claims
+		raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err == nil {
+			err = json.Unmarshal(raw, &said)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.edit(&said)
+		if raw, err = json.Marshal(said); err != nil {
+			t.Fatal(err)
+		}
+		_, err = readToken(parts[0]+"."+base64.RawURLEncoding.EncodeToString(raw)+".", "https://us.test", noon, nil)
+		if (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %v, want %q", name, err, c.why)
+		}
+	}
 }
 
 type claimsEdit struct {

@@ -132,8 +132,8 @@ func readToken(token, audience string, now time.Time, keys map[string]*rsa.Publi
 		return nil, fhir.Errorf(fhir.Invalid, "the JWT lacks iss, sub or aud")
 	case audience != "" && strings.TrimRight(c.Audience, "/") != strings.TrimRight(audience, "/"):
 		return nil, fhir.Errorf(fhir.Invalid, "the JWT is for %s, not for %s", c.Audience, audience)
-	case c.Expires-c.Issued > int64(tokenLife/time.Second) || c.Expires <= c.Issued:
-		return nil, fhir.Errorf(fhir.Invalid, "the JWT lasts %d seconds: it must last 300 at most", c.Expires-c.Issued)
+	case c.Expires <= c.Issued || c.Issued < c.Expires-int64(tokenLife/time.Second): // their difference may be more than a number holds
+		return nil, fhir.Errorf(fhir.Invalid, "the JWT lasts from %d to %d: it must last 300 seconds at most", c.Issued, c.Expires)
 	case now.After(time.Unix(c.Expires, 0).Add(clockSkew)):
 		return nil, fhir.Errorf(fhir.Invalid, "the JWT has expired")
 	case time.Unix(c.Issued, 0).After(now.Add(clockSkew)):
@@ -148,6 +148,9 @@ func (c *claims) caller() (*caller, error) {
 	who, err := claimed("requesting_practitioner", "Practitioner", c.Practitioner)
 	if err != nil {
 		return nil, err
+	}
+	if id := who.text("id"); id != c.Subject {
+		return nil, fhir.Errorf(fhir.Invalid, "sub of the JWT is %q, but its requesting_practitioner is %q", c.Subject, id)
 	}
 	org, err := claimed("requesting_organization", "Organization", c.Organization)
 	if err != nil {

@@ -120,10 +120,9 @@ func judged(res *fhir.Resource, made time.Time, news bool) (v verdict) {
 		v.say(hasPostcode, postcode)
 		return v
 	}
-	for _, element := range []string{"code", "medicationCodeableConcept", "vaccineCode"} {
+	if element := clinical[res.Type()]; element != "" {
 		if c := root.Get(element); c.Exists() {
 			v.say(isCoded, standard(c))
-			break
 		}
 	}
 	when, ok := dated[res.Type()]
@@ -170,6 +169,11 @@ var dated = map[string]struct {
 	"DiagnosticReport":   {[]string{"effectiveDateTime", "effectivePeriod", "issued"}, "issued", false},
 	"MedicationRequest":  {[]string{"authoredOn"}, "", true},
 }
+
+// clinical says for the types that say something clinical in which element: of these alone a code of the NHS is expected, not of somebody's job.
+var clinical = map[string]string{"Observation": "code", "Condition": "code", "AllergyIntolerance": "code", "Procedure": "code", "DiagnosticReport": "code", "ServiceRequest": "code", "Flag": "code",
+	"Medication": "code", "MedicationRequest": "medicationCodeableConcept", "MedicationStatement": "medicationCodeableConcept", "MedicationAdministration": "medicationCodeableConcept",
+	"MedicationDispense": "medicationCodeableConcept", "Immunization": "vaccineCode"}
 
 func standard(concept fhir.Value) bool {
 	for c := range concept.Get("coding").Items() {

@@ -564,6 +564,11 @@ func (f *File) rows(in io.Reader, table *Table, latin bool, each func(*Row, erro
 	}
 }
 
+// ReadRows reads a text that is no extract as extracts are read: by its header, each row with what is wrong with it, so that a stray quote costs one line.
+func ReadRows(text []byte, each func(*Row, error) error) error {
+	return (&File{Name: "the text"}).rows(bytes.NewReader(text), nil, false, each)
+}
+
 // SplitRow splits one line into its values, as files are read: for a format that must look at a first row.
 func SplitRow(line string, comma byte) []string {
 	raw, spans, _, _ := cut([]byte(line), comma, true)

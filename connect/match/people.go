@@ -133,8 +133,12 @@ func (r *Roster) nameless(rows []uint32) bool {
 // Two Patients of one source need so many bits above the threshold: one in 256 may be somebody's twin.
 const oneSource = 3
 
-// slips is how many times commoner a name is than its misspelling.
-const slips = 20
+// slips is how many times commoner a name is than its misspelling, and enoughNames how many Patients there must be for a name that no
+// other has to be none.
+const (
+	slips       = 20
+	enoughNames = 5000
+)
 
 // sure reports whether two people are so alike that even one source, which should know everybody once, has them twice: born on one
 // day, of one sex, name and household, far above the threshold. A forename one letter off counts only where next to nobody else is
@@ -155,7 +159,9 @@ func (r *Roster) sure(m *model, g *agreement, w float64, a, b []uint32) bool {
 	}
 	for v := range p.all(Forename) {
 		for u := range q.all(Forename) {
-			if one, two := others(u), others(v); min(one, two)*slips < max(one, two) && near(r.word(Forename, u, nil).name, r.word(Forename, v, nil).name) {
+			one, two := others(u), others(v)
+			odd := min(one, two)*slips < max(one, two) || one+two == 0 && r.sizes[0] >= enoughNames
+			if odd && near(r.word(Forename, u, nil).name, r.word(Forename, v, nil).name) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package social
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/kith-care/kith/connect/fact/facttest"
 	"github.com/kith-care/kith/connect/intake"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/store/storetest"
 )
 
@@ -171,6 +173,27 @@ func TestASubmissionThatIsNotOursTakesNothingsPlace(t *testing.T) {
 			t.Errorf("a row of another council: %+v", r.Rows)
 		}
 	})
+}
+
+// A stray quote once swallowed the visits after it; a visit that was sent alone and could not be filed was answered as filed.
+func TestAVisitThatCannotBeReadCostsItselfOnly(t *testing.T) {
+	d := facttest.Desk(t, "", agency)
+	const head, visit = "Visit_ID,client_ref,planned_start,note\n", "%s,C1,2026-08-30 0%d:00,%s\n"
+	text := head + fmt.Sprintf(visit, "v1", 8, "well") + fmt.Sprintf(visit, "v2", 9, `"not, well`) + fmt.Sprintf(visit, "v3", 9, "\xff") + fmt.Sprintf(visit, "v4", 9, "well")
+	it := facttest.Receive(t, d, "agency", "visits.csv", []byte(text), Visits)
+	if n := facttest.Count(t, d, "Encounter"); n != 2 || it.Rows.In != 4 || it.Rows.Quarantined != 2 {
+		t.Errorf("%d visits, %+v; want two filed and two in quarantine", n, it.Rows)
+	}
+	for name, c := range map[string]struct{ text, why string }{
+		"one that cannot be filed": {head + fmt.Sprintf(visit, "", 8, ""), "line 2: the visit says no visit id"},
+		"one line of JSON":         {`{"visitId":5}`, "line 1: the visit is no JSON of a visit"},
+		"UTF-16":                   {"\xff\xfev\x00i\x00", "UTF-16"},
+		"other columns":            {"a;b\n", `there is no column visit_id; the columns are "a;b"`},
+	} {
+		if _, err := d.Receive(t.Context(), "agency", name, []byte(c.text), Visits); fhir.KindOf(err) != fhir.Invalid || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %v, want %q", name, err, c.why)
+		}
+	}
 }
 
 func FuzzVisits(f *testing.F) {

@@ -3,11 +3,9 @@ package social
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/kith-care/kith/connect/fact"
@@ -101,56 +99,14 @@ func visitJSON(ctx context.Context, s *fact.Sheet, one []byte, line int64) error
 }
 
 func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
-	in := csv.NewReader(bytes.NewReader(body))
-	in.FieldsPerRecord = -1
-	in.LazyQuotes = true
-	header, err := in.Read()
-	if err != nil {
-		return fhir.Errorf(fhir.Invalid, "%s is no CSV: %w", s.Item.Name, err)
-	}
-	at := map[string]int{}
-	for i, c := range header {
-		at[strings.ToLower(strings.TrimSpace(c))] = i
-	}
-	for _, need := range []string{"visit_id", "client_ref", "planned_start"} {
-		if _, ok := at[need]; !ok {
-			return fhir.Errorf(fhir.Invalid, "%s: line 1: there is no column %s; the columns are %s", s.Item.Name, need, strings.Join(header, ", "))
-		}
-	}
-	for {
-		if err := s.Turn(ctx); err != nil {
-			return err
-		}
-		row, err := in.Read()
-		if err == io.EOF {
-			return nil
-		}
-		line := fact.Line(in, row, err)
-		text := strings.Join(row, ",")
-		if err != nil {
-			s.In++
-			s.Bad(line, text, err)
-			continue
-		}
-		s.In++
-		if len(row) != len(header) {
-			s.Bad(line, text, fmt.Errorf("the row has %d values, the header %d", len(row), len(header)))
-			continue
-		}
-		get := func(column string) string {
-			if i, ok := at[column]; ok {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		v := &visit{line: line, raw: text, ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
+	return s.Table(ctx, body, []string{"visit_id", "client_ref", "planned_start"}, func(r *intake.Row) error {
+		get := r.Get
+		v := &visit{line: r.Line, raw: r.Text(), ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
 			TasksDone: several(get("tasks_done")), MedicinesGiven: several(get("medicines_given")), Note: get("note")}
 		v.Client.Ref, v.Client.NHSNumber, v.Client.Forename, v.Client.Surname = get("client_ref"), get("nhs_number"), get("forename"), get("surname")
 		v.Client.DateOfBirth, v.Client.Postcode, v.Worker.Ref, v.Worker.Name = get("date_of_birth"), get("postcode"), get("worker_ref"), get("worker")
-		if err := v.file(ctx, s); err != nil {
-			return err
-		}
-	}
+		return v.file(ctx, s)
+	})
 }
 
 // several splits a column of many values, which stand with semicolons between them.
