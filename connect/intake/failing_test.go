@@ -95,6 +95,9 @@ func failing(t testing.TB, d *Desk, format *Format, check string, page int) []st
 		if next == "" {
 			return out
 		}
+		if next == after || len(out) > 10_000 {
+			t.Fatalf("the list has no end: after %q comes %q", after, next)
+		}
 		after = next
 	}
 }
