@@ -27,8 +27,8 @@ func (x *Index) weighPeople(mine, theirs []string, share float64) (v verdict, ok
 	m := x.settings.model(&r).expecting(share)
 	g, w := r.bestOfPeople(m, a, b)
 	v.Candidate = Candidate{ID: theirs[0], Weight: w, Decision: m.judge(&g, w, r.nameless(a) || r.nameless(b)), Parts: m.parts(&g, w)}
-	if v.Decision == One && g.nameless() && !g.underOneRoof() {
-		v.Decision = Ask // born on one day is not enough
+	if v.Decision == One && !g.underOneRoof() && (g.nameless() || g.levels[DOB] >= 1 && g.levels[DOB] <= 3 && g.levels[NHS] != same(NHS)) {
+		v.Decision = Ask // neither a birth date alone nor a name alone is a person
 	}
 	v.Clash = g.levels[NHS] == same(NHS) && g.levels[DOB] != same(DOB) && v.Decision == Ask
 	v.sure = r.sure(m, &g, w, a, b)

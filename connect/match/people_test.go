@@ -111,6 +111,12 @@ func TestWithoutANameAHouseholdMustAgree(t *testing.T) {
 	town.people(map[string]string{"gp": "gp", "moved": "moved"})
 	town.says("ZZC", "here", "dob", "1911-02-03", "sex", "F", "postcode", "ZZ1 4AB")
 	town.people(map[string]string{"gp": "gp here", "moved": "moved"})
+	// Of one name, born in one year, living elsewhere: two boys of one town, until the right one is known.
+	town.says("ZZ001", "boy", "nhs", "4000745212", "forename", "Tristram", "surname", "Quennell", "dob", "2024-04-11", "sex", "M", "address", "8 Quarry Hill", "postcode", "ZZ2 5FJ")
+	town.says("ZZHC", "stray", "forename", "Tristram", "surname", "Quennell", "dob", "2024-09-14", "sex", "M", "postcode", "ZZ2 5EL")
+	town.people(map[string]string{"boy": "boy", "stray": "stray"})
+	town.says("ZZ001", "other", "forename", "Tristram", "surname", "Quennell", "dob", "2024-09-14", "sex", "M", "address", "49 Quarry Hill", "postcode", "ZZ2 5EL")
+	town.people(map[string]string{"boy": "boy", "stray": "other stray"})
 }
 
 // A source that has somebody twice is believed only where nobody else could be meant: a slip of the keyboard in a common name is no twin,
