@@ -2,10 +2,12 @@ package community
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kith-care/kith/connect/fact/facttest"
 	"github.com/kith-care/kith/connect/intake"
@@ -174,4 +176,35 @@ func FuzzContacts(f *testing.F) {
 			t.Errorf("%+v", r.Rows)
 		}
 	})
+}
+
+// A file that writes the month first is kept out as a whole: of sixty-eight rows thirty were once refused and thirty-eight filed under another day.
+func TestAFileThatWritesTheMonthFirstIsKeptOut(t *testing.T) {
+	feed := drops["contacts"]
+	const head = "contact_id,client_id,surname,forename,dob,contact_date,contact_time,duration_mins\n"
+	row := func(i int, layout string) string {
+		day := time.Date(2026, 3, 1+i, 0, 0, 0, 0, time.UTC)
+		return fmt.Sprintf("C%d,P1,Penrose,Andrew,1954-04-02,%s,10:30,30\n", i, day.Format(layout))
+	}
+	for name, c := range map[string]struct {
+		layout string
+		days   int
+		kept   bool
+	}{"English": {"02/01/2006", 28, true}, "American": {"01/02/2006", 28, false}, "ISO": {"2006-01-02", 28, true}, "two slips": {"02/01/2006", 20, true}, "nobody can tell": {"01/02/2006", 12, true}} {
+		text := head
+		for i := range c.days {
+			text += row(i, c.layout)
+		}
+		if name == "two slips" {
+			text += "S1,P1,Penrose,Andrew,1954-04-02,03/22/2026,10:30,30\nS2,P1,Penrose,Andrew,1954-04-02,03/23/2026,10:30,30\n"
+		}
+		d := facttest.Desk(t, "", feed)
+		r := facttest.Extract(t, d, format(feed), feed.Name, "1", "contacts.csv", text)
+		if kept := r.Items[0].Status != intake.Quarantined; kept != c.kept {
+			t.Errorf("%s: %+v", name, r.Items[0])
+		}
+		if !c.kept && (facttest.Count(t, d, "Encounter") != 0 || !strings.Contains(r.Items[0].Reason, `line 14: contact_date: "03/13/2026" has the month before the day`)) {
+			t.Errorf("%s: %d filed; %s", name, facttest.Count(t, d, "Encounter"), r.Items[0].Reason)
+		}
+	}
 }

@@ -232,10 +232,14 @@ func (mp *Map) Format() *intake.Format {
 }
 
 // recognise knows a table by its file's name.
-func (mp *Map) recognise(name string, _ []byte) (*intake.File, error) {
+func (mp *Map) recognise(name string, head []byte) (*intake.File, error) {
 	base := strings.ToLower(path.Base(name))
-	for _, t := range mp.Tables {
+	for i := range mp.Tables {
+		t := &mp.Tables[i]
 		if ok, _ := path.Match(strings.ToLower(t.File), base); ok {
+			if err := mp.monthFirst(t, head); err != nil {
+				return nil, err
+			}
 			f := &intake.File{Name: name, Table: t.Name, Stamp: fact.Stamp(base, time.Now()), Full: t.Full}
 			if mp.Comma != "" {
 				f.Comma = mp.Comma[0]
