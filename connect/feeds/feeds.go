@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net"
@@ -204,15 +205,15 @@ func (s *Service) once(ctx context.Context, name string) error {
 	if f.Folder == "" {
 		return nil
 	}
-	return s.watch(ctx, f)
+	return s.watch(ctx, f, func(d intake.Drop) error { return s.take(ctx, f, d) })
 }
 
 func (s *Service) rowsRead(name string) func(int64) {
 	return func(rows int64) { s.doing(name, fmt.Sprintf("reading: %d rows", rows)) }
 }
 
-// watch files the drops of a folder that are whole: a drop is when nothing in it has changed from one look to the next.
-func (s *Service) watch(ctx context.Context, f *intake.Feed) error {
+// watch takes the drops of a folder that are whole: a drop is when nothing in it has changed from one look to the next.
+func (s *Service) watch(ctx context.Context, f *intake.Feed, take func(intake.Drop) error) error {
 	drops, err := intake.Drops(f.Folder)
 	if err != nil {
 		return err
@@ -236,7 +237,7 @@ func (s *Service) watch(ctx context.Context, f *intake.Feed) error {
 			continue
 		}
 		s.doing(f.Name, "reading "+d.Name)
-		if err := s.take(ctx, f, d); err != nil {
+		if err := take(d); err != nil {
 			return err
 		}
 		if err := s.remember(ctx, f.Name, d.Name, "filed "+mark); err != nil {
@@ -254,7 +255,7 @@ func (s *Service) remember(ctx context.Context, feed, drop, what string) error {
 
 // signature changes whenever a file of the drop does.
 func signature(folder string, d intake.Drop) (string, error) {
-	var b strings.Builder
+	h := fnv.New64a()
 	root := filepath.Dir(filepath.Clean(folder))
 	seen := map[string]bool{}
 	for _, u := range d.Files {
@@ -270,17 +271,9 @@ func signature(folder string, d intake.Drop) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "%s %d %d;", filepath.Base(path), info.Size(), info.ModTime().UnixNano())
+		fmt.Fprintf(h, "%s %d %d;", filepath.Base(path), info.Size(), info.ModTime().UnixNano())
 	}
-	return fmt.Sprintf("%x", fnv(b.String())), nil
-}
-
-func fnv(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return h
+	return fmt.Sprintf("%x", h.Sum64()), nil
 }
 
 // take files one drop: as an extract, or file by file.
@@ -290,17 +283,9 @@ func (s *Service) take(ctx context.Context, f *intake.Feed, d intake.Drop) error
 		return err
 	}
 	for _, u := range d.Files {
-		in, err := u.Open()
+		raw, err := whole(u)
 		if err != nil {
 			return err
-		}
-		raw, err := io.ReadAll(io.LimitReader(in, mostItem+1))
-		in.Close()
-		if err != nil {
-			return err
-		}
-		if len(raw) > mostItem {
-			return fhir.Errorf(fhir.Invalid, "%s is larger than %d MB", u.Name, mostItem>>20)
 		}
 		it, err := s.Desk.Receive(ctx, f.Name, u.Name, raw, s.Readers[f.Kind])
 		if err != nil && (it == nil || it.Status == intake.Pending) {
@@ -324,7 +309,17 @@ func (s *Service) listen(ctx context.Context, f *intake.Feed) error {
 			s.doing(f.Name, "nothing to listen on")
 			return messages.Resume(ctx)
 		}
-		return s.messageFiles(ctx, f, messages)
+		if err := messages.Resume(ctx); err != nil {
+			return err
+		}
+		return s.watch(ctx, f, func(d intake.Drop) error {
+			for _, u := range d.Files {
+				if err := s.messageFile(ctx, messages, u); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	conf, err := tlsOf(f)
 	if err != nil {
@@ -397,62 +392,36 @@ func tlsOf(f *intake.Feed) (*tls.Config, error) {
 	return conf, nil
 }
 
-// messageFiles files messages that come as files in a folder.
-func (s *Service) messageFiles(ctx context.Context, f *intake.Feed, messages *hl7.Feed) error {
-	if err := messages.Resume(ctx); err != nil {
-		return err
-	}
-	drops, err := intake.Drops(f.Folder)
+// messageFile files the messages of a file. What stands between them, and a batch that counts others than it holds, is in quarantine.
+func (s *Service) messageFile(ctx context.Context, to *hl7.Feed, u intake.Upload) error {
+	raw, err := whole(u)
 	if err != nil {
 		return err
 	}
-	for _, d := range drops {
-		mark, err := signature(f.Folder, d)
-		if err != nil {
-			return err
+	pieces, miscounted := hl7.Split(raw)
+	for _, p := range pieces {
+		if err := to.Read(ctx, p.Data); err != nil {
+			return fmt.Errorf("%s: %w", u.Name, err)
 		}
-		have, err := s.box.Get(ctx, "watched/"+f.Name, d.Name)
-		if err != nil {
-			return err
-		}
-		if string(have) == mark {
-			continue
-		}
-		for _, u := range d.Files {
-			if err := s.messages(ctx, messages, u); err != nil {
-				return fmt.Errorf("%s: %w", u.Name, err)
-			}
-		}
-		if err := s.remember(ctx, f.Name, d.Name, mark); err != nil {
-			return err
-		}
+	}
+	if miscounted != nil {
+		return to.Miscounted(ctx, u.Name, raw, miscounted)
 	}
 	return nil
 }
 
-func (s *Service) messages(ctx context.Context, to *hl7.Feed, u intake.Upload) error {
+// whole is all of a file that is no table.
+func whole(u intake.Upload) ([]byte, error) {
 	in, err := u.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer in.Close()
-	raw, err := io.ReadAll(io.LimitReader(in, mostItem))
-	if err != nil {
-		return err
+	raw, err := io.ReadAll(io.LimitReader(in, mostItem+1))
+	if err == nil && len(raw) > mostItem {
+		err = fhir.Errorf(fhir.TooLarge, "%s is larger than %d MB", u.Name, mostItem>>20)
 	}
-	pieces, err := hl7.Split(raw)
-	if err != nil {
-		return err
-	}
-	for _, p := range pieces {
-		if !p.Junk {
-			to.Take(ctx, u.Name, p.Data)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return nil
+	return raw, err
 }
 
 // Accept files one upload of a person: a file of any feed that takes files.
@@ -478,7 +447,7 @@ func (s *Service) Accept(ctx context.Context, who access.Actor, feed, name strin
 			return nil, err
 		}
 		for _, u := range files {
-			if err := s.messages(ctx, messages, u); err != nil {
+			if err := s.messageFile(ctx, messages, u); err != nil {
 				return nil, err
 			}
 		}
@@ -490,12 +459,7 @@ func (s *Service) Accept(ctx context.Context, who access.Actor, feed, name strin
 		return nil, fhir.Errorf(fhir.Unsupported, "the feed %s takes no files", feed)
 	}
 	for _, u := range files {
-		in, err := u.Open()
-		if err != nil {
-			return nil, err
-		}
-		raw, err := io.ReadAll(io.LimitReader(in, mostItem))
-		in.Close()
+		raw, err := whole(u)
 		if err != nil {
 			return nil, err
 		}

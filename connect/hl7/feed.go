@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"net"
@@ -52,32 +53,85 @@ func (f *Feed) Serve(ctx context.Context, ln net.Listener, conf *tls.Config, tro
 
 // Take keeps and files one message and gives the acknowledgement, nil where the sender wants none. It is Server.Handle.
 func (f *Feed) Take(ctx context.Context, _ string, raw []byte) []byte {
-	msg, parseErr := Parse(raw)
 	reply := Reply{App: f.App, Facility: f.Facility, Now: f.desk.Now()}
+	t := f.take(ctx, raw)
+	switch {
+	case t.idle:
+		return nil
+	case t.unkept != nil: // nothing is kept, so nothing is taken: the sender must send it again
+		reply.Verdict, reply.Err = Fault, t.unkept
+	case t.again:
+		reply.Note = "received before"
+		reply.Verdict, reply.Err = f.before(t.item)
+	default:
+		reply.Verdict, reply.Err = VerdictOf(t.unfiled), t.unfiled
+	}
+	if t.msg == nil {
+		return Nack(raw, reply)
+	}
+	return Ack(t.msg, reply)
+}
+
+// Read keeps and files one message that came in a file, where nobody waits for an answer. What is wrong with the message is in quarantine; the
+// error is that it could not be kept, or that the fault is ours: then it stays pending.
+func (f *Feed) Read(ctx context.Context, raw []byte) error {
+	t := f.take(ctx, raw)
+	if t.unkept != nil {
+		return t.unkept
+	}
+	if t.item != nil && t.item.Status == intake.Pending {
+		return t.unfiled
+	}
+	return nil
+}
+
+// Miscounted quarantines the envelope of a file whose batches count other messages than they hold: one may be missing.
+func (f *Feed) Miscounted(ctx context.Context, name string, file []byte, why error) error {
+	var envelope []byte
+	for line := range bytes.FieldsFuncSeq(file, func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if isEnvelope(line) {
+			envelope = append(append(envelope, line...), '\r')
+		}
+	}
+	it, again, err := f.desk.Keep(ctx, f.name, name, envelope)
+	if err != nil || again {
+		return err
+	}
+	return f.desk.Quarantine(ctx, it, intake.Bad{Reason: why.Error()})
+}
+
+// taken is what became of a message.
+type taken struct {
+	msg     *Message
+	item    *intake.Item
+	idle    bool // an acknowledgement, which nothing follows from
+	again   bool // it came before, and was dealt with
+	unkept  error
+	unfiled error
+}
+
+func (f *Feed) take(ctx context.Context, raw []byte) (t taken) {
+	msg, parseErr := Parse(raw)
+	t.msg = msg
 	name := "unreadable message"
 	if parseErr == nil {
 		code, event := kindOf(msg)
 		if code == "ACK" || code == "MCF" {
-			return nil
+			return taken{idle: true}
 		}
 		name = code + "^" + event + " " + msg.ControlID()
 		defer f.turns.take(Patients(msg, f.name))()
 	}
-	item, again, err := f.desk.Keep(ctx, f.name, name, raw)
-	switch {
-	case err != nil: // nothing is kept, so nothing is taken: the sender must send it again
-		reply.Verdict, reply.Err = Fault, err
-	case again && item.Status != intake.Pending:
-		reply.Note = "received before"
-		reply.Verdict, reply.Err = f.before(item)
-	default:
-		err = f.file(ctx, item, msg, parseErr)
-		reply.Verdict, reply.Err = VerdictOf(err), err
+	var again bool
+	if t.item, again, t.unkept = f.desk.Keep(ctx, f.name, name, raw); t.unkept != nil {
+		return t
 	}
-	if msg == nil {
-		return Nack(raw, reply)
+	if again && t.item.Status != intake.Pending {
+		t.again = true
+		return t
 	}
-	return Ack(msg, reply)
+	t.unfiled = f.file(ctx, t.item, msg, parseErr)
+	return t
 }
 
 // before is what was said of an item the first time.
