@@ -5,16 +5,19 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/store"
 )
 
-// committer writes the commits that are waiting as one transaction, so that one wait for the disk serves them all.
+// committer writes the commits that are waiting as one transaction, so that one wait for the disk serves them all. What somebody waits for
+// does not stand behind a bulk load: large commits have a queue of their own, and the two take turns.
 type committer struct {
 	d     *Door
-	queue chan *pending
+	quick chan *pending
+	bulk  chan *pending
 	quit  chan struct{}
 	ended chan struct{} // closed when the last commit has been answered
 
@@ -34,11 +37,17 @@ type answer struct {
 	err     error
 }
 
-// batchOps bounds the operations that one transaction takes from the queue.
-const batchOps = 4000
+const (
+	batchOps  = 4000        // bounds what one transaction takes from a queue
+	largeFrom = 200         // operations and rows from which a commit is large
+	lately    = time.Second // so long after a small commit each large one is a transaction of its own, so that the next need not wait for several
+)
+
+// size is how much there is to write.
+func (p *pending) size() int { return len(p.c.steps) + len(p.c.parts) }
 
 func newCommitter(d *Door) *committer {
-	k := &committer{d: d, queue: make(chan *pending, 1024), quit: make(chan struct{}), ended: make(chan struct{}), wake: make(chan struct{})}
+	k := &committer{d: d, quick: make(chan *pending, 1024), bulk: make(chan *pending, 1024), quit: make(chan struct{}), ended: make(chan struct{}), wake: make(chan struct{})}
 	go k.run()
 	return k
 }
@@ -50,8 +59,12 @@ func (k *committer) stop() {
 
 func (k *committer) submit(ctx context.Context, c *commit) ([]Result, error) {
 	p := &pending{c, make(chan answer, 1)}
+	queue := k.quick
+	if p.size() >= largeFrom {
+		queue = k.bulk
+	}
 	select {
-	case k.queue <- p:
+	case queue <- p:
 	case <-k.quit:
 		return nil, errClosing
 	case <-ctx.Done():
@@ -75,25 +88,51 @@ var errClosing = fhir.Errorf(fhir.Busy, "the record is being closed")
 
 func (k *committer) run() {
 	defer close(k.ended)
+	var last time.Time // of a small commit
 	for {
+		var p *pending
 		select {
-		case <-k.quit:
-			return // what still waits in the queue was not begun, and is answered so
-		case p := <-k.queue:
-			batch := []*pending{p}
-			for n := len(p.c.steps); n < batchOps; {
-				select {
-				case p := <-k.queue:
-					batch = append(batch, p)
-					n += len(p.c.steps)
-					continue
-				default:
+		case p = <-k.quick:
+		default:
+			select {
+			case <-k.quit:
+				return // what still waits in a queue was not begun, and is answered so
+			case p = <-k.quick:
+			case p = <-k.bulk:
+				most := batchOps
+				if time.Since(last) < lately {
+					most = 0
 				}
-				break
+				k.write(gather(p, k.bulk, most))
+				continue
 			}
-			k.write(batch)
+		}
+		k.write(gather(p, k.quick, batchOps))
+		last = time.Now()
+		select {
+		case p := <-k.bulk:
+			k.write([]*pending{p})
+		case <-k.quit:
+			return
+		default:
 		}
 	}
+}
+
+// gather takes what waits in a queue behind a commit, up to so much together.
+func gather(p *pending, queue chan *pending, most int) []*pending {
+	batch := []*pending{p}
+	for n := p.size(); n < most; {
+		select {
+		case p := <-queue:
+			batch = append(batch, p)
+			n += p.size()
+			continue
+		default:
+		}
+		break
+	}
+	return batch
 }
 
 // write commits a batch. Where the database refuses the whole of it, each request is tried alone: one that cannot be
