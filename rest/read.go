@@ -200,6 +200,7 @@ func (q *request) body() ([]byte, error) {
 		limit = defaultMaxBody
 	}
 	if q.r.ContentLength > limit {
+		q.linger()
 		return nil, tooLarge(limit)
 	}
 	switch q.r.Header.Get("Content-Encoding") {
@@ -216,9 +217,22 @@ func (q *request) body() ([]byte, error) {
 		return nil, fhir.Errorf(fhir.Invalid, "the request ended before all of it had come")
 	}
 	if int64(body.Len()) > limit {
+		q.linger()
 		return nil, tooLarge(limit)
 	}
 	return body.Bytes(), nil
+}
+
+// linger reads on for a moment, so that whoever is still sending comes to read the answer instead of a broken connection. Who waits to be
+// asked for the body is not asked.
+func (q *request) linger() {
+	if q.r.Header.Get("Expect") != "" {
+		return
+	}
+	const most, moment = 32 << 20, 3 * time.Second
+	if http.NewResponseController(q.w).SetReadDeadline(time.Now().Add(moment)) == nil {
+		_, _ = io.CopyN(io.Discard, q.r.Body, most)
+	}
 }
 
 // unpack reads a packed request; the limit is on what comes out.

@@ -106,7 +106,7 @@ func TestAnAlteredExtractIsQuarantinedWhole(t *testing.T) {
 			fmt.Fprintf(&b, "q%d,%x,\n", i, digestOf(fmt.Sprint(i)))
 		}
 		bad := sealedAs(t, k, toyFile{"people_20260101_full.csv", b.String()})
-		for name, text := range map[string]string{"altered near its end": bad.text[:len(bad.text)-100] + "x" + bad.text[len(bad.text)-99:], "cut off": bad.text[:len(bad.text)-30], "cut in half": bad.text[:len(bad.text)/2]} {
+		for name, text := range map[string]string{"altered near its end": bad.text[:len(bad.text)-100] + string([]byte{bad.text[len(bad.text)-100] ^ 1}) + bad.text[len(bad.text)-99:], "cut off": bad.text[:len(bad.text)-30], "cut in half": bad.text[:len(bad.text)/2]} {
 			before := d.number()
 			r, err := tryDrop(t, d, name, toyFile{bad.name, text}, toyFile{"codes_20260101_full.csv", codes + name + ",x\n"})
 			if err != nil || r.Rows.Filed+r.Rows.Unchanged != 3 || r.Rows.Quarantined != 1 {
