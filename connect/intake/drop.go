@@ -57,6 +57,7 @@ func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, u
 	if format, err = format.of(named); err != nil {
 		return nil, err
 	}
+	var kept []int64
 	for _, u := range uploads {
 		keep := func() (*Item, bool, error) { return d.keepUpload(ctx, format, feed, drop, u) }
 		if inner, sealed := sealedName(u.Name); sealed {
@@ -69,6 +70,7 @@ func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, u
 		case it == nil:
 			report.Ignored = append(report.Ignored, u.Name)
 		case it.Status == Pending:
+			kept = append(kept, it.Number)
 		case again:
 			report.Known = append(report.Known, u.Name)
 		default: // it cannot be read as a whole
@@ -76,7 +78,28 @@ func (d *Desk) Extract(ctx context.Context, format *Format, feed, drop string, u
 			report.Add(it)
 		}
 	}
-	return report, d.Resume(ctx, format, feed, report, progress)
+	if err := d.Resume(ctx, format, feed, report, progress); err != nil {
+		return report, err
+	}
+	return report, d.filedElsewhere(ctx, report, kept)
+}
+
+// filedElsewhere adds to a report what was kept and filed before its own turn came: whoever watches the feed resumes it too.
+func (d *Desk) filedElsewhere(ctx context.Context, report *Report, kept []int64) error {
+	for _, number := range kept {
+		if slices.ContainsFunc(report.Items, func(it *Item) bool { return it.Number == number }) {
+			continue
+		}
+		it, err := d.Item(ctx, number)
+		if err != nil {
+			return err
+		}
+		if it.Status != Pending {
+			report.Items = append(report.Items, it)
+			report.Add(it)
+		}
+	}
+	return nil
 }
 
 // keepUpload keeps one file, nil where it is nothing that is read. Again is true where it came before.

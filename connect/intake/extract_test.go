@@ -379,6 +379,25 @@ func TestAFeedIsHeldUntilAPersonSaysGoOn(t *testing.T) {
 	}
 }
 
+// Whoever hands a file in is told what became of it, though the feed's watcher filed it first: they were once told of nothing.
+func TestWhatAnotherFiledIsReported(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		d := desk(t, db)
+		first, second := toyFile{"people_20260101_delta.csv", "id,name,deleted\np1,Okafor,\n"}.upload(), toyFile{"people_20260102_delta.csv", "id,name,deleted\np2,Smith,\n"}.upload()
+		open := second.Open
+		second.Open = func() (io.ReadCloser, error) {
+			if err := d.Resume(t.Context(), toy(), "toy", nil, nil); err != nil {
+				t.Error(err)
+			}
+			return open()
+		}
+		r, err := d.Extract(t.Context(), toy(), "toy", "a", []Upload{first, second}, nil)
+		if err != nil || r.Rows.Filed != 2 || len(r.Items) != 2 {
+			t.Errorf("%+v %v", r, err)
+		}
+	})
+}
+
 func TestReplayShowsWhatAMappingChanges(t *testing.T) {
 	d := desk(t, "sqlite::memory:")
 	drop(t, d, "1", nights()["1"]...)
