@@ -260,9 +260,9 @@ func BenchmarkLinker(b *testing.B) {
 					l.mu.Unlock()
 				}
 				took, spent := time.Since(start), processorTime()-used
+				score := (&town{nil, door, l}).score(who) // before it is stopped: what it holds in memory may be given up then
 				cancel()
 				<-ended
-				score := (&town{nil, door, l}).score(who)
 				queue, err := l.box.List(b.Context(), queueKind, "", 1_000_000)
 				if err != nil {
 					b.Fatal(err)
