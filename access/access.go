@@ -6,15 +6,6 @@
 // changing.
 package access
 
-// Actor is who is asking, in which role and why. https://hl7.org/fhir/R4/auditevent.html
-type Actor struct {
-	ID      string // a reference such as Practitioner/1, or a system's name such as kith/import
-	Name    string
-	Role    string
-	Purpose string // a code of v3-PurposeOfUse such as TREAT
-	From    string // network address
-}
-
 // Action is what is to be done.
 type Action string
 

@@ -333,7 +333,7 @@ func (p *passing) deliver(ctx context.Context, f intake.Feed, e town.Event) erro
 		}
 		return os.WriteFile(path, e.Bytes, 0o644)
 	}
-	who := access.Actor{ID: "kith/demo", Role: "system"}
+	who := access.Actor{ID: "kith/demo", Role: access.Kith}
 	name := e.When.Format("20060102T150405") + " " + filepath.Base(e.Name)
 	_, err := p.board.Accept(ctx, who, f.Name, name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(e.Bytes)), nil })
 	return err

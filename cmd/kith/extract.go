@@ -107,7 +107,7 @@ func (e *extracting) run(ctx context.Context, door *record.Door, paths []string)
 		return 1, err
 	}
 	if e.release {
-		if err := desk.Release(ctx, access.Actor{ID: "kith/extract", Role: "operator"}, e.feed.Name); err != nil {
+		if err := desk.Release(ctx, access.Actor{ID: "kith/extract", Role: access.Kith}, e.feed.Name); err != nil {
 			return 1, err
 		}
 		report := &intake.Report{Drop: "held", Types: map[string]int{}}

@@ -144,7 +144,7 @@ func eachLine[T any](path string, do func(*T) error) error {
 
 // read notes every resource of a type by the keys that its source gave it.
 func (s *score) read(ctx context.Context, typ string) error {
-	who := access.Actor{ID: "kith/score", Role: "operator"}
+	who := access.Actor{ID: "kith/score", Role: access.Kith}
 	for m, err := range s.door.All(ctx, who, typ) {
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ func (s *Service) who() access.Actor {
 	if s.Who.ID != "" {
 		return s.Who
 	}
-	return access.Actor{ID: "kith/documents", Name: "Documents", Role: "system"}
+	return access.Actor{ID: "kith/documents", Name: "Documents", Role: access.Kith}
 }
 
 // Run watches, delivers and escalates until ctx ends.

@@ -67,7 +67,7 @@ type state struct {
 // NewLinker makes a linker for a record.
 func NewLinker(door *record.Door, o Options) (*Linker, error) {
 	if o.Who.ID == "" {
-		o.Who = access.Actor{ID: "kith/match", Name: "Matching", Role: "system", Purpose: "PATADMIN"}
+		o.Who = access.Actor{ID: "kith/match", Name: "Matching", Role: access.Kith, Purpose: "PATADMIN"}
 	}
 	if o.Settings == nil {
 		o.Settings = Default()

@@ -135,7 +135,7 @@ func (s *Site) who(r *http.Request) access.Actor {
 	if s.Who != nil {
 		return s.Who(r)
 	}
-	return access.Actor{ID: "kith/page", Role: "staff", Purpose: "TREAT", From: r.RemoteAddr}
+	return access.Actor{ID: "kith/page", Role: access.Kith, Purpose: "TREAT", From: r.RemoteAddr}
 }
 
 func (s *Site) now() time.Time {
