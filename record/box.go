@@ -65,8 +65,12 @@ func (b Box) Show(ctx context.Context, who access.Actor, kind, key string) ([]by
 // what stands in no resource, such as a row that could not be filed.
 func (b Box) Disclose(ctx context.Context, who access.Actor, what string) error {
 	what = b.room + ": " + what
-	if decision := b.d.policy.Decide(access.Request{Actor: who, Action: access.Read, Type: "Basic"}); !decision.Permit {
-		return b.d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
+	decision, err := b.d.Decide(ctx, who, access.Read, "Basic", "")
+	if err != nil {
+		return err
+	}
+	if !decision.Permit {
+		return b.d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Sentence()))
 	}
 	return b.d.audit.disclosed(ctx, who, access.Read, what)
 }

@@ -52,18 +52,20 @@ func (d *Door) commitWith(ctx context.Context, who access.Actor, ops []Op, commi
 		if err != nil {
 			return err
 		}
+		var written []*store.Version
 		err = commit(func(w *store.Writer) error {
 			if len(ops) == 0 {
 				return nil
 			}
-			_, written, err := d.commits.apply(ctx, w, c)
-			if err != nil {
+			var err error
+			if _, written, err = d.commits.apply(ctx, w, c); err != nil {
 				return err
 			}
 			return d.audit.write(ctx, d.audit.commitEntry(c, written, nil))
 		})
 		if !errors.Is(err, errMoved) || try == 20 {
 			if err == nil && len(ops) > 0 {
+				d.circles.drop(written)
 				d.commits.announce()
 			}
 			return err

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -47,6 +48,12 @@ func (d *Door) relate(ctx context.Context, who access.Actor, what string, patien
 	if err := d.store.Write(ctx, write); err != nil {
 		return err
 	}
+	return d.related(ctx, patients)
+}
+
+// related takes note that some Patients are one person now, or no longer.
+func (d *Door) related(ctx context.Context, patients []string) error {
+	d.circles.relate(patients)
 	return d.store.LoadLinks(ctx)
 }
 
@@ -164,7 +171,7 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 	if err != nil || len(relations) == 0 {
 		return err
 	}
-	return d.store.LoadLinks(ctx)
+	return d.related(ctx, slices.Sorted(maps.Keys(seen)))
 }
 
 // people widens a condition on a patient to all Patients who are the same person.
