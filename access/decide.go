@@ -18,8 +18,12 @@ func (t *Table) See(who *Actor, c *Circle, now Day) *Sight {
 		return s
 	}
 	close := anyone | nobodys
+	var dissents bool
 	if c != nil {
 		close = t.closeness(who, c, now)
+		if dissents = t.dissents(who, c, close, now); dissents {
+			close &^= treating | own
+		}
 	}
 	var lacksLevel, lacksCloseness bool
 	for i := range t.rules {
@@ -45,6 +49,10 @@ func (t *Table) See(who *Actor, c *Circle, now Day) *Sight {
 	case c == nil:
 	case lacksLevel:
 		s.reason, s.unlock = "You have not yet proved who you are well enough for this.", ByProof
+	case dissents && t.breaks(who.Role):
+		s.reason, s.unlock = "This person does not want their record shared with you.", ByGlass
+	case dissents:
+		s.reason, s.unlock = "This person does not want their record shared with you.", ByConsent
 	case who.Role == "patient":
 		s.reason, s.unlock = "This is somebody else’s record.", ByConsent
 	case lacksCloseness && t.breaks(who.Role):
@@ -178,49 +186,53 @@ func (t *Table) consents(s *Sight, who *Actor, c *Circle, close closeness, now t
 		switch consent.Kind {
 		case OptOut:
 			if slices.Contains(t.optOut, who.Purpose) {
-				s.nothing("This person has opted out of uses beyond their own care.", "")
+				s.nothing("This person has opted out of uses beyond their own care.")
 				return
 			}
 		case Research:
 			if close&agreed == 0 && slices.Contains(t.optOut, who.Purpose) {
-				s.nothing("This person does not want to take part in research.", "")
+				s.nothing("This person does not want to take part in research.")
 				return
 			}
 		case Sharing:
-			if !slices.Contains(t.dissent, who.Role) || close&(glass|self) != 0 {
+			if !t.refuses(consent, who, close) {
 				continue
 			}
-			anybody := len(consent.Patients) == 0 && consent.Actor == "" && consent.Organization == ""
-			if anybody && close&own != 0 || !anybody && !consent.names(who) {
-				continue // the practice where they are registered keeps its own record
-			}
-			switch {
-			case consent.Labels != 0:
-				s.hidden |= consent.Labels
-			case consent.Types != nil:
-				if s.taken == nil {
-					s.taken = map[spec.TypeID]bool{}
-				}
-				for _, name := range consent.Types {
-					if typ, ok := spec.Resource(name); ok {
-						s.taken[typ] = true
+			s.hidden |= consent.Labels
+			for _, name := range consent.Types {
+				if typ, ok := spec.Resource(name); ok {
+					if s.taken == nil {
+						s.taken = map[spec.TypeID]bool{}
 					}
+					s.taken[typ] = true
 				}
-			default:
-				unlock := ByConsent
-				if t.breaks(who.Role) {
-					unlock = ByGlass
-				}
-				s.nothing("This person does not want their record shared with you.", unlock)
-				return
 			}
 		}
 	}
 }
 
+// refuses reports whether a refusal to share is about an actor who is so close. The practice where somebody is registered
+// keeps its own record, unless it is named.
+func (t *Table) refuses(consent *Consent, who *Actor, close closeness) bool {
+	if consent.Kind != Sharing || !slices.Contains(t.dissent, who.Role) || close&(glass|self) != 0 {
+		return false
+	}
+	if len(consent.Patients) == 0 && consent.Actor == "" && consent.Organization == "" {
+		return close&own == 0
+	}
+	return consent.names(who)
+}
+
+// dissents reports whether a person has refused to share all of their record with an actor.
+func (t *Table) dissents(who *Actor, c *Circle, close closeness, now time.Time) bool {
+	return slices.ContainsFunc(c.Consents, func(consent Consent) bool {
+		return consent.Deny && consent.Labels == 0 && consent.Types == nil && consent.holds(now) && t.refuses(&consent, who, close)
+	})
+}
+
 // nothing takes everything away.
-func (s *Sight) nothing(reason string, unlock Unlock) {
-	*s = Sight{table: s.table, hidden: ^Labels(0), reason: reason, unlock: unlock}
+func (s *Sight) nothing(reason string) {
+	*s = Sight{table: s.table, hidden: ^Labels(0), reason: reason}
 }
 
 // app holds a sight to what the app through which somebody asks was allowed.

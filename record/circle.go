@@ -459,10 +459,21 @@ func (g *gatherer) tie(circle *access.Circle, v *store.Version, tie access.Tie, 
 			default:
 				return
 			}
-			if !slices.Contains(circle.Ties, one) {
-				circle.Ties = append(circle.Ties, one)
+			addTie(circle, one)
+		})
+		search.Each(v.Keys, func(k *search.Key) { // an organisation named by its code alone
+			if k.Param == id && k.Kind == search.LogicalKey && string(k.System) == odsSystem {
+				one := tie
+				one.Organization = string(k.Code)
+				addTie(circle, one)
 			}
 		})
+	}
+}
+
+func addTie(circle *access.Circle, tie access.Tie) {
+	if !slices.Contains(circle.Ties, tie) {
+		circle.Ties = append(circle.Ties, tie)
 	}
 }
 
