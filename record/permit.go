@@ -18,7 +18,6 @@ func (e *eyes) blind(s *step, heads map[store.Ref]*store.Version) error {
 		return nil
 	}
 	head := heads[s.ref]
-	free := head == nil && e.who.Role == "system" // a system may name what it brings: it has ids of its own
 	if head != nil {
 		seen, err := e.may(access.Read, head)
 		if err != nil {
@@ -29,7 +28,7 @@ func (e *eyes) blind(s *step, heads map[store.Ref]*store.Version) error {
 			head = nil
 		}
 	}
-	if head != nil || free || s.fresh || s.matched != nil || s.op.Method == Delete || s.op.Method == Create && s.op.ID == "" {
+	if head != nil || s.fresh || s.matched != nil || s.op.Method == Delete || s.op.Method == Create && s.op.ID == "" {
 		return nil
 	}
 	if s.op.IfMatch != 0 {
