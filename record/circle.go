@@ -241,11 +241,9 @@ func (c *circles) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if looked > 0 {
-		c.drop(versions)
-		if len(linked) > 0 {
-			c.relate(linked)
-		}
+	c.drop(versions)
+	if len(linked) > 0 {
+		c.relate(linked)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

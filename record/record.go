@@ -84,6 +84,9 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 	if d.testNumbers, err = d.settleTestNumbers(ctx, o.TestNumbers); err != nil {
 		return nil, errors.Join(err, ledger.Close(), d.store.Close())
 	}
+	if d.circles.looked, err = d.store.Seq(ctx); err != nil {
+		return nil, errors.Join(err, ledger.Close(), d.store.Close())
+	}
 	d.newTerms()
 	d.running, d.end = context.WithCancel(context.Background())
 	d.audit = newAuditor(ledger, d.now)
