@@ -118,6 +118,9 @@ func (d *Door) Decide(ctx context.Context, who access.Actor, action access.Actio
 	return s.sight.Decide(action, t, 0), nil
 }
 
+// SeesAll reports whether nothing at all is hidden from somebody: access control is off, or they are a part of this program.
+func (d *Door) SeesAll(who access.Actor) bool { return d.policy.See(&who, nil, d.now()).Open() }
+
 // person is what is seen of somebody known by id.
 func (e *eyes) person(patient string) (*seen, error) {
 	if s := e.byID[patient]; s != nil {

@@ -42,6 +42,8 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.search)
 	mux.HandleFunc("GET /person/{id}", s.person)
+	mux.HandleFunc("GET /person/{id}/open", s.opening)
+	mux.HandleFunc("POST /person/{id}/open", s.open)
 	mux.HandleFunc("GET /person/{id}/lists", s.lists)
 	mux.HandleFunc("GET /person/{id}/arrived", s.arrived)
 	mux.HandleFunc("GET /person/{id}/links", s.linksPage)
