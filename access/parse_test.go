@@ -88,7 +88,7 @@ func FuzzParseScope(f *testing.F) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(policyText)
+	f.Add(DefaultText)
 	f.Fuzz(func(t *testing.T, text string) { _, _ = Parse(strings.NewReader(text)) })
 }
 
