@@ -40,7 +40,9 @@ type RoleError struct{}
 func (RoleError) Error() string { return "choose the role in which you are working" }
 
 // Unwrap makes it an error of kind Forbidden.
-func (RoleError) Unwrap() error { return fhir.Errorf(fhir.Forbidden, "choose the role in which you are working") }
+func (RoleError) Unwrap() error {
+	return fhir.Errorf(fhir.Forbidden, "choose the role in which you are working")
+}
 
 // Who is who is asking. Without a session the error is a NoSession, for staff who have several roles and chose none a RoleError; both are of kind
 // Forbidden. It reads the record every few seconds only: a session that ended in another process is seen to have ended within 5 seconds, one that ended in this
