@@ -239,3 +239,9 @@ func Slowed(err error) (until time.Time, slowed bool) {
 	}
 	return time.Time{}, false
 }
+
+// LooksLikeCode reports whether what somebody typed can be a code at all. It says nothing of whether there is such a code.
+func LooksLikeCode(typed string) bool { return readCode(typed) != "" }
+
+// Lives is how long a code can be used: one that goes home on paper, and one that is used at the desk.
+func (s *Service) Lives() (paper, desk time.Duration) { return s.o.PaperLife, s.o.DeskLife }

@@ -225,7 +225,7 @@ func (s *Service) FinishRegistration(ctx context.Context, w http.ResponseWriter,
 		return refused
 	}
 	if name = strings.TrimSpace(short(name, 60)); name == "" {
-		name = deviceName(r.UserAgent())
+		name = DeviceName(r.UserAgent())
 	}
 	who := e.actor(s.From(r))
 	_, err = s.change(ctx, e.account.ID, func(read reader, a *Account) (record.Noted, error) {
@@ -280,14 +280,14 @@ func (s *Service) RemovePasskey(ctx context.Context, r *http.Request, id string)
 // ID names a passkey on pages.
 func (p Passkey) ID() string { return credentialKey(p.Credential.ID)[:16] }
 
-// deviceName is what a passkey is called when its owner gives it no name.
-func deviceName(agent string) string {
+// DeviceName says what sort of device a browser says it is on: what a passkey is called when its owner gives it no name.
+func DeviceName(agent string) string {
 	for _, d := range [...][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android phone"}, {"Windows", "Windows computer"}, {"Macintosh", "Mac"}, {"Linux", "Linux computer"}} {
 		if strings.Contains(agent, d[0]) {
 			return d[1]
 		}
 	}
-	return "Passkey"
+	return "A device"
 }
 
 // validID reports whether a text can be the id of an account.
