@@ -83,7 +83,7 @@ func (s *Service) Vouch(ctx context.Context, by access.Actor, v Vouching) (*Prin
 	if err != nil {
 		return nil, err
 	}
-	name, born := nameOf(res.Root()), res.Root().Get("birthDate").Text()
+	name, born := NameOf(res.Root()), res.Root().Get("birthDate").Text()
 	if len(born) != len("1945-07-14") {
 		return nil, fhir.Errorf(fhir.Conflict, "the record does not know this person's full date of birth, which is asked with the code")
 	}
@@ -135,8 +135,8 @@ func (s *Service) Vouch(ctx context.Context, by access.Actor, v Vouching) (*Prin
 	return p, nil
 }
 
-// nameOf is a Patient's name as people say it.
-func nameOf(p fhir.Value) string {
+// NameOf is a Patient's name as people say it.
+func NameOf(p fhir.Value) string {
 	for n := range p.Get("name").Items() {
 		var parts []string
 		for g := range n.Get("given").Items() {
