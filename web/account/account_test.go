@@ -178,6 +178,8 @@ func TestWhoMaySeeWhichPage(t *testing.T) {
 				got = "locked"
 			case res.Request.URL.Path == "/signin" && cells[0] != "/signin":
 				got = "in"
+			case res.Request.URL.Path == "/account" && cells[0] == "/":
+				got = "home"
 			case res.Request.URL.Path == "/signin/role" && cells[0] != "/signin/role":
 				got = "role"
 			case res.StatusCode != http.StatusOK && res.StatusCode != http.StatusNotFound:

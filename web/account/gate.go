@@ -118,6 +118,8 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		switch {
 		case g.For == SignedIn, g.For == Patients && patient && who.Level >= g.Level, g.For == Workers && !patient && (g.Roles == nil || slices.Contains(g.Roles, who.Role)):
 			next.ServeHTTP(w, r)
+		case patient && r.URL.Path == "/":
+			see(w, r, "/account")
 		default:
 			s.locked(w, r, g, who)
 		}

@@ -100,9 +100,9 @@ func (s *Site) titleOf(name string) string {
 func (s *Site) howWords(how string) string {
 	switch how {
 	case "passkey":
-		return "passkey"
+		return "a passkey"
 	case "code":
-		return "code from the desk"
+		return "a code from the desk"
 	}
 	return s.titleOf(how)
 }
