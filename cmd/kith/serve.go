@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gpconnect"
@@ -40,17 +41,20 @@ type serving struct {
 	asid, practiceASID          string // of GP Connect: ours, and whom we ask
 	feeds                       string // file with the list of feeds, "" for those the record has
 	policy                      string // file with the policy, "" for the one Kith comes with
+	signin                      string // file that says how people sign in, "" for passkeys and codes alone
 	testNumbers                 bool
-	every                       time.Duration      // how often folders are looked at, 0 as usual
-	pause                       time.Duration      // between two questions to a practice, 0 as usual
-	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
+	every                       time.Duration       // how often folders are looked at, 0 as usual
+	pause                       time.Duration       // between two questions to a practice, 0 as usual
+	madeUp                      func() *kit.MadeUp  // what pages say where the people are made up, nil where they are real
+	people                      func() []idp.Person // made-up people whom anybody may sign in as; nil where people are real
 }
 
-const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--feeds FILE] [--debug HOST:PORT]
+const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--signin FILE] [--base URL] [--feeds FILE] [--debug HOST:PORT]
 
 Serves a record: FHIR R4 at /fhir, pages at /, /health, and /metrics for Prometheus. The database is made or brought to
 this version's schema first. --feeds names a JSON list of feeds to be run: folders that are watched, addresses that are listened on,
-systems that are asked (docs/feeds.md). People who are in several of them are linked.
+systems that are asked (docs/feeds.md). People who are in several of them are linked. --signin names a JSON file that says with whose
+sign-in people come in (docs/signin.md); without it there are passkeys, and codes that kith account and the desk give out.
 
 `
 
@@ -99,6 +103,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.practiceASID, "practice-asid", "", "the `ASID` of the practices' system that is asked by GP Connect")
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
 	f.StringVar(&s.policy, "policy", "", "`FILE` that says who may see and do what, instead of the policy Kith comes with (kith policy prints that)")
+	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -172,7 +177,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	known := readers()
 	known["letters"] = post.Letter
 	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: known, Pollers: s.pollers(), Every: s.every}
-	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
+	people, err := s.enter(ctx, door, s.says(door))
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	fhirServer := &rest.Server{Door: door, Base: s.base, Who: people.who, Provenance: provenance(desk)}
 
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
@@ -182,7 +192,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.Handle("/messages", post.Handler(desk, "letters"))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	s.pages(mux, door, board, linker)
+	s.pages(mux, door, board, linker, people)
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
@@ -216,6 +226,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
+	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
 	}
@@ -252,11 +263,6 @@ func provenance(desk *intake.Desk) func(context.Context, access.Actor, string, s
 		}
 		return r4.Encode(p), nil
 	}
-}
-
-// whoIs names who is asking. Sign-in comes with access; until then it is an address.
-func whoIs(r *http.Request) (access.Actor, error) {
-	return access.Actor{ID: "anonymous", From: r.RemoteAddr}, nil
 }
 
 func health(door *record.Door) http.HandlerFunc {

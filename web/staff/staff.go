@@ -33,6 +33,7 @@ type Site struct {
 	Who    func(*http.Request) access.Actor // who is looking; nil for an unnamed person on this machine
 	Now    func() time.Time                 // nil for the clock
 	MadeUp func() *kit.MadeUp               // what to say where the people are made up; nil where they are real
+	Signed bool                             // whoever is looking has signed in, and finds their account on every page
 	Log    *slog.Logger                     // nil for the default
 }
 
@@ -129,6 +130,9 @@ func (s *Site) frame(title string) kit.Frame {
 	f := kit.Frame{Title: title}
 	if s.MadeUp != nil {
 		f.MadeUp = s.MadeUp()
+	}
+	if s.Signed {
+		f.Signed = "My account"
 	}
 	return f
 }
