@@ -66,6 +66,8 @@ var rooms = map[string]room{
 	"web/patient": {uses + " " + engine + " web/kit", "",
 		"a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/account": {engine + " web/kit", "", "pages of signing in show what access/signin decides; they hold no state and decide nothing"},
+	"web/trust": {engine + " access/trust connect/london web/kit", "",
+		"a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/browser": {"", "", "drives pages from outside, as a browser does: tests only"},
 	"conformance": {"", "", "what tests need; no program imports it"},
 	"town":        {"fhir", "", "a made-up place is plain FHIR, so that any server can be filled with it"},
