@@ -62,7 +62,7 @@ var rooms = map[string]room{
 	"evaluate":  {engine, "gonum.org/v1/gonum", "surveys and evidence go through the door"},
 	"research":  {engine + " insight", "gonum.org/v1/gonum github.com/parquet-go/parquet-go", "reads columns, never records by name"},
 	"web/kit":   {"fhir", "", "shared parts of pages know how to show a value, not where it came from"},
-	"web/staff": {uses + " " + engine + " web/kit", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
+	"web/staff": {uses + " " + engine + " access/trust web/kit", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/patient": {uses + " " + engine + " web/kit", "",
 		"a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/account": {engine + " web/kit", "", "pages of signing in show what access/signin decides; they hold no state and decide nothing"},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ func guardedPlace(t *testing.T, who *access.Actor) http.Handler {
 	for _, r := range []string{
 		`{"resourceType":"Organization","id":"a","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A"}],"name":"Practice A"}`,
 		`{"resourceType":"Patient","id":"ada","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}],"name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"1950-03-01","managingOrganization":{"reference":"Organization/a"}}`,
+		`{"resourceType":"Patient","id":"joy","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000026"}],"name":[{"family":"Okafor","given":["Joy"]}],"birthDate":"1980-03-01"}`,
 		`{"resourceType":"Condition","id":"c","code":{"text":"Diabetes"},"subject":{"reference":"Patient/ada"}}`,
 		`{"resourceType":"AllergyIntolerance","id":"i","code":{"text":"Penicillin"},"patient":{"reference":"Patient/ada"}}`,
 		`{"resourceType":"Organization","id":"s","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"S"}],"name":"Practice S"}`,
@@ -106,5 +108,42 @@ func TestARecordOfWhichSomeIsKept(t *testing.T) {
 	w = visit(t, site, "/person/ada", nil)
 	if body := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(body, "Allergies: not shown to you") || strings.Contains(body, "Allergies: Not Known") || strings.Contains(body, "Penicillin") || !strings.Contains(body, "Diabetes") {
 		t.Errorf("a doctor with whom allergies are not shared: %d", w.Code)
+	}
+}
+
+// Trust is recorded, reviewed and ended at the desk of the practice, and not at another's.
+func TestTrustAtTheDesk(t *testing.T) {
+	who := access.Actor{ID: "Practitioner/r", Role: "receptionist", Organization: "A"}
+	site := guardedPlace(t, &who)
+	golden(t, "trusted.html", visit(t, site, "/person/ada/trusted", nil).Body.String())
+	w := visit(t, site, "/person/ada/trusted", url.Values{})
+	golden(t, "trusted-wrong.html", w.Body.String())
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("an empty form: %d", w.Code)
+	}
+	whole := url.Values{"nhs": {"999 000 0026"}, "born": {"1-Mar-1980"}, "name": {"her daughter Joy"}, "may": {"see", "book"}, "long": {"year"}, "by": {"person"}}
+	if w := visit(t, site, "/person/ada/trusted", url.Values{"nhs": {"9990000034"}, "born": whole["born"], "name": whole["name"], "may": whole["may"], "long": whole["long"], "by": whole["by"]}); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "Nobody in the record") {
+		t.Errorf("nobody of that number: %d", w.Code)
+	}
+	who.Organization = "B"
+	if w := visit(t, site, "/person/ada/trusted", whole); w.Code != http.StatusForbidden {
+		t.Errorf("another practice records it: %d", w.Code)
+	}
+	who.Organization = "A"
+	if w := visit(t, site, "/person/ada/trusted", whole); w.Code != http.StatusSeeOther {
+		t.Fatalf("it is not recorded: %d %s", w.Code, w.Body)
+	}
+	w = visit(t, site, "/person/ada/trusted?did=recorded", nil)
+	id := regexp.MustCompile(`name="which" value="([^"]+)"`).FindStringSubmatch(w.Body.String())
+	if id == nil || !strings.Contains(w.Body.String(), "her daughter Joy") {
+		t.Fatal("it is not shown")
+	}
+	for _, do := range []string{"review", "end"} {
+		if w := visit(t, site, "/person/ada/trusted", url.Values{"do": {do}, "which": {id[1]}}); w.Code != http.StatusSeeOther {
+			t.Errorf("%s: %d", do, w.Code)
+		}
+	}
+	if w := visit(t, site, "/person/ada/trusted", nil); !strings.Contains(w.Body.String(), ">over<") {
+		t.Error("it is not over")
 	}
 }

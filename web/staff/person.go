@@ -23,8 +23,9 @@ var personPage = page(personHTML)
 type personView struct {
 	Frame         kit.Frame
 	Banner        banner
-	Opened        string // until when an opening in an emergency lasts, "" for none just made
-	Partial       string // what is not on the page, "" when everything is
+	Opened        string          // until when an opening in an emergency lasts, "" for none just made
+	Kept          map[string]bool // types that the reader may not see
+	Partial       string          // what is not on the page, "" when everything is
 	Problems      []row
 	Past          []row // problems that are over
 	Medicines     []row
@@ -66,7 +67,7 @@ type tab struct {
 
 // tabsOf are the pages about a person, of which one is being looked at.
 func tabsOf(id, current string) []tab {
-	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}}
+	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}, {"Who they trust", "trusted", false}}
 	for i := range tabs {
 		tabs[i].Current = tabs[i].Address == current
 		tabs[i].Address = strings.TrimSuffix("/person/"+id+"/"+tabs[i].Address, "/")
@@ -102,18 +103,18 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	facts, partial, err := s.facts(r.Context(), s.who(r), id, shown...)
-	if fhir.KindOf(err) == fhir.Forbidden && err != nil {
-		s.closed(w, r, glassView{})
-		return
-	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	now := s.now()
-	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial, Opened: openUntil(r.URL.Query().Get("open"))}
+	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial, Kept: map[string]bool{}, Opened: openUntil(r.URL.Query().Get("open"))}
 	view.Frame = s.frame(view.Banner.Name)
 	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, "")
+	for _, kind := range shown {
+		_, read := facts[kind]
+		view.Kept[kind] = !read
+	}
 	view.Problems, view.Past = problemRows(facts)
 	view.Medicines, view.Stopped = medicineRows(facts, now)
 	view.Results = resultGroups(facts, now)
