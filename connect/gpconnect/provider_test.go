@@ -509,7 +509,7 @@ func TestTheAskerIsDecidedAbout(t *testing.T) {
 	p := &Provider{Door: door}
 	client, base := provider(t, p)
 	_, err = client.Structured(t.Context(), "9434765919", Scope{})
-	if o, ok := errors.AsType[*Outcome](err); !ok || o.Code != "ACCESS_DENIED" {
+	if o, ok := errors.AsType[*Outcome](err); !ok || o.Code != "PATIENT_NOT_FOUND" {
 		t.Errorf("a person who may not read: %v", err)
 	}
 	r := httptest.NewRequest(http.MethodPost, "/Patient/$gpc.getstructuredrecord", bytes.NewReader(Scope{}.parameters("9434765919")))
