@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-care/kith/access/signin"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/town"
 )
 
 func accounts(t *testing.T, want int, stdin string, args ...string) string {
@@ -97,6 +99,9 @@ func TestTheFirstAccountSignsIn(t *testing.T) {
 	if body, res := text(client.PostForm(origin+"/signin/code", url.Values{"code": code[1:], "asked": {"born"}, "day": {"3"}, "month": {"Feb"}, "year": {"1980"}, "to": {"/feeds"}})); res.Request.URL.Path != "/account/passkey" || !strings.Contains(body, `href="/feeds"`) {
 		t.Errorf("after the code: %s %s", res.Request.URL, body)
 	}
+	if body, _ := text(client.Get(origin + "/")); !strings.Contains(body, `<a href="/account">My account</a>`) {
+		t.Errorf("staff do not find their account: %s", body)
+	}
 	if body, res := text(client.Get(origin + "/account")); res.StatusCode != 200 || !strings.Contains(body, "Nurse at A81001") || res.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the account: %d %s", res.StatusCode, body)
 	}
@@ -108,9 +113,13 @@ func TestTheFirstAccountSignsIn(t *testing.T) {
 	}
 	// The operator takes the account away from afar; the server sees it within seconds.
 	accounts(t, 0, "", "remove", "--db", db, id[1])
-	time.Sleep(5 * time.Second)
-	if _, res := text(client.Get(origin + "/account")); res.Request.URL.Path != "/signin" {
-		t.Errorf("a removed account still sees %s", res.Request.URL)
+	for gone := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		if _, res := text(client.Get(origin + "/account")); res.Request.URL.Path == "/signin" {
+			break
+		} else if time.Now().After(gone) {
+			t.Errorf("5 seconds later a removed account still sees %s", res.Request.URL)
+			break
+		}
 	}
 	// The built-in provider, by password.
 	body, res := text(client.Get(origin + "/signin/with/built-in-staff"))
@@ -162,6 +171,37 @@ func TestSignInFilesThatServeRefuses(t *testing.T) {
 		s := serving{addr: "127.0.0.1:0", db: "sqlite:" + filepath.Join(dir, "kith.db"), auth: auth, signin: file}
 		if err := s.run(t.Context(), io.Discard, nil); err == nil {
 			t.Errorf("%s with --auth %s is taken", text, auth)
+		}
+	}
+}
+
+// Those whom anybody may sign in as in a demonstration are people of its town, of every level, and staff of every role.
+func TestMadeUpPeople(t *testing.T) {
+	people, err := madeUpPeople(town.Town{Seed: 1, People: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	levels, roles := map[string]int{}, map[string]bool{}
+	for _, one := range people {
+		if one.Subject == "" || one.Family == "" || one.Given == "" {
+			t.Errorf("somebody without a name: %+v", one)
+		}
+		if !one.Staff {
+			levels[one.Proofing]++
+			if len(one.Number) != 10 || !strings.HasPrefix(one.Number, "999") || len(one.Born) != 10 {
+				t.Errorf("%s has number %q, born %q", one.Name(), one.Number, one.Born)
+			}
+		}
+		for _, r := range one.Roles {
+			roles[r.Code] = true
+		}
+	}
+	if levels["P9"] != 4 || levels["P5"] != 1 || levels["P0"] != 1 {
+		t.Errorf("levels %v", levels)
+	}
+	for _, r := range signin.StaffRoles() {
+		if !roles[r] || builtInRoles()[r] != r {
+			t.Errorf("nobody is %s", r)
 		}
 	}
 }

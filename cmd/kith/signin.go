@@ -8,11 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/town"
 	"github.com/kith-care/kith/web/account"
 	"github.com/kith-care/kith/web/kit"
 )
@@ -132,4 +135,48 @@ func (e *entrance) run(ctx context.Context) {
 		all.Go(func() { ended(ctx, "the sweeping of the built-in provider", e.provider.Run(ctx)) })
 	}
 	all.Wait()
+}
+
+// madeUpPeople are some of a made-up town whom anybody may sign in as: patients of each level, and staff of each role.
+func madeUpPeople(made town.Town) ([]idp.Person, error) {
+	var out []idp.Person
+	until := made.Until
+	if until.IsZero() {
+		until = time.Now()
+	}
+	grown := until.AddDate(-18, 0, 0).Format(time.DateOnly)
+	for i := 0; len(out) < 6 && i < made.People; i++ {
+		bundle, err := made.Person(i)
+		if err != nil {
+			return nil, err
+		}
+		b, err := fhir.Parse(bundle)
+		if err != nil {
+			return nil, err
+		}
+		for e := range b.Root().Get("entry").Items() {
+			p := e.Get("resource")
+			if p.Get("resourceType").Text() != "Patient" {
+				continue
+			}
+			number, err := kit.NHSNumberDigits(kit.NHSNumberOf(p))
+			adult := p.Get("birthDate").Text() < grown
+			if err != nil || !adult || p.Get("deceasedDateTime").Text() != "" || p.Get("deceasedBoolean").Text() == "true" {
+				continue
+			}
+			name := kit.FirstOf(p.Get("name"))
+			level := [...]string{"P9", "P9", "P9", "P9", "P5", "P0"}[len(out)]
+			out = append(out, idp.Person{Subject: p.Get("id").Text(), Given: kit.FirstOf(name.Get("given")).Text(), Family: name.Get("family").Text(), Number: number, Born: p.Get("birthDate").Text(), Proofing: level})
+			break
+		}
+	}
+	for i, role := range signin.StaffRoles() {
+		given := [...]string{"Grace", "Sam", "Priya", "Owen", "Leah", "Rita", "Ben", "Mina", "Paul", "Olga", "Ana", "Rhys"}[i%12]
+		one := idp.Person{Subject: "staff-" + role, Given: given, Family: "Made-Up", Staff: true, User: "staff-" + role, Roles: []idp.Role{{Organisation: "ZZ001", Code: role, Title: role}}}
+		if role == "clinician" {
+			one.Roles = append(one.Roles, idp.Role{Organisation: "ZZC", Code: "privacy", Title: "privacy"})
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }

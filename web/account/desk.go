@@ -55,11 +55,11 @@ type thing struct {
 
 // paperView is the page that is printed.
 type paperView struct {
-	Frame      kit.Frame
-	Name, Code string
-	Site       string // the address, as one says it
-	Until      string
-	Recover    bool
+	Frame         kit.Frame
+	Name, Code    string
+	Site          string // the address, as one says it
+	Until         string
+	Here, Recover bool
 }
 
 func (s *Site) desk(w http.ResponseWriter, r *http.Request) {
@@ -211,7 +211,7 @@ func (s *Site) vouch(w http.ResponseWriter, r *http.Request, who access.Actor, v
 		return
 	}
 	origin := strings.TrimPrefix(strings.TrimPrefix(s.SignIn.Origin(), "https://"), "http://")
-	s.write(w, r, http.StatusOK, paperPage, paperView{Frame: s.frame(r, "Code for "+printed.Account.Name), Name: printed.Account.Name, Code: printed.Text, Site: origin + "/signin", Until: clock(printed.Expires), Recover: v.Recover})
+	s.write(w, r, http.StatusOK, paperPage, paperView{Frame: s.frame(r, "Code for "+printed.Account.Name), Name: printed.Account.Name, Code: printed.Text, Site: origin + "/signin", Until: clock(printed.Expires), Here: said.Here, Recover: v.Recover})
 }
 
 func (s *Site) showDesk(w http.ResponseWriter, r *http.Request, status int, v deskView) {
