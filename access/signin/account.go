@@ -297,7 +297,11 @@ func (s *Service) End(ctx context.Context, by access.Actor, id string) error {
 		if a.Ended != nil {
 			return record.Noted{}, fhir.Errorf(fhir.Gone, "account %s was ended on %s", id, a.Ended.Format(time.DateOnly))
 		}
+		// A provider's subject still leads to the account, so that whoever was taken away is not let in anew by signing in there.
+		subjects := a.Subjects
+		a.Subjects = nil
 		n := record.Noted{Items: s.strip(a), Who: by, Action: access.Delete, What: "account/" + id + " of " + a.Name + " ended"}
+		a.Subjects = subjects
 		if a.Patient != "" {
 			n.Items = append(n.Items, record.BoxItem{Kind: "patient", Key: a.Patient})
 		}
@@ -330,25 +334,33 @@ func (s *Service) LinkSubject(ctx context.Context, by access.Actor, id string, u
 		return fhir.Errorf(fhir.Invalid, "a link needs the issuer and the subject")
 	}
 	_, err := s.change(ctx, id, func(read reader, a *Account) (record.Noted, error) {
-		items, err := s.link(read, a, u)
+		items, err := s.link(read, a, u, "")
 		return record.Noted{Items: items, Who: by, Action: access.Update, What: "account/" + id + " linked to " + u.Subject + " of " + u.Issuer}, err
 	})
 	return err
 }
 
-func (s *Service) link(read reader, a *Account, u Subject) ([]record.BoxItem, error) {
+// link leads a subject to an account, inside a transaction. A subject of another account is refused, unless that account is was (which is being given
+// up), or an operator ended it.
+func (s *Service) link(read reader, a *Account, u Subject, was string) ([]record.BoxItem, error) {
+	if a.Ended != nil {
+		return nil, fhir.Errorf(fhir.Gone, "this account was ended: ask whoever gave it to you, or at the desk of your practice")
+	}
 	key := subjectKey(u.Issuer, u.Subject)
 	have, err := read("subject", key)
 	if err != nil {
 		return nil, err
 	}
-	if have != nil && string(have) != a.ID {
-		return nil, fhir.Errorf(fhir.Conflict, "%s of %s belongs to another account", u.Subject, u.Issuer)
+	if have != nil && string(have) != a.ID && string(have) != was {
+		other, err := readAccount(read, string(have))
+		if err != nil {
+			return nil, err
+		}
+		if other.Ended == nil {
+			return nil, fhir.Errorf(fhir.Conflict, "%s of %s belongs to another account", u.Subject, u.Issuer)
+		}
 	}
-	if a.Ended != nil {
-		return nil, fhir.Errorf(fhir.Gone, "account %s was ended", a.ID)
-	}
-	if have == nil {
+	if !slices.ContainsFunc(a.Subjects, func(h Subject) bool { return h.Issuer == u.Issuer && h.Subject == u.Subject }) {
 		u.Since = s.o.Now().UTC()
 		a.Subjects = append(a.Subjects, u)
 	}

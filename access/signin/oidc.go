@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -258,7 +259,16 @@ func (p *provider) patient(ctx context.Context, r *http.Request, st *step, v vis
 				return nil, nil, err
 			}
 			if have != nil {
-				return nil, nil, fhir.Errorf(fhir.Conflict, "there is another account for you already: ask the desk of your practice to help you back into it")
+				// The desk made an account meanwhile: it is the same person, so that one goes on and this one is given up.
+				other, err := readAccount(read, string(have))
+				if err != nil {
+					return nil, nil, err
+				}
+				items, now := s.strip(a), s.o.Now().UTC()
+				a.Ended = &now
+				item, err := a.item()
+				other.Level, other.Why = level, why
+				return other, append(items, item), err
 			}
 			a.Patient, a.Level, a.Why = patients[0], level, why
 			items = append(items, record.BoxItem{Kind: "patient", Key: a.Patient, Value: []byte(a.ID)})
@@ -278,15 +288,22 @@ func (p *provider) patient(ctx context.Context, r *http.Request, st *step, v vis
 // staff signs in somebody who works here. Roles that this provider gave before are replaced by those it gives now.
 func (p *provider) staff(ctx context.Context, r *http.Request, st *step, v visit, c *claims) (*SignedIn, error) {
 	roles := c.roles(p.Provider)
+	practitioner, err := p.s.practitioner(ctx, c.User)
+	if err != nil {
+		return nil, err
+	}
 	return p.enter(ctx, r, st, v, c, func(read reader, a *Account) (*Account, []record.BoxItem, error) {
 		if a == nil {
 			if len(roles) == 0 {
 				return nil, nil, fhir.Errorf(fhir.Forbidden, "%s gives you no role that is known here: ask whoever looks after this system at your organisation", p.Title)
 			}
-			return p.s.newAccount(read, NewAccount{Kind: Staff, Name: c.fullName(), Roles: roles})
+			return p.s.newAccount(read, NewAccount{Kind: Staff, Name: c.fullName(), Practitioner: practitioner, Roles: roles})
 		}
 		if a.Kind != Staff {
 			return nil, nil, fhir.Errorf(fhir.Forbidden, "this sign-in belongs to an account of a patient: sign in the way patients do")
+		}
+		if a.Practitioner == "" {
+			a.Practitioner = practitioner
 		}
 		before := slices.Clone(a.Roles)
 		kept := slices.DeleteFunc(slices.Clone(a.Roles), func(r Role) bool { return r.Issuer == p.Issuer })
@@ -305,6 +322,7 @@ func (p *provider) staff(ctx context.Context, r *http.Request, st *step, v visit
 func (p *provider) enter(ctx context.Context, r *http.Request, st *step, v visit, c *claims, settle func(reader, *Account) (*Account, []record.BoxItem, error)) (*SignedIn, error) {
 	s := p.s
 	var in *SignedIn
+	var was string // whose account the subject led to before
 	err := s.box.Decide(ctx, func(read reader) (record.Noted, error) {
 		used, err := useUp(read, st)
 		if err != nil {
@@ -318,11 +336,15 @@ func (p *provider) enter(ctx context.Context, r *http.Request, st *step, v visit
 		if err != nil {
 			return record.Noted{}, err
 		}
+		was = ""
+		if a != nil {
+			was = a.ID
+		}
 		a, items, err := settle(read, a)
 		if err != nil {
 			return record.Noted{}, err
 		}
-		linked, err := s.link(read, a, Subject{Provider: p.Name, Issuer: p.Issuer, Subject: c.Subject})
+		linked, err := s.link(read, a, Subject{Provider: p.Name, Issuer: p.Issuer, Subject: c.Subject}, was)
 		if err != nil {
 			return record.Noted{}, err
 		}
@@ -337,6 +359,7 @@ func (p *provider) enter(ctx context.Context, r *http.Request, st *step, v visit
 	if err != nil {
 		return nil, err
 	}
+	s.cache.forget(was)
 	in.To = v.To
 	return in, nil
 }
@@ -366,4 +389,16 @@ func (s *Service) match(ctx context.Context, c *claims) (patients []string, why 
 		}
 	}
 	return patients, "", nil
+}
+
+// practitioner is the one Practitioner of the record who has this number of the Spine's directory; "" where it is not exactly one.
+func (s *Service) practitioner(ctx context.Context, user string) (string, error) {
+	if user == "" || len(user) > 20 || strings.Trim(user, "0123456789") != "" {
+		return "", nil
+	}
+	page, err := s.o.Door.Find(ctx, self(), "Practitioner?identifier=https://fhir.nhs.uk/Id/sds-user-id|"+user+"&_count=2")
+	if err != nil || len(page.Matches) != 1 {
+		return "", err
+	}
+	return "Practitioner/" + page.Matches[0].ID, nil
 }
