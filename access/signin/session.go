@@ -71,7 +71,7 @@ func readCookie(text string) (id string, secret []byte, ok bool) {
 		return "", nil, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || len(b) != idSize+32 { // line ends are passed over by the decoder
 		return "", nil, false
 	}
 	return hex.EncodeToString(b[:idSize]), b[idSize:], true
