@@ -40,6 +40,7 @@ type serving struct {
 	organisation, name          string // whose record it is
 	asid, practiceASID          string // of GP Connect: ours, and whom we ask
 	feeds                       string // file with the list of feeds, "" for those the record has
+	policy                      string // file with the policy, "" for the one Kith comes with
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
@@ -101,6 +102,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.asid, "asid", "", "our `ASID` on the Spine, in whose name practices are asked by GP Connect, and by which others ask us at /gpconnect")
 	f.StringVar(&s.practiceASID, "practice-asid", "", "the `ASID` of the practices' system that is asked by GP Connect")
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
+	f.StringVar(&s.policy, "policy", "", "`FILE` that says who may see and do what, instead of the policy Kith comes with (kith policy prints that)")
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
@@ -122,7 +124,11 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 // run serves until ctx ends. This is the whole product: every use is made here, and nowhere else. Once the server
 // answers, ready is called with the door (for the demo, which then fills it).
 func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.Context, *record.Door, *feeds.Service)) error {
-	policy := access.Policy(access.Nobody{})
+	table, err := policyOf(s.policy)
+	if err != nil {
+		return err
+	}
+	policy := access.Policy(table)
 	if s.auth == "off" {
 		if !loopback(s.addr) {
 			return fmt.Errorf("--auth off shows every record to everyone, so it works on loopback addresses only (127.0.0.1, localhost, ::1), not on %s", s.addr)

@@ -15,6 +15,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -43,6 +44,10 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.search)
 	mux.HandleFunc("GET /person/{id}", s.person)
+	mux.HandleFunc("GET /person/{id}/open", s.opening)
+	mux.HandleFunc("POST /person/{id}/open", s.open)
+	mux.HandleFunc("GET /person/{id}/trusted", s.trusted)
+	mux.HandleFunc("POST /person/{id}/trusted", s.changeTrusted)
 	mux.HandleFunc("GET /person/{id}/lists", s.lists)
 	mux.HandleFunc("GET /person/{id}/arrived", s.arrived)
 	mux.HandleFunc("GET /person/{id}/links", s.linksPage)
@@ -109,6 +114,10 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case fhir.Invalid, fhir.Unsupported:
 		status, view = http.StatusBadRequest, missingView{s.frame("Not understood"), "This address is not understood", "Begin again with a new search."}
 	case fhir.Forbidden:
+		if strings.HasPrefix(r.URL.Path, "/person/") && !strings.HasSuffix(r.URL.Path, "/open") {
+			s.closed(w, r, glassView{})
+			return
+		}
 		status, view = http.StatusForbidden, missingView{s.frame("No access"), "You do not have access to this record", e.Msg}
 	case fhir.Conflict:
 		status, view = http.StatusConflict, missingView{s.frame("Not done"), "This was not done", sentence(e.Msg)}
