@@ -67,12 +67,12 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 	}
 	var clients []idp.Client
 	for _, kind := range file.BuiltIn {
-		p := signin.Provider{Name: "built-in", Title: "a user name and password", For: kind, ClientID: "kith-" + string(kind)}
+		p := signin.Provider{Name: "built-in", Title: "a Kith password", BuiltIn: true, For: kind, ClientID: "kith-" + string(kind)}
 		if s.people != nil {
-			p.Title = "a made-up person"
+			p.Title = "Kith try-out"
 		}
 		if kind == signin.Staff {
-			p.Name, p.Title, p.Roles = "built-in-staff", p.Title+", as staff", builtInRoles()
+			p.Name, p.Title, p.Roles = "built-in-staff", p.Title+" (staff)", builtInRoles()
 		}
 		o.Providers = append(o.Providers, p)
 		clients = append(clients, idp.Client{ID: p.ClientID})
