@@ -205,3 +205,60 @@ func TestMadeUpPeople(t *testing.T) {
 		}
 	}
 }
+
+// In a demonstration with access control on, people of the town sign in as themselves and are who the record says; staff see what their role may.
+func TestTheDemonstrationSignsPeopleIn(t *testing.T) {
+	address := freeAddress(t)
+	d := startDemoAs(t, address, t.TempDir(), 30, "on")
+	<-d.filled
+	origin := "http://" + strings.Replace(address, "127.0.0.1", "localhost", 1)
+	as := func(provider, pattern string) func(path string) (string, int) {
+		jar, _ := cookiejar.New(nil)
+		client := &http.Client{Jar: jar}
+		read := func(res *http.Response, err error) (string, int) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			text, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text), res.StatusCode
+		}
+		page, _ := read(client.Get(origin + "/signin/with/" + provider))
+		form := url.Values{}
+		for _, m := range regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+			form.Set(m[1], strings.NewReplacer("&#43;", "+", "&amp;", "&").Replace(m[2]))
+		}
+		one := regexp.MustCompile(`name="person" type="radio" value="(` + pattern + `)"`).FindStringSubmatch(page)
+		if one == nil {
+			t.Fatalf("nobody to choose: %s", page)
+		}
+		form.Set("person", one[1])
+		read(client.PostForm(origin+"/idp/authorize", form))
+		return func(path string) (string, int) { return read(client.Get(origin + path)) }
+	}
+	patient := as("built-in", "[^\"]+")
+	if text, _ := patient("/account"); !strings.Contains(text, "We know who you are") {
+		t.Errorf("a patient of level P9: %s", text)
+	}
+	if text, status := patient("/fhir/Patient"); status != 200 || strings.Count(text, `"resourceType":"Patient"`) > 8 {
+		t.Errorf("a patient sees %d Patients: %d", strings.Count(text, `"resourceType":"Patient"`), status)
+	}
+	if _, status := patient("/desk/vouch"); status != http.StatusForbidden {
+		t.Errorf("a patient at the desk: %d", status)
+	}
+	desk := as("built-in-staff", "staff-receptionist")
+	if text, status := desk("/"); status != 200 || !strings.Contains(text, "Everybody in Merrowby") || !strings.Contains(text, "My account") {
+		t.Errorf("a receptionist: %d", status)
+	}
+	if _, status := desk("/desk/vouch"); status != 200 {
+		t.Errorf("a receptionist at the desk: %d", status)
+	}
+	analyst := as("built-in-staff", "staff-analyst")
+	if text, _ := analyst("/fhir/Patient"); strings.Contains(text, `"resourceType":"Patient"`) {
+		t.Error("an analyst sees people")
+	}
+}
