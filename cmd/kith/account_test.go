@@ -262,3 +262,38 @@ func TestTheDemonstrationSignsPeopleIn(t *testing.T) {
 		t.Error("an analyst sees people")
 	}
 }
+
+// Behind a proxy a server often cannot reach itself under its own name; the built-in provider is asked without leaving the program.
+func TestTheBuiltInProviderNeedsNoWayOut(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "signin.json")
+	if err := os.WriteFile(file, []byte(`{"origin":"https://kith.invalid","builtIn":["staff"],"proxies":["127.0.0.1"]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ready, ended := make(chan bool), make(chan error, 1)
+	go func() {
+		s := serving{addr: address, db: "sqlite:" + filepath.Join(dir, "kith.db"), auth: "on", signin: file}
+		ended <- s.run(ctx, io.Discard, func(context.Context, *record.Door, *feeds.Service) { close(ready) })
+	}()
+	<-ready
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Get("http://" + address + "/signin/with/built-in-staff")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if to := res.Header.Get("Location"); !strings.HasPrefix(to, "https://kith.invalid/idp/authorize?") {
+		t.Errorf("%d, sent to %q", res.StatusCode, to)
+	}
+	if c := res.Cookies(); len(c) != 1 || c[0].Name != "__Host-kith-step-visit-built-in-staff" || !c[0].Secure || !c[0].HttpOnly {
+		t.Errorf("cookies %v", c)
+	}
+}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -91,15 +93,58 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 		}
 	}
 	e := &entrance{}
+	own := &inside{at: issuer, others: http.DefaultTransport}
+	o.HTTP = &http.Client{Timeout: 15 * time.Second, Transport: own}
 	if e.service, err = signin.Open(ctx, o); err != nil {
 		return nil, err
 	}
 	e.site = &account.Site{SignIn: e.service, Door: door, MadeUp: madeUp}
 	if len(clients) > 0 {
 		e.provider, err = idp.Open(ctx, idp.Options{Door: door, Issuer: issuer, Clients: clients, People: s.people, Show: e.site.ShowProvider, From: e.service.From})
+		if err != nil {
+			return nil, err
+		}
+		own.provider = http.StripPrefix("/idp", e.provider.Handler())
 	}
-	return e, err
+	return e, nil
 }
+
+// inside answers what sign-in asks of the built-in provider without leaving the program: a server need not reach itself under its own name.
+type inside struct {
+	at       string       // the provider's address
+	provider http.Handler // nil where there is none
+	others   http.RoundTripper
+}
+
+// RoundTrip answers one request.
+func (i *inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	if i.provider == nil || !strings.HasPrefix(r.URL.String(), i.at+"/") {
+		return i.others.RoundTrip(r)
+	}
+	asked := r.Clone(r.Context())
+	if asked.Body == nil {
+		asked.Body = http.NoBody
+	}
+	w := &answerInside{header: http.Header{}, status: http.StatusOK}
+	i.provider.ServeHTTP(w, asked)
+	return &http.Response{Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r}, nil
+}
+
+// answerInside is an answer in memory.
+type answerInside struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header is that of the answer.
+func (w *answerInside) Header() http.Header { return w.header }
+
+// WriteHeader keeps the status.
+func (w *answerInside) WriteHeader(status int) { w.status = status }
+
+// Write keeps the body.
+func (w *answerInside) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 // pages puts the pages of signing in into mux, and answers what stands before all other pages.
 func (e *entrance) pages(mux *http.ServeMux) (guard func(http.Handler) http.Handler) {
