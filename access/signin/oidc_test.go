@@ -547,3 +547,82 @@ func TestFilesThatAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A provider knows somebody at P5, the desk sees them, and they say that both are them: from then on the provider opens the record. Nobody is joined who
+// was born on another day, or by the cookie of another.
+func TestAccountsAreJoinedByTheirOwner(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		c := newClock()
+		l := newLiar(t)
+		s := with(t, db, c, l.provider())
+		offer := func(sub, born string) (*browser, *Account, bool) {
+			l.says(sub, "P5", "", born)
+			b := newBrowser()
+			if _, err := b.visit(t, s, l); err != nil {
+				t.Fatal(err)
+			}
+			_, before, err := s.Session(b.get())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := s.Vouch(t.Context(), receptionist, Vouching{Patient: "okafor", Seen: []string{"photo"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := s.Redeem(t.Context(), b.get(), p.Text, "1945-07-14")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.in(t, s, in)
+			w := httptest.NewRecorder()
+			offered, err := s.OfferJoin(w, before, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.take(t, w)
+			return b, before, offered
+		}
+		if b, _, offered := offer("young", "1990-01-01"); offered {
+			t.Error("somebody born on another day is offered")
+		} else if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), true); fhir.KindOf(err) != fhir.Invalid {
+			t.Errorf("joined without an offer: %v", err)
+		}
+		b, before, offered := offer("ada", "1945-07-14")
+		if !offered {
+			t.Fatal("not offered")
+		}
+		if from, err := s.Offered(b.get()); err != nil || from.ID != before.ID {
+			t.Errorf("offered %v: %v", from, err)
+		}
+		thief := newBrowser()
+		p, err := s.Vouch(t.Context(), receptionist, Vouching{Patient: "reed", Seen: []string{"photo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := s.Redeem(t.Context(), thief.get(), p.Text, "1950-01-02")
+		if err != nil {
+			t.Fatal(err)
+		}
+		thief.in(t, s, in)
+		thief.cookies["__Host-kith-step-join"] = b.cookies["__Host-kith-step-join"]
+		if err := s.Join(t.Context(), httptest.NewRecorder(), thief.get(), true); fhir.KindOf(err) != fhir.Conflict {
+			t.Errorf("by the cookie of another: %v", err)
+		}
+		if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), false); err != nil {
+			t.Error(err)
+		}
+		if in, err := newBrowser().visit(t, s, l); err != nil || in.Account.ID != before.ID {
+			t.Errorf("joined though they said no: %v", err)
+		}
+		if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), true); err != nil {
+			t.Fatal(err)
+		}
+		in, err = newBrowser().visit(t, s, l)
+		if err != nil || in.Account.Patient != "okafor" || in.Account.Level != access.P9 {
+			t.Errorf("after joining: %+v, %v", in, err)
+		}
+		if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), true); err == nil {
+			t.Error("joined twice")
+		}
+	})
+}

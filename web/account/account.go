@@ -54,6 +54,8 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("POST /account/passkey", s.finishRegistration)
 	mux.HandleFunc("GET /account/passkey/{id}", s.onePasskey)
 	mux.HandleFunc("POST /account/passkey/{id}", s.removePasskey)
+	mux.HandleFunc("GET /account/join", s.askJoin)
+	mux.HandleFunc("POST /account/join", s.takeJoin)
 	mux.HandleFunc("GET /account/static/", serveScript)
 	mux.HandleFunc("GET /desk/vouch", s.desk)
 	mux.HandleFunc("POST /desk/vouch", s.desk)
