@@ -87,11 +87,10 @@ var sayPage = page(sayHTML)
 
 // sayView is a page that says one thing.
 type sayView struct {
-	Frame    kit.Frame
-	Head     string
-	Reason   string
-	Ways     []way
-	Provider bool // of the built-in provider
+	Frame  kit.Frame
+	Head   string
+	Reason string
+	Ways   []way
 }
 
 // way is where the reader can go on.
