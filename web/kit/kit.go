@@ -33,6 +33,7 @@ var frame string
 type Frame struct {
 	Title  string // of the window; the page's own heading stands in the page
 	MadeUp *MadeUp
+	Plain  bool // without the links that are for staff
 }
 
 // MadeUp says on every page that the people shown do not exist, and how far the town has been filled.
