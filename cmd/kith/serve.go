@@ -40,9 +40,10 @@ type serving struct {
 	asid, practiceASID          string // of GP Connect: ours, and whom we ask
 	feeds                       string // file with the list of feeds, "" for those the record has
 	testNumbers                 bool
-	every                       time.Duration      // how often folders are looked at, 0 as usual
-	pause                       time.Duration      // between two questions to a practice, 0 as usual
-	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
+	every                       time.Duration                             // how often folders are looked at, 0 as usual
+	pause                       time.Duration                             // between two questions to a practice, 0 as usual
+	session                     func(*http.Request) (access.Actor, error) // who is signed in, nil for nobody ever
+	madeUp                      func() *kit.MadeUp                        // what pages say where the people are made up, nil where they are real
 }
 
 const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--feeds FILE] [--debug HOST:PORT]
@@ -167,10 +168,14 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	known["letters"] = post.Letter
 	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: known, Pollers: s.pollers(), Every: s.every}
 	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
+	appServer, err := s.openApps(ctx, door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 
 	mux := http.NewServeMux()
-	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
-	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
+	s.serveFHIR(mux, fhirServer, appServer)
 	mux.Handle("/gpconnect/", http.StripPrefix("/gpconnect", &gpconnect.Provider{Door: door, Base: strings.TrimSuffix(s.base, "/fhir") + "/gpconnect", ASID: s.asid}))
 	mux.Handle("/push/", http.StripPrefix("/push", board.Push()))
 	mux.Handle("/messages", post.Handler(desk, "letters"))
@@ -181,7 +186,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
-	handler := guard.Handler(mux)
+	handler := exceptTokens(guard, mux, appServer)
 	if s.auth == "off" {
 		handler = localOnly(handler)
 	}
@@ -207,6 +212,9 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		}
 	}()
 	var background sync.WaitGroup
+	if appServer != nil {
+		background.Go(func() { ended(ctx, "the clearing away of tokens", appServer.Run(ctx)) })
+	}
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })

@@ -43,6 +43,8 @@ func (s *Service) goodTicket(text string, who access.Actor, a *Ask, patient stri
 	return hmac.Equal(got, s.ticket(who, a, patient, until)) && s.Now().Before(time.Unix(until, 0))
 }
 
+var errTicket = fhir.Errorf(fhir.Conflict, "this page was shown to somebody else or too long ago: open the app again")
+
 // Patients are those for whom somebody may connect an app, where that is a list. Staff have none: they find a patient.
 func (s *Service) Patients(ctx context.Context, who access.Actor) ([]Person, error) {
 	if who.Patient == "" {
@@ -96,7 +98,7 @@ func (s *Service) For(ctx context.Context, who access.Actor, a *Ask, chosen stri
 // be ticked; those that are no permission (launch contexts) go along.
 func (s *Service) Allow(ctx context.Context, who access.Actor, a *Ask, chosen, ticket string, ticked []string) (string, error) {
 	if !s.goodTicket(ticket, who, a, chosen) {
-		return "", fhir.Errorf(fhir.Conflict, "this page was shown to somebody else or too long ago: open the app again")
+		return "", errTicket
 	}
 	patient, err := s.For(ctx, who, a, chosen)
 	if err != nil {
@@ -149,7 +151,10 @@ func (s *Service) Allow(ctx context.Context, who access.Actor, a *Ask, chosen, t
 }
 
 // Deny answers an app that the person does not want it.
-func (s *Service) Deny(ctx context.Context, who access.Actor, a *Ask) (string, error) {
+func (s *Service) Deny(ctx context.Context, who access.Actor, a *Ask, chosen, ticket string) (string, error) {
+	if !s.goodTicket(ticket, who, a, chosen) {
+		return "", errTicket
+	}
 	if err := s.box.Note(ctx, who, access.Create, "client "+a.Client.ID+" ("+a.Client.Name+")", "the person did not allow it"); err != nil {
 		return "", err
 	}

@@ -27,12 +27,13 @@ import (
 	"github.com/kith-care/kith/record"
 )
 
-// Options are how an authorisation server is opened. Door, Base and Session must be set.
+// Options are how an authorisation server is opened. Door and Base must be set.
 type Options struct {
 	Door *record.Door
 	Base string // the FHIR base as others see it, without a last slash: "https://kith.example/fhir"
 
-	// Session says who is signed in at our own pages. An Actor without ID, or an error of kind Forbidden, is nobody.
+	// Session says who is signed in at our own pages. An Actor without ID, or an error of kind Forbidden, is nobody. Nil is
+	// nobody ever: only backend services get anything.
 	Session func(*http.Request) (access.Actor, error)
 	// Still asks again for an actor as of now when an app refreshes its tokens. An error of kind Forbidden, NotFound or
 	// Gone ends what the app was given. Nil leaves actors as they were.
@@ -98,6 +99,9 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}
 	if o.Offline < 0 || o.Offline > longest || o.Online < 0 || o.Online > longest {
 		return nil, fhir.Errorf(fhir.Invalid, "refresh tokens are good for a year at most")
+	}
+	if o.Session == nil {
+		o.Session = func(*http.Request) (access.Actor, error) { return access.Actor{}, nil }
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -195,7 +195,7 @@ func (s *Service) Protect(next http.Handler) http.Handler {
 			return
 		}
 		who, known, err := s.Who(r)
-		if err == nil && !known && s.Session != nil {
+		if err == nil && !known {
 			var mine access.Actor
 			if mine, err = s.Session(r); err == nil && mine.ID != "" {
 				next.ServeHTTP(w, r)
