@@ -186,7 +186,10 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
-	handler := exceptTokens(guard, mux, appServer)
+	handler := guard.Handler(mux)
+	if appServer != nil {
+		handler = appServer.Guard(guard, mux)
+	}
 	if s.auth == "off" {
 		handler = localOnly(handler)
 	}

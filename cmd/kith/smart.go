@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/record"
@@ -44,7 +43,7 @@ func (s *serving) serveFHIR(mux *http.ServeMux, server *rest.Server, apart *smar
 		}
 		fhirServer = apart.Protect(fhirServer)
 		calls := apart.Handler()
-		for _, path := range appCalls {
+		for _, path := range smart.Calls() {
 			mux.Handle(path, calls)
 		}
 		pages := (&apps.Site{Door: server.Door, Smart: apart, MadeUp: s.madeUp}).Handler()
@@ -54,26 +53,4 @@ func (s *serving) serveFHIR(mux *http.ServeMux, server *rest.Server, apart *smar
 	}
 	mux.Handle("/fhir/", fhirServer)
 	mux.Handle("/fhir", fhirServer)
-}
-
-// appCalls are the addresses that apps call by themselves, from wherever they are.
-var appCalls = []string{"/auth/token", "/auth/introspect", "/auth/revoke", "/auth/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/fhir/.well-known/smart-configuration"}
-
-// exceptTokens guards against pages of other sites that would act in their reader's name, and lets through what cannot: calls that look at no
-// cookie. A request to /fhir with an Authorization header is answered by its token alone.
-func exceptTokens(guard *http.CrossOriginProtection, mux http.Handler, apart *smart.Service) http.Handler {
-	guarded := guard.Handler(mux)
-	if apart == nil {
-		return guarded
-	}
-	for _, path := range append([]string{"POST /auth/authorize"}, appCalls...) {
-		guard.AddInsecureBypassPattern(path)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" && (r.URL.Path == "/fhir" || strings.HasPrefix(r.URL.Path, "/fhir/")) {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		guarded.ServeHTTP(w, r)
-	})
 }

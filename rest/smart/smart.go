@@ -119,9 +119,7 @@ func (s *Service) Issuer() string { return strings.TrimSuffix(s.Base, "/fhir") }
 
 func (s *Service) tokenURL() string { return s.Issuer() + "/auth/token" }
 
-// Handler serves what apps call: /auth/token, /auth/introspect, /auth/revoke, /auth/jwks and the discovery documents.
-// The pages of /auth/authorize are those of web/apps. These take requests from pages of other sites, which is safe
-// because none of them looks at a cookie.
+// Handler serves what apps call by themselves, at the addresses of Calls. The pages of /auth/authorize are those of web/apps.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/auth/token", s.form(s.token))
@@ -134,7 +132,28 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-// token makes 256 random bits, as text.
+// Calls are the addresses that Handler serves.
+func Calls() []string {
+	return []string{"/auth/token", "/auth/introspect", "/auth/revoke", "/auth/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/fhir/.well-known/smart-configuration"}
+}
+
+// Guard keeps pages of other sites from acting in their reader's name, and lets through what cannot: calls that look at no cookie. A request
+// to /fhir with an Authorization header is answered by its token alone (Protect), and a POST to /auth/authorize changes nothing.
+func (s *Service) Guard(guard *http.CrossOriginProtection, next http.Handler) http.Handler {
+	for _, path := range append(Calls(), "POST /auth/authorize") {
+		guard.AddInsecureBypassPattern(path)
+	}
+	guarded := guard.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Authorization"]) > 0 && (r.URL.Path == "/fhir" || strings.HasPrefix(r.URL.Path, "/fhir/")) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// newToken makes 256 random bits, as text.
 func newToken() string {
 	var b [32]byte
 	rand.Read(b[:])
