@@ -54,6 +54,16 @@ func (s *Service) authenticate(ctx context.Context, r *http.Request, form url.Va
 		return s.byAssertion(ctx, form, assertion)
 	default:
 		id, secret = form.Get("client_id"), form.Get("client_secret")
+		if id == "" && secret == "" && form.Get("grant_type") == "refresh_token" {
+			// SMART does not have public apps name themselves when they refresh; the token says whose it is.
+			var held refresh
+			if _, err := s.get(ctx, kindRefresh, hashed(form.Get("refresh_token")), &held); err != nil {
+				return nil, err
+			}
+			if id = held.Client; id == "" {
+				return nil, errRefresh
+			}
+		}
 	}
 	c, err := s.approved(ctx, id)
 	if err != nil {

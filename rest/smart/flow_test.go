@@ -291,6 +291,19 @@ func TestRefreshTokens(t *testing.T) {
 			}
 		}
 
+		// A public app need not name itself; one with a secret must prove itself as ever.
+		nameless := func(token string) appstest.Answer {
+			return p.Post("/auth/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+		}
+		if got := nameless(connect("patient/Patient.rs offline_access").JSON("refresh_token")); got.Status != 200 || got.JSON("refresh_token") == "" {
+			t.Errorf("nameless: %s", got.Body)
+		}
+		wants(t, "nameless, made up", nameless("guessed"), 400, "invalid_grant")
+		server, secret := confidential(p)
+		form := appstest.Exchange(server, p.Allow("lone", p.Ask(server, "patient/Patient.rs offline_access")))
+		form.Set("client_secret", secret)
+		wants(t, "nameless server", nameless(p.Post("/auth/token", form).JSON("refresh_token")), 401, "invalid_client")
+
 		// An account that is closed ends its apps.
 		gone := p.Connect("ada", c, "launch/patient patient/Patient.rs offline_access", "for", "ada")
 		p.CloseAccount("ada")
