@@ -124,7 +124,7 @@ func (s *Service) Allow(ctx context.Context, who access.Actor, a *Ask, chosen, t
 	if !slices.Contains(scopes, scopeOpenID) {
 		scopes = slices.DeleteFunc(scopes, func(t string) bool { return t == scopeUser || t == scopeProfile })
 	}
-	who.App = nil
+	who.App, who.Helper = nil, "" // whoever helped at the desk is not there when the app asks
 	now := s.Now().UTC()
 	g := Grant{ID: grantID(who.ID), Client: a.Client.ID, Who: who, Scopes: scopes, Patient: patient, Encounter: a.Encounter, Nonce: a.nonce, Made: now, Used: now, Until: now.Add(codeLife)}
 	text := newToken()

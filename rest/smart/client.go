@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -211,7 +212,7 @@ func (s *Service) validClient(c *Client) error {
 	}
 	if c.Launch != "" {
 		u, err := url.Parse(c.Launch)
-		if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) {
+		if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || !hostForm.MatchString(u.Host) || u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) {
 			return wrong("launch", "the launch address %q is not one of https", c.Launch)
 		}
 	}
@@ -255,7 +256,7 @@ func validRedirect(text string, kind Kind) error {
 		return bad("has a part after #")
 	case u.User != nil:
 		return bad("has a user in it")
-	case strings.ContainsAny(text, "*\\ \t\r\n"):
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '*' || r == '\\' }) || !hostForm.MatchString(u.Host):
 		return bad("has a character that is not allowed: it is compared exactly")
 	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && loopbackHost(u.Hostname()):
 		return nil
@@ -264,6 +265,9 @@ func validRedirect(text string, kind Kind) error {
 	}
 	return bad("is neither https nor on this machine nor of a scheme such as org.example.app")
 }
+
+// hostForm is what stands before the path. It goes into a Content-Security-Policy, so it has nothing in it that would mean something there.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]*$`)
 
 // returnsTo reports whether people may be sent back to an address: exactly one of those registered, save that an app
 // on the person's own machine may listen on any port. https://www.rfc-editor.org/rfc/rfc8252#section-7.3

@@ -116,6 +116,8 @@ func TestAuthorisationRequestsThatAreRefused(t *testing.T) {
 		"no such type":          {url.Values{"scope": {"patient/Nonsense.rs"}}, "invalid_scope"},
 		"no such letters":       {url.Values{"scope": {"patient/Patient.sr"}}, "invalid_scope"},
 		"no such query":         {url.Values{"scope": {"patient/Observation.rs?colour=red"}}, "invalid_scope"},
+		"including others":      {url.Values{"scope": {"patient/Observation.rs?_include=Observation:subject"}}, "invalid_scope"},
+		"narrowed by nothing":   {url.Values{"scope": {"patient/Observation.rs?category="}}, "invalid_scope"},
 		"all types by a query":  {url.Values{"scope": {"patient/*.rs?category=laboratory"}}, "invalid_scope"},
 		"launch of nobody":      {url.Values{"scope": {"launch patient/Patient.rs"}, "launch": {"guessed"}}, "invalid_request"},
 		"launch without launch": {url.Values{"scope": {"launch patient/Patient.rs"}}, "invalid_request"},
@@ -310,6 +312,15 @@ func TestRefreshTokens(t *testing.T) {
 		wants(t, "closed account", again(gone.JSON("refresh_token")), 400, "invalid_grant")
 		if p.Read(gone.JSON("access_token")) != 401 {
 			t.Error("the account is closed and its app still reads")
+		}
+
+		// Somebody who is no longer trusted loses the apps for whom they were.
+		p.Trust("lone", "trusting")
+		trusted := p.Connect("lone", c, "patient/Patient.rs offline_access", "for", "trusting")
+		p.Trust("lone", "")
+		wants(t, "no longer trusted", again(trusted.JSON("refresh_token")), 400, "invalid_grant")
+		if p.Read(trusted.JSON("access_token")) != 401 {
+			t.Error("the person is no longer trusted and their app still reads")
 		}
 
 		// Time.

@@ -83,25 +83,34 @@ func (s *Service) narrowed(list string, g *Grant) ([]string, error) {
 	return asked, nil
 }
 
-// still asks again for the person of a grant. Where there is no such account any more the grant ends.
+// still asks again for the person of a grant, and whether they may still connect apps for its patient. Where not, the grant ends.
 func (s *Service) still(ctx context.Context, c *Client, g *Grant) error {
-	if s.Still == nil {
-		return nil
-	}
-	who, err := s.Still(ctx, g.Who)
-	if err == nil && who.ID != g.Who.ID {
-		err = fhir.Errorf(fhir.Gone, "%s has become somebody else", g.Who.ID)
-	}
-	if err == nil {
-		who.App = nil
+	if s.Still != nil {
+		who, err := s.Still(ctx, g.Who)
+		if err == nil && who.ID != g.Who.ID {
+			err = fhir.Errorf(fhir.Gone, "%s has become somebody else", g.Who.ID)
+		}
+		switch fhir.KindOf(err) {
+		case fhir.Forbidden, fhir.NotFound, fhir.Gone:
+			return s.compromised(ctx, c, g.ID, "the person's account is closed", errRefresh)
+		}
+		if err != nil {
+			return err
+		}
+		who.App, who.Helper = nil, ""
 		g.Who = who
+	}
+	if g.Who.Patient == "" || g.Patient == "" || g.Patient == g.Who.Patient {
 		return nil
 	}
-	switch fhir.KindOf(err) {
-	case fhir.Forbidden, fhir.NotFound, fhir.Gone:
-		return s.compromised(ctx, c, g.ID, "the person's account is closed", errRefresh)
+	people, err := s.Patients(ctx, g.Who)
+	if err != nil {
+		return err
 	}
-	return err
+	if !slices.ContainsFunc(people, func(p Person) bool { return p.Patient == g.Patient }) {
+		return s.compromised(ctx, c, g.ID, "the person is no longer trusted with this record", errRefresh)
+	}
+	return nil
 }
 
 // compromised ends a grant, says so in the audit, and answers a refusal.

@@ -77,8 +77,15 @@ func (s *Service) checkScope(text string) error {
 		if sc.Type == "*" {
 			return fhir.Errorf(fhir.Invalid, "the scope %q narrows all types by one query: name the type", text)
 		}
-		if _, err := url.ParseQuery(sc.Query); err != nil {
+		params, err := url.ParseQuery(sc.Query)
+		if err != nil {
 			return fhir.Errorf(fhir.Invalid, "the query of the scope %q cannot be read", text)
+		}
+		for name := range params {
+			// What brings in more, or says how the answer looks, narrows nothing.
+			if strings.HasPrefix(name, "_") && !slices.Contains(narrowing, strings.SplitN(name, ":", 2)[0]) || params.Get(name) == "" {
+				return fhir.Errorf(fhir.Invalid, "the query of the scope %q does not narrow it by %s", text, name)
+			}
 		}
 	}
 	if s.CheckScope != nil {
@@ -86,6 +93,9 @@ func (s *Service) checkScope(text string) error {
 	}
 	return nil
 }
+
+// narrowing are the parameters of all types by which a scope can be narrowed.
+var narrowing = []string{"_id", "_lastUpdated", "_tag", "_security", "_profile"}
 
 // within is the part of a scope that another allows, "" for none. Two different queries become one that asks for both.
 func within(asked, allowed string) string {
@@ -110,18 +120,29 @@ func within(asked, allowed string) string {
 			both.May += string(c)
 		}
 	}
-	switch {
-	case both.May == "":
+	if both.May == "" {
 		return ""
-	case a.Query == "":
-		both.Query = b.Query
-	case b.Query != "" && b.Query != a.Query:
-		both.Query = a.Query + "&" + b.Query
 	}
+	both.Query = narrowedBy(a.Query, b.Query)
 	if both == a {
 		return asked // in the spelling of the app: v1 stays v1
 	}
 	return both.String()
+}
+
+// narrowedBy is a query that asks for what it says and for what another says.
+func narrowedBy(query, also string) string {
+	have := strings.Split(query, "&")
+	for param := range strings.SplitSeq(also, "&") {
+		switch {
+		case param == "" || slices.Contains(have, param):
+		case query == "":
+			query = param
+		default:
+			query += "&" + param
+		}
+	}
+	return query
 }
 
 // allowedOf is what of the scopes asked for stands within those allowed.
@@ -134,11 +155,14 @@ func allowedOf(asked, allowed []string) []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(out), func(narrow string) bool {
-		return slices.ContainsFunc(out, func(wide string) bool {
-			return wide != narrow && covers(wide, narrow) && !(covers(narrow, wide) && wide > narrow)
-		})
-	})
+	// What another gives already is left out; of two that give the same the first stays.
+	var least []string
+	for i, one := range out {
+		if !slices.ContainsFunc(out[:i], func(o string) bool { return covers(o, one) }) && !slices.ContainsFunc(out[i+1:], func(o string) bool { return covers(o, one) && !covers(one, o) }) {
+			least = append(least, one)
+		}
+	}
+	return least
 }
 
 // covers reports whether everything that a scope gives is given by another.

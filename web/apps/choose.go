@@ -2,8 +2,10 @@ package apps
 
 import (
 	_ "embed"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +45,7 @@ type choice struct{ ID, Patient, Name, More string }
 func (s *Site) choose(w http.ResponseWriter, r *http.Request, who access.Actor, ask *smart.Ask, params url.Values) {
 	view := chooseView{App: appOf(ask.Client), Staff: who.Patient == "", NHS: strings.TrimSpace(params.Get("nhs")), Born: strings.TrimSpace(params.Get("born"))}
 	carried, _ := url.ParseQuery(ask.Query()) // made by Encode
-	for name := range carried {
+	for _, name := range slices.Sorted(maps.Keys(carried)) {
 		view.Hidden = append(view.Hidden, hidden{name, carried.Get(name)})
 	}
 	status := http.StatusOK

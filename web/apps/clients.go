@@ -126,15 +126,10 @@ func (s *Site) showClient(w http.ResponseWriter, r *http.Request, view clientVie
 	case c.JWKS != nil:
 		view.Keys = string(c.JWKS)
 	}
-	read := reader{}
 	for _, text := range c.Scopes {
 		row := scopeRow{Scope: text, Words: plainWords[text]}
 		if sc, ok := smart.OnResources(text); ok {
-			read.staff = sc.Context != "patient"
-			words, hint := read.words(sc)
-			if sc.Context == "system" {
-				words = strings.Replace(words, "all patients you may see", "all patients whom its organisation may see", 1)
-			}
+			words, hint := reader{review: true}.words(sc)
 			row.Words = strings.TrimSpace(words + ". " + hint)
 		}
 		view.Scopes = append(view.Scopes, row)

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +115,10 @@ func (s *Site) showConsent(w http.ResponseWriter, r *http.Request, who access.Ac
 	view.Permissions = permissions(ask, reader{staff: view.Staff, self: view.Self, name: view.For}, ticked,
 		fmt.Sprintf("Until you disconnect it, or it has not been used for %s. After a year it has to ask you again.", span(s.Smart.Offline)),
 		fmt.Sprintf("For %s at most. After that it has to ask you again.", span(s.Smart.Online)))
-	view.Long = fmt.Sprintf("What you allow lasts %s, unless you also let the app keep going.", span(s.Smart.Access))
+	view.Long = fmt.Sprintf("What you allow lasts %s. After that the app has to ask you again.", span(s.Smart.Access))
+	if slices.Contains(ask.Scopes, "offline_access") || slices.Contains(ask.Scopes, "online_access") {
+		view.Long = fmt.Sprintf("What you allow lasts %s, unless you also let the app keep going.", span(s.Smart.Access))
+	}
 	view.Ticket = s.Smart.Ticket(who, ask, patient)
 	leadsTo(w, ask.Returns())
 	s.write(w, r, status, consentPage, view)

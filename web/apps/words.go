@@ -23,6 +23,8 @@ type reader struct {
 	staff bool
 	self  bool   // the patient is the reader
 	name  string // of the patient, "" where it is not settled
+
+	review bool // it is read by whoever reviews the app
 }
 
 // things are resources in words that patients and staff use. What is not among them is called by its FHIR name.
@@ -116,6 +118,10 @@ func (r reader) whose(context string) (before, after string) {
 		return r.name + "’s ", ""
 	case context == "patient":
 		return "the patient’s ", ""
+	case r.review && context == "system":
+		return "", " of all patients whom its organisation may see"
+	case r.review:
+		return "", " of all patients whom the person may see"
 	case r.staff:
 		return "", " of all patients you may see"
 	}

@@ -30,9 +30,12 @@ type Place struct {
 	URL   string // of the site, without a last slash
 	Base  string // of FHIR
 
+	Handler http.Handler // of all of it
+
 	ahead  atomic.Int64
 	mu     sync.Mutex
-	closed map[string]bool // accounts that are no more
+	closed map[string]bool   // accounts that are no more
+	trust  map[string]string // who is trusted by whom else
 }
 
 // Accounts are who can sign in.
@@ -46,7 +49,7 @@ var Accounts = map[string]access.Actor{
 // Open serves a place on a database, as storetest names it.
 func Open(t testing.TB, db string, change ...func(*smart.Options)) *Place {
 	t.Helper()
-	p := &Place{T: t, Door: record.TestOn(t, db), closed: map[string]bool{}}
+	p := &Place{T: t, Door: record.TestOn(t, db), closed: map[string]bool{}, trust: map[string]string{}}
 	p.fill()
 	p.Serve(change...)
 	return p
@@ -57,7 +60,7 @@ func (p *Place) Serve(change ...func(*smart.Options)) {
 	server := httptest.NewUnstartedServer(nil)
 	p.URL = "http://" + server.Listener.Addr().String()
 	p.Base = p.URL + "/fhir"
-	o := smart.Options{Door: p.Door, Base: p.Base, Session: p.session, Still: p.still, People: people, Now: p.Now, CheckScope: p.check}
+	o := smart.Options{Door: p.Door, Base: p.Base, Session: p.session, Still: p.still, People: p.people, Now: p.Now, CheckScope: p.check}
 	for _, f := range change {
 		f(&o)
 	}
@@ -90,7 +93,8 @@ func (p *Place) Serve(change ...func(*smart.Options)) {
 		}
 		fmt.Fprintf(w, "<!doctype html><title>Sign in</title><form><input type=hidden name=to value=\"%s\"><button name=as value=ada>Ada</button><button name=as value=sam>Sam</button></form>", strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;").Replace(to))
 	})
-	server.Config.Handler = p.Smart.Guard(http.NewCrossOriginProtection(), mux)
+	p.Handler = p.Smart.Guard(http.NewCrossOriginProtection(), mux)
+	server.Config.Handler = p.Handler
 	server.Start()
 	p.T.Cleanup(server.Close)
 }
@@ -127,11 +131,23 @@ func (p *Place) still(_ context.Context, who access.Actor) (access.Actor, error)
 	return who, nil
 }
 
-// people: Ada is trusted by her mother Una; Ben has himself only.
-func people(_ context.Context, who access.Actor) ([]smart.Person, error) {
+// Trust has somebody trusted by a patient, by none where it is "".
+func (p *Place) Trust(name, patient string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trust[Accounts[name].Patient] = patient
+}
+
+// people: Ada is trusted by her mother Una, others by whom Trust says.
+func (p *Place) people(_ context.Context, who access.Actor) ([]smart.Person, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	list := []smart.Person{{Patient: who.Patient, Name: who.Name}}
 	if who.Patient == "ada" {
 		list = append(list, smart.Person{Patient: "una", Name: "Una Okafor", Born: "03-Mar-1925", Relation: "your mother"})
+	}
+	if also := p.trust[who.Patient]; also != "" {
+		list = append(list, smart.Person{Patient: also, Name: "Somebody Else", Relation: "your friend"})
 	}
 	return list, nil
 }
