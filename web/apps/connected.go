@@ -33,7 +33,7 @@ type connectedView struct {
 type connection struct {
 	App   app
 	May   []string
-	For   []string // names of patients, where they are not the reader
+	For   []string // names of patients, "you" for the reader
 	Since string
 	Used  string
 	Until string
@@ -91,8 +91,13 @@ func (s *Site) connections(r *http.Request, who access.Actor) (out []connection,
 			} else {
 				read.name = "somebody you can no longer see"
 			}
-			if !slices.Contains(c.For, read.name) {
-				c.For = append(c.For, read.name)
+		}
+		if of := read.name; g.Patient != "" {
+			if read.self {
+				of = "you"
+			}
+			if !slices.Contains(c.For, of) {
+				c.For = append(c.For, of)
 			}
 		}
 		for _, p := range permissions(&smart.Ask{Scopes: g.Scopes}, read, nil, "", "") {

@@ -30,15 +30,15 @@ type reader struct {
 // things are resources in words that patients and staff use. What is not among them is called by its FHIR name.
 // https://hl7.org/fhir/R4/resourcelist.html
 var things = map[string]string{
-	"AllergyIntolerance": "allergies", "Appointment": "appointments", "AppointmentResponse": "answers to appointments", "AuditEvent": "who has looked at the record", "Binary": "files", "CarePlan": "care plans",
+	"AllergyIntolerance": "allergies", "Appointment": "appointments", "AppointmentResponse": "answers to appointments", "AuditEvent": "the log of who has looked", "Binary": "files", "CarePlan": "care plans",
 	"CareTeam": "the people who give care", "Claim": "claims", "ClinicalImpression": "clinicians’ findings", "Communication": "messages", "CommunicationRequest": "requests for messages", "Composition": "documents",
-	"Condition": "health problems and diagnoses", "Consent": "choices about sharing", "Coverage": "who pays for care", "Device": "medical devices", "DeviceRequest": "orders of devices", "DiagnosticReport": "test reports and letters about scans",
+	"Condition": "health problems and diagnoses", "Consent": "choices about sharing", "Coverage": "payment details", "Device": "medical devices", "DeviceRequest": "orders of devices", "DiagnosticReport": "test reports and letters about scans",
 	"DocumentReference": "letters and documents", "Encounter": "visits and hospital stays", "EpisodeOfCare": "times under the care of a service", "FamilyMemberHistory": "family health history", "Flag": "warnings",
-	"Goal": "goals", "HealthcareService": "services", "ImagingStudy": "scans and X-rays", "Immunization": "vaccinations", "ImmunizationRecommendation": "vaccinations that are due", "List": "lists", "Location": "places",
-	"Media": "photos and recordings", "Medication": "names of medicines", "MedicationAdministration": "medicines that were given", "MedicationDispense": "medicines that were handed out", "MedicationRequest": "medicines that were prescribed",
-	"MedicationStatement": "medicines that are taken", "NutritionOrder": "diets", "Observation": "test results and measurements", "Organization": "organisations", "Patient": "name, birth date, address and other details", "Person": "details of people",
+	"Goal": "goals", "HealthcareService": "services", "ImagingStudy": "scans and X-rays", "Immunization": "vaccinations", "ImmunizationRecommendation": "vaccinations due", "List": "lists", "Location": "places",
+	"Media": "photos and recordings", "Medication": "names of medicines", "MedicationAdministration": "medicines given by staff", "MedicationDispense": "dispensed medicines", "MedicationRequest": "prescribed medicines",
+	"MedicationStatement": "medicines in use", "NutritionOrder": "diets", "Observation": "test results and measurements", "Organization": "organisations", "Patient": "name, birth date, address and other details", "Person": "details of people",
 	"Practitioner": "names of staff", "PractitionerRole": "roles of staff", "Procedure": "operations and treatments", "Provenance": "where entries come from", "Questionnaire": "forms", "QuestionnaireResponse": "answers to forms",
-	"RelatedPerson": "family and carers", "RiskAssessment": "risk assessments", "Schedule": "timetables of clinics", "ServiceRequest": "referrals and tests that were ordered", "Slot": "free appointments", "Specimen": "samples", "Subscription": "notices of changes",
+	"RelatedPerson": "family and carers", "RiskAssessment": "risk assessments", "Schedule": "timetables of clinics", "ServiceRequest": "referrals and ordered tests", "Slot": "free appointments", "Specimen": "samples", "Subscription": "notices of changes",
 	"Task": "tasks",
 }
 
