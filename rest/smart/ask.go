@@ -37,7 +37,7 @@ func (a *Ask) Returns() string {
 }
 
 // askParams are the parameters of an authorisation request that mean something here.
-var askParams = []string{"response_type", "client_id", "redirect_uri", "scope", "state", "aud", "launch", "code_challenge", "code_challenge_method", "nonce", "prompt", "response_mode", "request", "request_uri", "resource"}
+var askParams = []string{"response_type", "client_id", "redirect_uri", "scope", "state", "aud", "launch", "code_challenge", "code_challenge_method", "nonce", "prompt", "response_mode", "request", "request_uri"}
 
 // challenge is the form of an S256 code challenge: 32 bytes in base64url. https://www.rfc-editor.org/rfc/rfc7636#section-4.2
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)

@@ -174,6 +174,9 @@ func validKeys(c *Client) error {
 		}
 		return nil
 	}
+	if len(c.JWKS) > maxForm {
+		return wrong("its keys take more than %d bytes", maxForm)
+	}
 	set, err := readJWKS(c.JWKS)
 	if err != nil {
 		return wrong("its keys cannot be used: %w", err)

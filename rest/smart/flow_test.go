@@ -419,36 +419,3 @@ func TestTokensAreTakenBack(t *testing.T) {
 		}
 	})
 }
-
-// What one process takes back another refuses within five seconds, and a code is good in one of them only.
-func TestTwoProcesses(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db string) {
-		p := appstest.Open(t, db)
-		other, err := smart.Open(t.Context(), smart.Options{Door: p.Door, Base: p.Base, Now: p.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := public(p)
-		got := p.Connect("lone", c, "patient/Patient.rs offline_access")
-		q := request(t, "/fhir/Patient", got.JSON("access_token"))
-		if _, ok, err := other.Who(q); !ok || err != nil {
-			t.Fatal("the other process does not know the token", err)
-		}
-		if _, err := p.Smart.Disconnect(t.Context(), appstest.Accounts["lone"], "Patient/lone", c.ID, "enough"); err != nil {
-			t.Fatal(err)
-		}
-		if p.Read(got.JSON("access_token")) != 401 {
-			t.Error("not refused at once where it was taken back")
-		}
-		start := time.Now()
-		for {
-			if _, ok, _ := other.Who(q); !ok {
-				break
-			}
-			if time.Since(start) > 5*time.Second {
-				t.Fatal("after five seconds the other process still takes the token")
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	})
-}

@@ -37,7 +37,7 @@ func (s *Service) end(ctx context.Context, who access.Actor, id, why string) err
 	return fhir.Errorf(fhir.Busy, "the grant keeps being changed by others")
 }
 
-// Grants are what somebody allowed apps that still goes on, oldest last used first.
+// Grants are what somebody allowed apps that still goes on.
 func (s *Service) Grants(ctx context.Context, who string) (all []Grant, err error) {
 	now := s.Now()
 	err = s.each(ctx, kindGrant, grantsOf(who), func(it record.BoxItem) (bool, error) {

@@ -20,8 +20,12 @@ import (
 	"github.com/kith-care/kith/record"
 )
 
-// keyAge is after what time a new key signs. The one before is published for as long as a token signed by it lives.
-const keyAge = 90 * 24 * time.Hour
+// keyAge is after what time a new key is made. It signs when every process has published it; the one before is published for as long again.
+const (
+	keyAge    = 90 * 24 * time.Hour
+	keyWaits  = 2 * time.Hour // longer than Run takes to notice what another process has made
+	keyRetire = 2 * keyAge
+)
 
 // keyring is what this server signs with. RS256 is what SMART asks for; ES256 is for clients that prefer it.
 type keyring struct {
@@ -58,6 +62,11 @@ func (s *Service) loadKeys(ctx context.Context) error {
 				fresh = append(fresh, item(kindKey, key.JWK.KeyID, key))
 				// Whoever else makes a key of this month makes it under the same name, so that one of them fails.
 				was = append(was, absent(kindKey, key.JWK.KeyID))
+			}
+		}
+		for _, k := range ring.signing {
+			if s.Now().Sub(k.Made) > keyRetire {
+				fresh = append(fresh, absent(kindKey, k.JWK.KeyID))
 			}
 		}
 		if ring.ticket == nil {
@@ -117,6 +126,19 @@ func (r *keyring) newest(alg jose.SignatureAlgorithm) *ownKey {
 	return nil
 }
 
+// signs is the key to sign with: the newest that has been published for a while, or what there is.
+func (r *keyring) signs(alg jose.SignatureAlgorithm, now time.Time) (key *ownKey) {
+	for i := range r.signing {
+		if r.signing[i].JWK.Algorithm == string(alg) {
+			key = &r.signing[i]
+			if now.Sub(key.Made) >= keyWaits {
+				break
+			}
+		}
+	}
+	return key
+}
+
 func newKey(alg jose.SignatureAlgorithm, now time.Time) (ownKey, error) {
 	var private any
 	var err error
@@ -152,7 +174,7 @@ type idClaims struct {
 
 // idToken says who the person is who signed in. https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#scopes-for-requesting-identity-data
 func (s *Service) idToken(c *Client, g *Grant, scopes []string, now time.Time) (string, error) {
-	key := s.keys.Load().newest(jose.SignatureAlgorithm(c.SignedBy))
+	key := s.keys.Load().signs(jose.SignatureAlgorithm(c.SignedBy), now)
 	if key == nil {
 		return "", fhir.Errorf(fhir.Broken, "there is no key for %s", c.SignedBy)
 	}

@@ -91,7 +91,8 @@ var errToken = &Challenge{"invalid_token", "the access token is not known, was t
 
 type actorKey struct{}
 
-// Who turns a request's access token into an actor; false where it has none. Tokens are taken from the Authorization header only.
+// Who turns a request's access token into an actor; false where it has none. Tokens are taken from the Authorization header only. Behind
+// Protect it is whom that has identified, by token or session.
 func (s *Service) Who(r *http.Request) (access.Actor, bool, error) {
 	if who, ok := r.Context().Value(actorKey{}).(access.Actor); ok {
 		return who, true, nil
@@ -198,7 +199,7 @@ func (s *Service) Protect(next http.Handler) http.Handler {
 		if err == nil && !known {
 			var mine access.Actor
 			if mine, err = s.Session(r); err == nil && mine.ID != "" {
-				next.ServeHTTP(w, r)
+				next.ServeHTTP(w, as(r, mine))
 				return
 			}
 			if fhir.KindOf(err) == fhir.Forbidden {
@@ -212,8 +213,13 @@ func (s *Service) Protect(next http.Handler) http.Handler {
 			s.challenge(w, err)
 			return
 		}
-		next.ServeHTTP(&scopeWriter{w}, r.WithContext(context.WithValue(r.Context(), actorKey{}, who)))
+		next.ServeHTTP(&scopeWriter{w}, as(r, who))
 	})
+}
+
+// as is a request of somebody who was identified, so that it is not done again.
+func as(r *http.Request, who access.Actor) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), actorKey{}, who))
 }
 
 // challenge answers a request that is not identified, as a FHIR client expects it.

@@ -124,7 +124,7 @@ func TestForgedConsent(t *testing.T) {
 			one.change(form)
 			got := p.Do("POST", "/auth/consent", "ada", form.Encode(), one.header...)
 			_, params := got.Location()
-			if got.Status != one.status || (params.Get("code") != "") != (one.status == 303 && answer == "allow") {
+			if got.Status != one.status || (params.Get("code") != "") != (one.status == 303 && answer == "allow") || one.status == 303 && (params.Get("iss") != p.URL || params.Get("state") != "st-1") {
 				t.Errorf("%s, %s: %d to %q", name, answer, got.Status, got.Header.Get("Location"))
 			}
 		}

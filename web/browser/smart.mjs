@@ -137,6 +137,31 @@ for (const [how, options] of [["without JavaScript", { javaScriptEnabled: false 
   });
 }
 
+for (const [how, options] of [["without JavaScript", { javaScriptEnabled: false }], ["with the keyboard alone", {}]]) {
+  await attempt(`an app is connected and disconnected ${how}`, options, async (page, context) => {
+    await signIn(context, "lone");
+    await page.goto(asked.app + "/standalone");
+    if (options.javaScriptEnabled === false) await page.goto(asked.site + asked.ask); // the app itself needs script
+    await page.waitForURL(/auth\/authorize/);
+    if (options.javaScriptEnabled === false) {
+      await press(page, "Do not allow");
+      await page.waitForURL(/error=access_denied/);
+      await page.goto(asked.site + "/apps");
+      must(await page.getByText("Growth Chart").first().isVisible(), "what was connected before is not listed");
+      await press(page, "Disconnect Growth Chart");
+    } else {
+      await tabTo(page, "button[value=allow]");
+      await page.keyboard.press("Enter");
+      await said(page);
+      await page.goto(asked.site + "/apps");
+      await tabTo(page, "section button");
+      await page.keyboard.press("Enter");
+    }
+    await page.waitForURL(/done=/);
+    must(await page.getByText("Growth Chart is disconnected").isVisible(), "nothing says that it was done");
+  });
+}
+
 await attempt("an app is reviewed, approved and revoked, with the keyboard alone", {}, async (page, context) => {
   await signIn(context, "olga");
   await page.goto(asked.site + "/clients");
