@@ -156,6 +156,18 @@ func TestABackendServiceGetsAToken(t *testing.T) {
 				refused("key confusion: "+string(alg)+" by "+name, signer{alg, jose.JSONWebKey{Key: secret, KeyID: "r", Algorithm: string(alg)}}.sign(t, claimsOf(p, c)), "invalid_client")
 			}
 		}
+		// The same where the client's keys do not say by which algorithm they sign.
+		bare := rs
+		bare.key.Algorithm = ""
+		open := backend(p, jwks(bare), "")
+		if got := p.Post("/auth/token", asks(rs.sign(t, claimsOf(p, open)), "system/Patient.rs")); got.Status != 200 {
+			t.Error(got.Body)
+		}
+		refused("RS256 by a key without algorithm", other.sign(t, claimsOf(p, open)), "invalid_client")
+		refused("none for a key without algorithm", unsigned(t, claimsOf(p, open)), "invalid_client")
+		for name, secret := range publicAsSecret(t, rs.key.Key.(crypto.Signer).Public(), jwks(bare)) {
+			refused("key confusion without algorithm, by "+name, signer{jose.HS256, jose.JSONWebKey{Key: secret, KeyID: "r", Algorithm: "HS256"}}.sign(t, claimsOf(p, open)), "invalid_client")
+		}
 		form := asks(rs.sign(t, claimsOf(p, c)), "system/Patient.rs")
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer")
 		wants(t, "another type", p.Post("/auth/token", form), 401, "invalid_client")

@@ -43,7 +43,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"in both":               {"/fhir/Patient/ada?access_token=" + token, "Bearer " + token, 400, `error="invalid_request"`},
 		"escaped":               {"/fhir/Patient/ada?access%5ftoken=" + token, "", 401, "Bearer"},
 		"made up":               {"/fhir/Patient/ada", "Bearer guessed", 401, `error="invalid_token"`},
-		"one letter off":        {"/fhir/Patient/ada", "Bearer " + strings.ToUpper(token[:1]) + "_" + token[2:], 401, `error="invalid_token"`},
+		"one letter off":        {"/fhir/Patient/ada", "Bearer " + token[:10] + map[bool]string{true: "b", false: "a"}[token[10] == 'a'] + token[11:], 401, `error="invalid_token"`},
 		"longer":                {"/fhir/Patient/ada", "Bearer " + token + "x", 401, `error="invalid_token"`},
 		"empty":                 {"/fhir/Patient/ada", "Bearer ", 401, `error="invalid_token"`},
 		"the refresh token":     {"/fhir/Patient/ada", "Bearer " + got.JSON("refresh_token"), 401, `error="invalid_token"`},

@@ -103,7 +103,7 @@ func TestForgedConsent(t *testing.T) {
 		"as it is":           {func(url.Values) {}, nil, 303},
 		"no ticket":          {func(f url.Values) { f.Del("ticket") }, nil, 409},
 		"made-up ticket":     {func(f url.Values) { f.Set("ticket", strings.Repeat("A", 54)) }, nil, 409},
-		"another's ticket":   {func(f url.Values) { f.Set("ticket", shown("lone", p.Ask(c, "patient/Patient.rs")).Get("ticket")) }, nil, 409},
+		"another's ticket":   {func(f url.Values) { f.Set("ticket", shown("sam", p.Ask(c, "patient/Patient.rs"), "for", "ada").Get("ticket")) }, nil, 409},
 		"for another person": {func(f url.Values) { f.Set("for", "una") }, nil, 409},
 		"ticket of another app": {func(f url.Values) {
 			f.Set("ticket", shown("ada", p.Ask(other, "patient/Patient.rs"), "for", "ada").Get("ticket"))
