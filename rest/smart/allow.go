@@ -45,10 +45,16 @@ func (s *Service) goodTicket(text string, who access.Actor, a *Ask, patient stri
 
 var errTicket = fhir.Errorf(fhir.Conflict, "this page was shown to somebody else or too long ago: open the app again")
 
+// Staff reports whether somebody finds patients, rather than being one. Who signed in as a patient and is linked to no record yet is no staff.
+func Staff(who access.Actor) bool { return who.Patient == "" && who.Role != "patient" }
+
 // Patients are those for whom somebody may connect an app, where that is a list. Staff have none: they find a patient.
 func (s *Service) Patients(ctx context.Context, who access.Actor) ([]Person, error) {
-	if who.Patient == "" {
+	switch {
+	case Staff(who):
 		return nil, nil
+	case who.Patient == "":
+		return []Person{}, nil
 	}
 	if s.People != nil {
 		return s.People(ctx, who)
@@ -85,7 +91,7 @@ func (s *Service) For(ctx context.Context, who access.Actor, a *Ask, chosen stri
 		}
 		return chosen, nil
 	}
-	if who.Patient != "" || chosen == "" {
+	if !Staff(who) || chosen == "" {
 		return "", nil
 	}
 	if _, err := s.Door.Get(ctx, who, "Patient", chosen); err != nil {

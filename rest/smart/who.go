@@ -87,6 +87,9 @@ type Challenge struct{ Code, Text string }
 // Error is the sentence.
 func (c *Challenge) Error() string { return c.Text }
 
+// Unwrap is what it is to who knows nothing of tokens: a refusal.
+func (c *Challenge) Unwrap() error { return fhir.Errorf(fhir.Forbidden, "%s", c.Text) }
+
 var errToken = &Challenge{"invalid_token", "the access token is not known, was taken back, or is over"}
 
 type actorKey struct{}

@@ -124,7 +124,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.refused(w, r, refusal)
 		return
 	}
-	view := missingView{Frame: s.frame("Something went wrong", access.Actor{Patient: "-"}), Head: "Something went wrong", Reason: "This is our fault and has been logged. Try again in a minute."}
+	view := missingView{Frame: s.frame("Something went wrong", access.Actor{Role: "patient"}), Head: "Something went wrong", Reason: "This is our fault and has been logged. Try again in a minute."}
 	status := http.StatusInternalServerError
 	e, _ := errors.AsType[*fhir.Error](err)
 	if e == nil {
@@ -153,7 +153,7 @@ func (s *Site) refused(w http.ResponseWriter, r *http.Request, refusal *smart.Re
 		s.leave(w, r, refusal.To)
 		return
 	}
-	s.write(w, r, http.StatusBadRequest, missingPage, missingView{Frame: s.frame("App not connected", access.Actor{Patient: "-"}), Head: "This app cannot be connected",
+	s.write(w, r, http.StatusBadRequest, missingPage, missingView{Frame: s.frame("App not connected", access.Actor{Role: "patient"}), Head: "This app cannot be connected",
 		Reason: "It is not set up rightly, or we do not know it. You have not shared anything. Tell whoever makes the app what stands below.", Code: refusal.Code + ": " + refusal.Text})
 }
 
@@ -183,7 +183,7 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *t
 
 // frame is the frame of a page for somebody; patients do not see the links that are for staff.
 func (s *Site) frame(title string, who access.Actor) kit.Frame {
-	f := kit.Frame{Title: title, Plain: who.Patient != ""}
+	f := kit.Frame{Title: title, Plain: !smart.Staff(who)}
 	if s.MadeUp != nil {
 		f.MadeUp = s.MadeUp()
 	}

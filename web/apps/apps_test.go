@@ -100,10 +100,12 @@ func TestForgedConsent(t *testing.T) {
 		header []string
 		status int
 	}{
-		"as it is":           {func(url.Values) {}, nil, 303},
-		"no ticket":          {func(f url.Values) { f.Del("ticket") }, nil, 409},
-		"made-up ticket":     {func(f url.Values) { f.Set("ticket", strings.Repeat("A", 54)) }, nil, 409},
-		"another's ticket":   {func(f url.Values) { f.Set("ticket", shown("sam", p.Ask(c, "patient/Patient.rs"), "for", "ada").Get("ticket")) }, nil, 409},
+		"as it is":       {func(url.Values) {}, nil, 303},
+		"no ticket":      {func(f url.Values) { f.Del("ticket") }, nil, 409},
+		"made-up ticket": {func(f url.Values) { f.Set("ticket", strings.Repeat("A", 54)) }, nil, 409},
+		"another's ticket": {func(f url.Values) {
+			f.Set("ticket", shown("sam", p.Ask(c, "patient/Patient.rs"), "for", "ada").Get("ticket"))
+		}, nil, 409},
 		"for another person": {func(f url.Values) { f.Set("for", "una") }, nil, 409},
 		"ticket of another app": {func(f url.Values) {
 			f.Set("ticket", shown("ada", p.Ask(other, "patient/Patient.rs"), "for", "ada").Get("ticket"))
@@ -163,10 +165,19 @@ func TestNobodyConnectsAnAppForSomebodyElse(t *testing.T) {
 	for _, one := range []struct {
 		as, patient string
 		status      int
-	}{{"ada", "ada", 200}, {"ada", "una", 200}, {"ada", "lone", 403}, {"lone", "ada", 403}, {"sam", "lone", 200}, {"sam", "nobody", 404}} {
+	}{{"new", "ada", 403}, {"ada", "ada", 200}, {"ada", "una", 200}, {"ada", "lone", 403}, {"lone", "ada", 403}, {"sam", "lone", 200}, {"sam", "nobody", 404}} {
 		if got := p.Screen(one.as, p.Ask(c, "patient/Patient.rs"), "for", one.patient); got.Status != one.status || one.status != 200 && strings.Contains(got.Body, "ticket") {
 			t.Errorf("%s for %s: %d", one.as, one.patient, got.Status)
 		}
+	}
+}
+
+// An account that is linked to no record finds nobody, and is no staff.
+func TestAnAccountWithoutARecord(t *testing.T) {
+	p, c := place(t)
+	got := p.Screen("new", p.Ask(c, "patient/Patient.rs"), "nhs", "9990000018", "born", "3-Feb-1950")
+	if got.Status != 200 || strings.Contains(got.Body, "OKAFOR") || strings.Contains(got.Body, "NHS number") || !strings.Contains(got.Body, "not linked to a record") || strings.Contains(got.Body, "Find a person") {
+		t.Errorf("%d %s", got.Status, got.Body)
 	}
 }
 

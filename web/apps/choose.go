@@ -43,7 +43,7 @@ type choice struct{ ID, Patient, Name, More string }
 
 // choose lets a patient say for whom of those they look after the app is, and staff find a patient by NHS number and birth date.
 func (s *Site) choose(w http.ResponseWriter, r *http.Request, who access.Actor, ask *smart.Ask, params url.Values) {
-	view := chooseView{App: appOf(ask.Client), Staff: who.Patient == "", NHS: strings.TrimSpace(params.Get("nhs")), Born: strings.TrimSpace(params.Get("born"))}
+	view := chooseView{App: appOf(ask.Client), Staff: smart.Staff(who), NHS: strings.TrimSpace(params.Get("nhs")), Born: strings.TrimSpace(params.Get("born"))}
 	carried, _ := url.ParseQuery(ask.Query()) // made by Encode
 	for _, name := range slices.Sorted(maps.Keys(carried)) {
 		view.Hidden = append(view.Hidden, hidden{name, carried.Get(name)})

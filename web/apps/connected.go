@@ -84,7 +84,7 @@ func (s *Site) connections(r *http.Request, who access.Actor) (out []connection,
 			c.first = g.Made
 		}
 		c.Since = day(c.first)
-		read := reader{staff: who.Patient == "", self: g.Patient == who.Patient && g.Patient != ""}
+		read := reader{staff: smart.Staff(who), self: g.Patient == who.Patient && g.Patient != ""}
 		if g.Patient != "" && !read.self {
 			if name, _, err := s.named(r, who, g.Patient); err == nil {
 				read.name = name

@@ -91,7 +91,7 @@ func (s *Site) authorize(w http.ResponseWriter, r *http.Request) {
 
 // showConsent asks. ticked is what was ticked before, nil for nothing yet; wrong is what was wrong with that.
 func (s *Site) showConsent(w http.ResponseWriter, r *http.Request, who access.Actor, ask *smart.Ask, patient string, ticked []string, wrong []fault) {
-	view := consentView{App: appOf(ask.Client), Staff: who.Patient == "", Patient: patient, Self: patient != "" && patient == who.Patient, Request: ask.Query(), Errors: wrong, Back: strings.TrimSuffix(ask.Returns(), ":")}
+	view := consentView{App: appOf(ask.Client), Staff: smart.Staff(who), Patient: patient, Self: patient != "" && patient == who.Patient, Request: ask.Query(), Errors: wrong, Back: strings.TrimSuffix(ask.Returns(), ":")}
 	if u, err := url.Parse(view.Back); err == nil && u.Host != "" {
 		view.Back = u.Host
 	}

@@ -42,6 +42,7 @@ type Place struct {
 var Accounts = map[string]access.Actor{
 	"ada":  {ID: "Patient/ada", Name: "Ada Okafor", Role: "patient", Patient: "ada", Level: access.P9, Purpose: "PATRQT"},
 	"lone": {ID: "Patient/lone", Name: "Ben Reed", Role: "patient", Patient: "lone", Level: access.P5, Purpose: "PATRQT"},
+	"new":  {ID: "account/7", Name: "Una New", Role: "patient", Level: access.P0, Purpose: "PATRQT"},
 	"sam":  {ID: "Practitioner/sam", Name: "Dr Sam Reed", Role: "clinician", Organization: "ZZ001", Purpose: "TREAT"},
 	"olga": {ID: "Practitioner/olga", Name: "Olga Wynn", Role: "operator", Organization: "ZZ001", Purpose: "HSYSADMIN"},
 }
