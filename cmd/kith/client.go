@@ -81,7 +81,7 @@ func (a *clientArgs) run(words []string, stdout io.Writer) error {
 		return err
 	}
 	defer door.Close()
-	service, err := smart.Open(ctx, smart.Options{Door: door, Base: "http://localhost/fhir", CheckScope: scopeChecker(ctx, door)})
+	service, err := smart.Open(ctx, smart.Options{Door: door, Base: "http://localhost/fhir", CheckScope: door.CheckScope})
 	if err != nil {
 		return err
 	}

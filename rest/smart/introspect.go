@@ -59,7 +59,7 @@ func (s *Service) revoke(w http.ResponseWriter, r *http.Request, form url.Values
 		return s.noted(r, form.Get("client_id"), "revoke", err)
 	}
 	key := hashed(form.Get("token"))
-	who := access.Actor{ID: "client/" + c.ID, Name: c.Name, Role: "system", From: r.RemoteAddr}
+	who := access.Actor{ID: "client/" + c.ID, Name: c.Name, Role: "system", From: s.From(r)}
 	var held refresh
 	raw, err := s.get(r.Context(), kindRefresh, key, &held)
 	if err != nil {

@@ -44,6 +44,9 @@ type Options struct {
 	// CheckScope says whether type and query of a scope make sense. Nil checks the type only.
 	CheckScope func(access.Scope) error
 
+	// From is the network address of a request, nil for that of the connection.
+	From func(*http.Request) string
+
 	Access  time.Duration // how long an access token is good for, 0 for ten minutes, an hour at most
 	Offline time.Duration // how long a refresh token of offline_access is good for without being used, 0 for 90 days
 	Online  time.Duration // how long refresh tokens of online_access go on after consent, 0 for twelve hours
@@ -102,6 +105,9 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}
 	if o.Session == nil {
 		o.Session = func(*http.Request) (access.Actor, error) { return access.Actor{}, nil }
+	}
+	if o.From == nil {
+		o.From = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -67,7 +67,7 @@ func (s *Service) noted(r *http.Request, client, what string, err error) error {
 	if len(what) > 64 {
 		what = what[:64]
 	}
-	who := access.Actor{ID: "client/" + client, Role: "system", From: r.RemoteAddr}
+	who := access.Actor{ID: "client/" + client, Role: "system", From: s.From(r)}
 	if e := s.box.Note(r.Context(), who, access.Create, "token by "+what, refusal.Text); e != nil {
 		return e
 	}

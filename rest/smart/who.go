@@ -125,7 +125,7 @@ func (s *Service) Who(r *http.Request) (access.Actor, bool, error) {
 		return access.Actor{}, false, errToken
 	}
 	who := t.who
-	who.From = r.RemoteAddr
+	who.From = s.From(r)
 	return who, true, nil
 }
 
