@@ -108,10 +108,13 @@ func (s *Site) who(w http.ResponseWriter, r *http.Request) (who access.Actor, ok
 	return who, true
 }
 
-// clerk is who, where they may look after the register of apps.
+// clerk reports whether somebody looks after the register of apps.
+func clerk(who access.Actor) bool { return who.Role == "operator" || who.Role == "manager" }
+
+// clerk is who is signed in, where they look after the register of apps.
 func (s *Site) clerk(w http.ResponseWriter, r *http.Request) (access.Actor, bool) {
 	who, ok := s.who(w, r)
-	if ok && who.Role != "operator" && who.Role != "manager" {
+	if ok && !clerk(who) {
 		s.write(w, r, http.StatusForbidden, missingPage, missingView{Frame: s.frame("No access", who), Head: "You do not have access to this page", Reason: "Apps are looked after by operators and managers."})
 		return who, false
 	}
@@ -184,6 +187,9 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *t
 // frame is the frame of a page for somebody; patients do not see the links that are for staff.
 func (s *Site) frame(title string, who access.Actor) kit.Frame {
 	f := kit.Frame{Title: title, Plain: !smart.Staff(who)}
+	if who.ID != "" {
+		f.Signed = "My account"
+	}
 	if s.MadeUp != nil {
 		f.MadeUp = s.MadeUp()
 	}

@@ -26,6 +26,7 @@ var openPage = page(openHTML)
 type connectedView struct {
 	Frame kit.Frame
 	Apps  []connection
+	Clerk bool   // the reader looks after the register of apps
 	Done  string // name of the app that was just disconnected
 }
 
@@ -51,7 +52,7 @@ func (s *Site) connected(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	view := connectedView{Frame: s.frame("Apps you have connected", who), Apps: list}
+	view := connectedView{Frame: s.frame("Apps you have connected", who), Apps: list, Clerk: clerk(who)}
 	if id := r.URL.Query().Get("done"); id != "" {
 		if c, err := s.Smart.Client(r.Context(), id); err == nil && !slices.ContainsFunc(list, func(a connection) bool { return a.App.ID == id }) {
 			view.Done = c.Name
