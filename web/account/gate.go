@@ -32,9 +32,6 @@ type Gate struct {
 	What  string       // what is locked, in words that follow "To see"
 }
 
-// deskRoles are those of signin.MayVouch.
-var deskRoles = []string{"receptionist", "administrator", "manager", "nurse", "clinician", "pharmacist"}
-
 // gates is the whole table of pages and levels; the longest path counts. What stands under /my is a patient's own and needs P9 where nothing else is
 // said; everything that has no row is for staff, so that a page that somebody forgets is locked.
 var gates = []Gate{
@@ -56,7 +53,7 @@ var gates = []Gate{
 	{"/my/medicines", Patients, access.P9, nil, "your medicines"},
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
-	{"/desk", Workers, 0, deskRoles, "the desk"},
+	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
 	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known
 	{"/apps", SignedIn, 0, nil, "the apps you have connected"},
 	{"/clients", Workers, 0, []string{"operator", "manager"}, "the register of apps"},
@@ -140,7 +137,7 @@ func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access
 		}
 		v.Why, v.Unlock = a.Why, s.unlock()
 		for _, p := range s.SignIn.Providers() {
-			if p.For == signin.Patient {
+			if p.For == signin.Patient && !p.BuiltIn {
 				v.Ways = append([]way{{"/signin/with/" + p.Name + toQuery(local(r.URL.RequestURI())), "Sign in with " + p.Title}}, v.Ways...)
 			}
 		}
