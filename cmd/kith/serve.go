@@ -190,7 +190,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	}
 
 	if appServer != nil {
-		board.Who = asking(appServer)
+		board.Who, post.Sender = asking(appServer), asking(appServer)
 	}
 
 	mux := http.NewServeMux()

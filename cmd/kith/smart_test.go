@@ -137,6 +137,7 @@ func TestServeAsksAppsForTokens(t *testing.T) {
 		{"GET", "/apps", "", nil, 303, ""},
 		{"GET", "/clients", "", nil, 303, ""},
 		{"POST", "/push/anything", "{}", nil, 401, ""},
+		{"POST", "/messages", "{}", nil, 401, ""},
 		{"POST", "/auth/introspect", "token=x" + proof, []string{"Origin", "https://app.example", "Sec-Fetch-Site", "cross-site"}, 401, "not approved"},
 	} {
 		if status, body, _ := ask(app, one.method, site+one.path, one.body, one.header...); status != one.status || !strings.Contains(body, one.says) {
