@@ -19,7 +19,11 @@ func (q *request) metadata() error {
 	b := make([]byte, 0, 256<<10)
 	b = append(b, `{"resourceType":"CapabilityStatement","status":"active","date":"2026-11-21","kind":"instance","software":{"name":"Kith"},"implementation":{"description":"Kith","url":`...)
 	b = fhir.AppendString(b, q.Base)
-	b = append(b, `},"fhirVersion":"`+spec.Version+`","format":["application/fhir+json","application/fhir+xml","json","xml"],"patchFormat":["application/json-patch+json","application/fhir+json","application/fhir+xml"],"rest":[{"mode":"server","resource":[`...)
+	b = append(b, `},"fhirVersion":"`+spec.Version+`","format":["application/fhir+json","application/fhir+xml","json","xml"],"patchFormat":["application/json-patch+json","application/fhir+json","application/fhir+xml"],"rest":[{"mode":"server",`...)
+	if q.Security != nil {
+		b = append(append(append(b, `"security":`...), q.Security...), ',')
+	}
+	b = append(b, `"resource":[`...)
 	for i, name := range spec.ResourceNames() {
 		if i > 0 {
 			b = append(b, ',')

@@ -30,6 +30,9 @@ type Server struct {
 	// Provenance says as a FHIR Provenance where a resource came from; nil where nothing comes from elsewhere.
 	Provenance func(ctx context.Context, who access.Actor, typ, id string) ([]byte, error)
 
+	// Security is what metadata says of how apps get access, as JSON of CapabilityStatement.rest.security; nil for nothing.
+	Security []byte
+
 	// MaxBody is the size of a request in bytes, 0 for 64 MiB.
 	MaxBody int64
 }
@@ -61,19 +64,21 @@ func (q *request) serve() error {
 	if err := q.negotiate(); err != nil {
 		return err
 	}
+	method, path := q.r.Method, strings.Trim(q.r.URL.Path, "/")
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if path == "metadata" {
+		return q.one(method, path) // says nothing of anybody, and an app reads there how to identify itself
+	}
 	who, err := q.Who(q.r)
 	if err != nil {
 		return err
 	}
 	q.who = who
-	path := strings.Trim(q.r.URL.Path, "/")
 	var parts []string
 	if path != "" {
 		parts = strings.Split(path, "/")
-	}
-	method := q.r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
 	}
 	switch len(parts) {
 	case 0:

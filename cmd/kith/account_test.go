@@ -90,7 +90,7 @@ func TestTheFirstAccountSignsIn(t *testing.T) {
 	if body, res := text(client.Get(origin + "/feeds")); !strings.Contains(body, "Sign in with a passkey") || res.Request.URL.Path != "/signin" || res.Request.URL.Query().Get("to") != "/feeds" {
 		t.Errorf("%s: %s", res.Request.URL, body)
 	}
-	if _, res := text(client.Get(origin + "/fhir/Patient")); res.StatusCode != http.StatusForbidden {
+	if _, res := text(client.Get(origin + "/fhir/Patient")); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("/fhir answers %d", res.StatusCode)
 	}
 	if _, res := text(client.PostForm(origin+"/signin/code", url.Values{"code": code[1:], "asked": {"born"}, "day": {"4"}, "month": {"2"}, "year": {"1980"}})); res.StatusCode != http.StatusForbidden {

@@ -26,6 +26,7 @@ func commands() []command {
 		{"policy", "print or check the policy: who may see and do what", policyCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
+		{"client", "register, approve and revoke apps and systems", clientCommand},
 		{"account", "make, list and end the accounts of those who sign in", accountCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}

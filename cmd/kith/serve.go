@@ -183,10 +183,18 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	fhirServer := &rest.Server{Door: door, Base: s.base, Who: people.who, Provenance: provenance(desk)}
+	appServer, err := s.openApps(ctx, door, people)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+
+	if appServer != nil {
+		board.Who, post.Sender = asking(appServer), asking(appServer)
+	}
 
 	mux := http.NewServeMux()
-	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
-	mux.Handle("/fhir", http.StripPrefix("/fhir", fhirServer))
+	s.serveFHIR(mux, fhirServer, appServer, people)
 	mux.Handle("/gpconnect/", http.StripPrefix("/gpconnect", &gpconnect.Provider{Door: door, Base: strings.TrimSuffix(s.base, "/fhir") + "/gpconnect", ASID: s.asid}))
 	mux.Handle("/push/", http.StripPrefix("/push", board.Push()))
 	mux.Handle("/messages", post.Handler(desk, "letters"))
@@ -198,6 +206,9 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
 	handler := guard.Handler(mux)
+	if appServer != nil {
+		handler = appServer.Guard(guard, mux)
+	}
 	if s.auth == "off" {
 		handler = localOnly(handler)
 	}
@@ -223,6 +234,9 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		}
 	}()
 	var background sync.WaitGroup
+	if appServer != nil {
+		background.Go(func() { ended(ctx, "the clearing away of tokens", appServer.Run(ctx)) })
+	}
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })

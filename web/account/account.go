@@ -220,8 +220,8 @@ func home(a *signin.Account) string {
 	return "/account"
 }
 
-// atOrigin sends a browser that calls this machine by its number to its name: a passkey is bound to the name.
-func (s *Site) atOrigin(w http.ResponseWriter, r *http.Request) (sent bool) {
+// AtOrigin sends a browser that calls this machine by its number to its name: a passkey is bound to the name.
+func (s *Site) AtOrigin(w http.ResponseWriter, r *http.Request) (sent bool) {
 	origin, err := url.Parse(s.SignIn.Origin())
 	if err != nil || origin.Hostname() != "localhost" || r.Method != http.MethodGet {
 		return false

@@ -72,7 +72,7 @@ func (d dateField) iso(now time.Time) (iso, wrong string) {
 }
 
 func (s *Site) askCode(w http.ResponseWriter, r *http.Request) {
-	if s.atOrigin(w, r) {
+	if s.AtOrigin(w, r) {
 		return
 	}
 	s.showCode(w, r, http.StatusOK, codeView{To: local(r.URL.Query().Get("to")), Code: field{ID: "code"}})

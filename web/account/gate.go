@@ -54,6 +54,9 @@ var gates = []Gate{
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
 	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
+	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known
+	{"/apps", SignedIn, 0, nil, "the apps you have connected"},
+	{"/clients", Workers, 0, []string{"operator", "manager"}, "the register of apps"},
 	{"", Workers, 0, nil, "pages for staff"},
 }
 
@@ -95,7 +98,7 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if g.Path != "/signin/role" && s.atOrigin(w, r) {
+		if g.Path != "/signin/role" && s.AtOrigin(w, r) {
 			return
 		}
 		who, err := s.SignIn.Who(r)

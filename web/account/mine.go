@@ -46,7 +46,7 @@ var did = map[string]string{"added": "Your new passkey is ready. You can use it 
 var levelWords = map[access.Level]string{access.P0: "You have an account. Your health record is still locked.", access.P5: "We know how to reach you. Your health record is still locked.", access.P9: "We know who you are. You can see your health record."}
 
 func (s *Site) account(w http.ResponseWriter, r *http.Request) {
-	if s.atOrigin(w, r) {
+	if s.AtOrigin(w, r) {
 		return
 	}
 	se, a, err := s.SignIn.Session(r)

@@ -23,7 +23,7 @@ type passkeyView struct {
 }
 
 func (s *Site) newPasskey(w http.ResponseWriter, r *http.Request) {
-	if s.atOrigin(w, r) {
+	if s.AtOrigin(w, r) {
 		return
 	}
 	se, a, err := s.SignIn.Session(r)

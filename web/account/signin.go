@@ -29,7 +29,7 @@ type signInView struct {
 type providerRow struct{ Title, Address string }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
-	if s.atOrigin(w, r) {
+	if s.AtOrigin(w, r) {
 		return
 	}
 	q := r.URL.Query()
@@ -106,7 +106,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, text []byte, err e
 
 // visit sends somebody to sign in elsewhere.
 func (s *Site) visit(w http.ResponseWriter, r *http.Request) {
-	if s.atOrigin(w, r) {
+	if s.AtOrigin(w, r) {
 		return
 	}
 	to, err := s.SignIn.Visit(r.Context(), w, r.PathValue("name"), local(r.URL.Query().Get("to")))

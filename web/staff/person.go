@@ -65,12 +65,15 @@ type tab struct {
 	Current       bool
 }
 
-// tabsOf are the pages about a person, of which one is being looked at.
-func tabsOf(id, current string) []tab {
+// tabsOf are the pages about a person, of which one is being looked at. Apps can be opened only where somebody signs in.
+func (s *Site) tabsOf(id, current string) []tab {
 	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}, {"Who they trust", "trusted", false}}
 	for i := range tabs {
 		tabs[i].Current = tabs[i].Address == current
 		tabs[i].Address = strings.TrimSuffix("/person/"+id+"/"+tabs[i].Address, "/")
+	}
+	if s.Signed {
+		tabs = append(tabs, tab{Text: "Open an app", Address: "/apps/open/" + id})
 	}
 	return tabs
 }
@@ -110,7 +113,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
 	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial, Kept: map[string]bool{}, Opened: openUntil(r.URL.Query().Get("open"))}
 	view.Frame = s.frame(view.Banner.Name)
-	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, "")
+	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), s.tabsOf(id, "")
 	for _, kind := range shown {
 		_, read := facts[kind]
 		view.Kept[kind] = !read

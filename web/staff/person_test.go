@@ -344,3 +344,15 @@ func BenchmarkFindPeople(b *testing.B) {
 		}
 	}
 }
+
+// An app is opened from the record of the person it is for, where people sign in.
+func TestAnAppIsOpenedFromTheRecord(t *testing.T) {
+	for _, signed := range []bool{true, false} {
+		door := record.Test(t)
+		put(t, door, []byte(`{"resourceType":"Bundle","entry":[{"resource":`+okafor+`}]}`))
+		_, body, _ := get(t, (&Site{Door: door, Signed: signed}).Handler(), "/person/ok")
+		if strings.Contains(body, `href="/apps/open/ok"`) != signed {
+			t.Errorf("signed in: %v, and the way to an app is there: %v", signed, !signed)
+		}
+	}
+}

@@ -98,7 +98,7 @@ func (s *Site) bannerFor(r *http.Request, id, current string) (*banner, error) {
 		return nil, err
 	}
 	b := bannerOf(patient, facts, s.now())
-	b.Practice, b.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, current)
+	b.Practice, b.Tabs = s.practiceOf(r, patient.Root()), s.tabsOf(id, current)
 	return &b, nil
 }
 
