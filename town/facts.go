@@ -2,6 +2,7 @@ package town
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -74,12 +75,17 @@ const (
 type Density string
 
 // The densities: full histories are those of §10 of the specification of feeds; sixty facts a person where a town is
-// large; a tenth of full for the demonstration.
+// large; a tenth of full for the demonstration; and what was written in the month before the first extracts, with what that refers to, to try what
+// depends on how many people there are.
 const (
-	Full  Density = "full"
-	Sixty Density = "sixty"
-	Tenth Density = "tenth"
+	Full   Density = "full"
+	Sixty  Density = "sixty"
+	Tenth  Density = "tenth"
+	Lately Density = "lately"
 )
+
+// Densities are all of them.
+var Densities = []Density{Full, Sixty, Tenth, Lately}
 
 // share of the full volumes.
 func (d Density) share() float64 {
@@ -88,6 +94,8 @@ func (d Density) share() float64 {
 		return 1
 	case Tenth:
 		return 0.1
+	case Lately:
+		return 0
 	}
 	return 0.058
 }
@@ -108,7 +116,30 @@ func (t Town) chart(i int, place *place, density Density, bulk time.Time) *chart
 	c.lived()
 	c.fill(density)
 	c.unsettle(bulk)
+	if density == Lately {
+		c.since(bulk.AddDate(0, -1, 0))
+	}
 	return c
+}
+
+// since leaves of a chart what was written since a day, and what that refers to.
+func (c *chart) since(day time.Time) {
+	keep := map[*fact]bool{}
+	var with func(*fact)
+	with = func(f *fact) {
+		if f != nil && !keep[f] {
+			keep[f] = true
+			with(f.in)
+			with(f.of)
+			with(f.problem)
+		}
+	}
+	for _, f := range c.facts {
+		if !f.recorded.Before(day) {
+			with(f)
+		}
+	}
+	c.facts = slices.DeleteFunc(c.facts, func(f *fact) bool { return !keep[f] })
 }
 
 // add numbers a fact. Nothing is known before birth or after the record ends.

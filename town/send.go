@@ -99,9 +99,9 @@ func (t Town) check(dir string, w *Writing) error {
 		if t.People > FullPeople {
 			w.Density = Sixty
 		}
-	case Full, Sixty, Tenth:
+	case Full, Sixty, Tenth, Lately:
 	default:
-		return fhir.Errorf(fhir.Invalid, "the density is full, sixty or tenth, not %q", w.Density)
+		return fhir.Errorf(fhir.Invalid, "the density is full, sixty, tenth or lately, not %q", w.Density)
 	}
 	switch entries, err := os.ReadDir(dir); {
 	case err == nil && len(entries) > 0:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,7 +25,7 @@ import (
 	"github.com/kith-care/kith/web/staff"
 )
 
-const demoUsage = `usage: kith demo [--addr HOST:PORT] [--data DIR] [--people N] [--seed S] [--speed N] [--auth on]
+const demoUsage = `usage: kith demo [--addr HOST:PORT] [--data DIR] [--people N] [--seed S] [--density D] [--days N] [--speed N] [--auth on]
 
 Serves Merrowby, a made-up English town: people with problems, medicines, results and visits, none of whom exists. What one sees came in
 as the town's systems send it: extracts of five practices, the hospital's messages, home care, devices, the council; the records of one
@@ -39,6 +40,9 @@ type townOf struct {
 	Seed   int64     `json:"seed"`
 	People int       `json:"people"`
 	Until  time.Time `json:"until"` // the day of the first start: the day its records end
+
+	Density town.Density `json:"density"` // how much is known of each person
+	Days    int          `json:"days"`    // how many days of messages came before the first extracts, and pass while one looks
 }
 
 func demoCommand(args []string, stdout, stderr io.Writer) int {
@@ -47,6 +51,8 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 	data := f.String("data", "kith-demo", "`DIR` that keeps the record")
 	people := f.Int("people", 2000, "how many `people` live in the town")
 	speed := f.Float64("speed", 3600, "how many `seconds` of the town pass in one, after it is filled; 0 for none")
+	density := f.String("density", string(town.Tenth), "how much is known of each person: full, sixty, `tenth` or lately (only what was written in the last month)")
+	days := f.Int("days", townDays, "how many `days` of the town pass: the first extracts are of so many days before the first start")
 	seed := f.Int64("seed", 1, "which town: the same `number` draws the same people")
 	auth := f.String("auth", "off", "on: one signs in, as whoever of the town one likes")
 	if code, done := parsed(f, args, stdout); done {
@@ -64,9 +70,17 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "kith demo: --speed is 0 to 1000000, not %v\n", *speed)
 		return 2
 	}
+	if !slices.Contains(town.Densities, town.Density(*density)) {
+		fmt.Fprintf(stderr, "kith demo: --density is full, sixty, tenth or lately, not %q\n", *density)
+		return 2
+	}
+	if *days < 1 || *days > 365 {
+		fmt.Fprintf(stderr, "kith demo: --days is 1 to 365, not %d\n", *days)
+		return 2
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d := demo{addr: *addr, data: *data, auth: *auth, speed: *speed, want: townOf{*seed, *people, time.Now().UTC().Truncate(24 * time.Hour)}, stdout: stdout, stderr: stderr}
+	d := demo{addr: *addr, data: *data, auth: *auth, speed: *speed, want: townOf{*seed, *people, time.Now().UTC().Truncate(24 * time.Hour), town.Density(*density), *days}, stdout: stdout, stderr: stderr}
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintf(stderr, "kith demo: %v\n", err)
 		return 1
@@ -109,6 +123,9 @@ func (d *demo) run(ctx context.Context) error {
 
 // settle finds out which town the folder holds, or decides it. A folder that holds another is left alone.
 func (d *demo) settle() error {
+	if d.want.Days == 0 {
+		d.want.Density, d.want.Days = town.Tenth, townDays
+	}
 	path := filepath.Join(d.data, "town.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -128,8 +145,11 @@ func (d *demo) settle() error {
 	if err := json.Unmarshal(text, &have); err != nil {
 		return fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	if have.Seed != d.want.Seed || have.People != d.want.People {
-		return fmt.Errorf("%s holds town %d with %d people, not town %d with %d: name another --data, or remove it", d.data, have.Seed, have.People, d.want.Seed, d.want.People)
+	if have.Days == 0 { // written before there was a choice
+		have.Density, have.Days = town.Tenth, townDays
+	}
+	if want := d.want; have.Seed != want.Seed || have.People != want.People || have.Density != want.Density || have.Days != want.Days {
+		return fmt.Errorf("%s holds town %d with %d people, %s, %d days, not town %d with %d people, %s, %d days: name another --data, or remove it", d.data, have.Seed, have.People, have.Density, have.Days, want.Seed, want.People, want.Density, want.Days)
 	}
 	d.want = have
 	return nil

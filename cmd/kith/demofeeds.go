@@ -72,7 +72,7 @@ type passing struct {
 
 func (p *passing) folder(name string) string { return filepath.Join(p.data, "feeds", name) }
 
-func (p *passing) bulkDay() time.Time { return p.made.Until.AddDate(0, 0, -townDays) }
+func (p *passing) bulkDay() time.Time { return p.made.Until.AddDate(0, 0, -p.want.Days) }
 
 // begin writes what the town's systems send first, makes its feeds known and waits until all of it is filed.
 func (p *passing) begin(ctx context.Context) error {
@@ -138,7 +138,7 @@ func (p *passing) write(ctx context.Context) (int64, error) {
 		if err := os.RemoveAll(half); err != nil {
 			return 0, err
 		}
-		if _, err := p.made.Write(ctx, half, town.Writing{Density: town.Tenth, Days: townDays, Ahead: townDays}); err != nil {
+		if _, err := p.made.Write(ctx, half, town.Writing{Density: p.want.Density, Days: p.want.Days, Ahead: p.want.Days}); err != nil {
 			return 0, err
 		}
 		if err := os.Rename(half, dir); err != nil {
@@ -246,7 +246,7 @@ func (p *passing) answering(ctx context.Context) ([]intake.Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := &town.GPConnect{Town: p.made, Density: town.Tenth, Bulk: p.bulkDay()}
+	handler := &town.GPConnect{Town: p.made, Density: p.want.Density, Bulk: p.bulkDay()}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go server.Serve(l)
 	go func() {
@@ -295,7 +295,7 @@ func (p *passing) live(ctx context.Context) error {
 		kinds[f.Name] = f
 	}
 	began, clock := time.Now(), played
-	for e := range p.made.Live(ctx, p.bulkDay(), town.Tenth, 0) {
+	for e := range p.made.Live(ctx, p.bulkDay(), p.want.Density, 0) {
 		if !e.When.After(played) {
 			continue
 		}

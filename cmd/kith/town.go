@@ -12,14 +12,14 @@ import (
 	"github.com/kith-care/kith/town"
 )
 
-const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth] [--days N] [--until DATE] [--feeds FOLDERS] [--gap] [--closing]
+const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth|lately] [--days N] [--until DATE] [--feeds FOLDERS] [--gap] [--closing]
 
 Writes what the systems of Merrowby, a made-up English town, send: the extracts of its general practices and what its other services
 send, each in its own format and with its usual faults, one folder a feed and one a drop in it; and in DIR/truth, who is who and what
 is so. The same town is the same bytes. docs/town.md says what is written.
 
 --density is how much is known of each person: full (as much as real practices hold, the default up to 20,000 people), sixty (about 60
-facts each, the default beyond) or tenth (about a tenth of full).
+facts each, the default beyond), tenth (about a tenth of full) or lately (only what was written in the month before the first extracts).
 
   kith town write --people 2000 --seed 1 --density tenth --days 7 --out merrowby
 
@@ -30,7 +30,7 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	people := f.Int("people", 2000, "how many `people` live in the town")
 	seed := f.Int64("seed", 1, "which town: the same `number` draws the same people")
 	out := f.String("out", "", "the `DIR` to write to; it must be empty or not be there")
-	density := f.String("density", "", "full, sixty or tenth")
+	density := f.String("density", "", "full, sixty, tenth or lately")
 	days := f.Int("days", 5, "how many daily extracts follow the first, whole one")
 	feeds := f.String("feeds", "", "write only these `FOLDERS`, as in emis-zz001,hospital-zz1")
 	gap := f.Bool("gap", false, "the third daily extract of the TPP practice is missing; it lies in tpp-zz003-late")
