@@ -36,8 +36,9 @@ type auditJob struct {
 
 const (
 	syncEvery = 100 * time.Millisecond
-	markEvery = time.Minute // checkpoints go to the log, which leaves the machine: what they cover cannot be changed unseen
-	flushWait = 2 * time.Second
+	markEvery = time.Minute     // checkpoints go to the log, which leaves the machine: what they cover cannot be changed unseen
+	flushWait = 2 * time.Second // how long rows of the index wait, and how many
+	flushRows = 32768
 )
 
 func newAuditor(l *store.Ledger, now func() time.Time) *auditor {
@@ -53,8 +54,10 @@ func (a *auditor) run() {
 	defer tick.Stop()
 	dirty := false
 	marked, flushed := time.Now(), time.Now()
-	first := true // this process has made no checkpoint yet
-	behind := true
+	first := true  // this process has made no checkpoint yet
+	behind := true // other chains may not be in the index
+	var writing *store.Batch
+	wrote := make(chan indexed, 1)
 	var failing error
 	mark := func() error {
 		marked = time.Now()
@@ -96,34 +99,38 @@ func (a *auditor) run() {
 			if failing != nil {
 				continue
 			}
-			idle := time.Since(flushed) >= flushWait
-			if err := a.ledger.Flush(context.Background(), idle); err != nil {
-				slog.Error("the index of the audit trail was not written and will be tried again", "error", err)
-			}
-			if idle {
-				flushed = time.Now()
-			}
-			if behind && idle {
-				more, err := a.ledger.CatchUp(context.Background(), 5000)
-				if err != nil {
-					slog.Error("the index of the audit trail could not be brought up to date", "error", err)
-				}
-				behind = more
+			if idle := time.Since(flushed) >= flushWait; writing == nil && (idle || a.ledger.Waiting() > flushRows) {
+				flushed, writing = time.Now(), a.ledger.TakeBatch()
+				go func(batch *store.Batch, behind bool) { wrote <- a.index(batch, behind) }(writing, behind && idle)
 			}
 			if time.Since(marked) >= markEvery {
-				behind = true
+				behind = true // other processes may have been killed
 				if err := mark(); err != nil {
 					slog.Error("no audit checkpoint could be made", "error", err)
 				}
 			}
+		case w := <-wrote:
+			if w.err != nil {
+				slog.Error("the index of the audit trail was not written and will be tried again", "error", w.err)
+				a.ledger.GiveBack(writing)
+			}
+			writing, behind = nil, w.more
 		case reply := <-a.sealed:
 			reply <- mark()
 		case <-a.quit:
 			if dirty {
 				_ = a.ledger.Sync(context.Background()) // closing: the entries survive the process either way
 			}
-			if err := a.ledger.Flush(context.Background(), true); err != nil {
+			if writing != nil {
+				if w := <-wrote; w.err != nil {
+					a.ledger.GiveBack(writing)
+				}
+			}
+			if err := a.ledger.TakeBatch().Write(context.Background()); err != nil {
 				slog.Warn("the index of the audit trail was not written; the next process makes it", "error", err)
+			}
+			if a.key.Load() == nil {
+				return
 			}
 			if err := mark(); err != nil {
 				slog.Error("the last audit checkpoint could not be made", "error", err)
@@ -131,6 +138,27 @@ func (a *auditor) run() {
 			return
 		}
 	}
+}
+
+// indexed is what became of a batch of the index.
+type indexed struct {
+	more bool
+	err  error
+}
+
+// index writes a batch of the index beside the entries, and where told takes in what other processes have left.
+func (a *auditor) index(batch *store.Batch, behind bool) indexed {
+	if err := batch.Write(context.Background()); err != nil {
+		return indexed{behind, err}
+	}
+	if !behind {
+		return indexed{}
+	}
+	more, err := a.ledger.CatchUp(context.Background(), 5000)
+	if err != nil {
+		slog.Error("the index of the audit trail could not be brought up to date", "error", err)
+	}
+	return indexed{more: more}
 }
 
 // mark makes a signed checkpoint of the trail and logs it; without a key it logs the head of this process's chain.

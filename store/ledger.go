@@ -36,8 +36,8 @@ func NewLedger(ctx context.Context, db DB, chain string, sync func(context.Conte
 		for _, sql := range []string{
 			"CREATE TABLE IF NOT EXISTS audit (chain TEXT NOT NULL, n BIGINT NOT NULL, entry " + d.Blob + " NOT NULL, hash " + d.Blob + " NOT NULL, PRIMARY KEY (chain, n))",
 			"CREATE TABLE IF NOT EXISTS audit_mark (n BIGINT NOT NULL PRIMARY KEY, whole BIGINT NOT NULL, body " + d.Blob + " NOT NULL, sig " + d.Blob + " NOT NULL)",
-			"CREATE TABLE IF NOT EXISTS trail (subject BIGINT NOT NULL, at BIGINT NOT NULL, chain TEXT " + d.Bytewise + " NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (subject, at, chain, n))" + d.Clustered,
-			"CREATE TABLE IF NOT EXISTS trail_place (chain TEXT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)",
+			"CREATE TABLE IF NOT EXISTS trail (subject BIGINT NOT NULL, at BIGINT NOT NULL, chain BIGINT NOT NULL, n BIGINT NOT NULL, more " + d.Blob + ", PRIMARY KEY (subject, at, chain, n))" + d.Clustered,
+			"CREATE TABLE IF NOT EXISTS trail_place (chain TEXT NOT NULL PRIMARY KEY, number BIGINT NOT NULL UNIQUE, n BIGINT NOT NULL)",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
@@ -156,13 +156,14 @@ func (l *Ledger) Verify(ctx context.Context) (int64, error) {
 	return report.Entries, nil
 }
 
-// Entries calls f for each audit entry, oldest first by chain.
-func (l *Ledger) Entries(ctx context.Context, f func(entry []byte) error) error {
-	return l.db.Query(ctx, "SELECT entry FROM audit ORDER BY chain, n", nil, func(r Row) error {
-		var e []byte
-		if err := r.Scan(&e); err != nil {
+// Rows calls f for each entry of a chain, the oldest first, with its hash.
+func (l *Ledger) Rows(ctx context.Context, chain string, f func(n int64, entry, hash []byte) error) error {
+	return l.db.Query(ctx, "SELECT n, entry, hash FROM audit WHERE chain = ? ORDER BY n", []any{chain}, func(r Row) error {
+		var n int64
+		var entry, hash []byte
+		if err := r.Scan(&n, &entry, &hash); err != nil {
 			return err
 		}
-		return f(e)
+		return f(n, entry, hash)
 	})
 }

@@ -2,23 +2,29 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"hash/fnv"
 	"slices"
 	"strconv"
+
+	"github.com/kith-care/kith/fhir"
 )
 
-// The trail leads from a patient or an actor to the audit entries about them. Its rows are written in batches behind the entries: a row
-// for every entry at once would cost a reader as much again as the entry. Table trail_place says how far each
-// chain has been taken in; what stands behind it is read from the chain itself, so nothing is ever missing from an answer.
+// The trail leads from a patient or an actor to the audit entries about them. Its rows are written in batches behind the entries, and one
+// row holds all entries of a batch that have a subject: a row for every entry at once would cost a reader nearly as much as the entry itself.
+// Table trail_place says how far each chain has been taken in; what stands behind that is read from the chain, so nothing is ever missing
+// from an answer.
 var (
-	trailTable = &Table{Name: "trail", Columns: []string{"subject", "at", "chain", "n"}, Types: []string{"int", "int", "text", "int"}, Unique: true}
-	placeTable = &Table{Name: "trail_place", Columns: []string{"chain", "n"}, Types: []string{"text", "int"}, Replace: "chain"}
+	trailTable = &Table{Name: "trail", Columns: []string{"subject", "at", "chain", "n", "more"}, Types: []string{"int", "int", "int", "int", "blob"}, Unique: true}
+	placeTable = &Table{Name: "trail_place", Columns: []string{"chain", "number", "n"}, Types: []string{"text", "int", "int"}, Replace: "chain"}
 )
 
-// flushRows is how many rows of the trail wait at most; they are written in the order of the index.
-const flushRows = 8192
+const (
+	chunkRows = 256            // written at a time, so that no reader waits long
+	groupSpan = 60 * 1_000_000 // microseconds between the first and the last entry of one row, at most
+)
 
 // Entry is one audit entry and where it stands.
 type Entry struct {
@@ -83,41 +89,78 @@ func (l *Ledger) note(rows [][]any) {
 	}
 }
 
-// trailRow is a row of the trail of this process's chain.
+// trailRow says that an entry of this process's chain has a subject.
 type trailRow struct{ subject, at, n int64 }
 
-// Flush writes the rows of the trail that wait, where there are many or all is said. The caller must be who appends.
-func (l *Ledger) Flush(ctx context.Context, all bool) error {
-	if len(l.trail) == 0 || !all && len(l.trail) < flushRows {
+// Waiting is how many rows of the trail wait to be written.
+func (l *Ledger) Waiting() int { return len(l.trail) }
+
+// Batch is rows of the trail to be written beside the appending of entries.
+type Batch struct {
+	l    *Ledger
+	n    int64
+	rows []trailRow
+}
+
+// TakeBatch takes the rows that wait; the caller must be who appends. One batch at a time may be taken, and given back where it could
+// not be written.
+func (l *Ledger) TakeBatch() *Batch {
+	b := &Batch{l, l.n, l.trail}
+	l.trail = nil
+	return b
+}
+
+// GiveBack has the rows wait again; the caller must be who appends.
+func (l *Ledger) GiveBack(b *Batch) { l.trail = append(b.rows, l.trail...) }
+
+// Write writes the batch. It may run beside whoever appends.
+func (b *Batch) Write(ctx context.Context) error {
+	if len(b.rows) == 0 {
 		return nil
 	}
-	slices.SortFunc(l.trail, func(a, b trailRow) int {
-		switch {
-		case a.subject != b.subject:
-			if a.subject < b.subject {
-				return -1
-			}
-			return 1
-		case a.at != b.at:
-			return int(a.at - b.at)
-		}
-		return int(a.n - b.n)
+	return b.l.writeTrail(ctx, b.l.chain, b.n, b.rows)
+}
+
+// writeTrail writes rows about entries of a chain, and that the chain has been taken in up to n.
+func (l *Ledger) writeTrail(ctx context.Context, chain string, n int64, list []trailRow) error {
+	slices.SortFunc(list, func(a, b trailRow) int {
+		return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(b.n, a.n)) // the newest of a subject first
 	})
-	rows := make([][]any, len(l.trail))
-	for i, r := range l.trail {
-		rows[i] = []any{r.subject, r.at, l.chain, r.n}
-	}
+	number := int64(0)
 	err := l.db.Write(ctx, func(tx Tx) error {
-		if err := tx.Insert(ctx, trailTable, rows); err != nil {
+		found, err := one(ctx, tx, "SELECT number FROM trail_place WHERE chain = ?", []any{chain}, &number)
+		if err != nil || found {
 			return err
 		}
-		return tx.Insert(ctx, placeTable, [][]any{{l.chain, l.n}})
+		if _, err := one(ctx, tx, "SELECT coalesce(max(number), 0) + 1 FROM trail_place", nil, &number); err != nil {
+			return err
+		}
+		return tx.Insert(ctx, placeTable, [][]any{{chain, number, int64(0)}})
 	})
-	if err != nil {
-		return l.db.Faulty(err)
+	rows := make([][]any, 0, min(len(list), chunkRows))
+	for i := 0; i < len(list) && err == nil; {
+		first := list[i]
+		var more []byte
+		last := first.n
+		for i++; i < len(list) && list[i].subject == first.subject && first.at-list[i].at < groupSpan; i++ {
+			if list[i].n != last {
+				more = binary.AppendUvarint(more, uint64(last-list[i].n))
+				last = list[i].n
+			}
+		}
+		rows = append(rows, []any{first.subject, first.at, number, first.n, more})
+		if len(rows) == chunkRows || i == len(list) {
+			err = l.db.Write(ctx, func(tx Tx) error { return tx.Insert(ctx, trailTable, rows) })
+			rows = rows[:0]
+		}
 	}
-	l.trail = l.trail[:0]
-	return nil
+	if err == nil {
+		err = l.db.Write(ctx, func(tx Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE trail_place SET n = ? WHERE chain = ? AND n < ?", n, chain, n)
+			return err
+		})
+	}
+	return l.db.Faulty(err)
 }
 
 // lag is a chain whose entries behind a number are not in the trail.
@@ -159,7 +202,7 @@ func (l *Ledger) CatchUp(ctx context.Context, limit int) (more bool, err error) 
 		if b.chain == l.chain {
 			continue
 		}
-		var rows [][]any
+		var list []trailRow
 		last, count := b.n, 0
 		err := l.db.Query(ctx, "SELECT n, entry FROM audit WHERE chain = ? AND n > ? ORDER BY n LIMIT ?", []any{b.chain, b.n, int64(limit)}, func(r Row) error {
 			var entry []byte
@@ -169,23 +212,15 @@ func (l *Ledger) CatchUp(ctx context.Context, limit int) (more bool, err error) 
 			count++
 			l.about = subjects(entry, l.about)
 			for _, s := range l.about {
-				rows = append(rows, []any{s, at(entry), b.chain, last})
+				list = append(list, trailRow{s, at(entry), last})
 			}
 			return nil
 		})
 		if err != nil {
 			return false, l.db.Faulty(err)
 		}
-		err = l.db.Write(ctx, func(tx Tx) error {
-			if len(rows) > 0 {
-				if err := tx.Insert(ctx, trailTable, rows); err != nil {
-					return err
-				}
-			}
-			return tx.Insert(ctx, placeTable, [][]any{{b.chain, last}})
-		})
-		if err != nil {
-			return false, l.db.Faulty(err)
+		if err := l.writeTrail(ctx, b.chain, last, list); err != nil {
+			return false, err
 		}
 		more = more || count == limit
 	}
@@ -244,21 +279,9 @@ func (l *Ledger) Find(ctx context.Context, a Ask) ([]Entry, error) {
 		err = l.period(ctx, a, to, add)
 	}
 	for _, s := range a.Subjects {
-		if err != nil {
-			break
+		if err == nil {
+			err = l.about1(ctx, a, s, to, add)
 		}
-		before := a.Before
-		if before.Chain == "" {
-			before = Entry{Chain: "~", At: open, N: open}
-		}
-		const sql = `SELECT t.chain, t.n, t.at, a.entry FROM (SELECT chain, n, at FROM trail WHERE subject = ? AND at >= ? AND at <= ? AND (at < ? OR chain < ? OR chain = ? AND n < ?)
-ORDER BY at DESC, chain DESC, n DESC LIMIT ?) t JOIN audit a ON a.chain = t.chain AND a.n = t.n`
-		err = l.db.Query(ctx, sql, []any{s, a.From, to, before.At, before.Chain, before.Chain, before.N, int64(a.Limit)}, func(r Row) error {
-			var e Entry
-			err := r.Scan(&e.Chain, &e.N, &e.At, &e.Text)
-			add(e)
-			return err
-		})
 	}
 	if err != nil {
 		return nil, l.db.Faulty(err)
@@ -274,6 +297,74 @@ ORDER BY at DESC, chain DESC, n DESC LIMIT ?) t JOIN audit a ON a.chain = t.chai
 		return 1
 	})
 	return out[:min(len(out), a.Limit)], nil
+}
+
+// about1 finds the newest entries about one subject up to a time.
+func (l *Ledger) about1(ctx context.Context, a Ask, subject, to int64, add func(Entry)) error {
+	chains := map[int64]string{}
+	err := l.db.Query(ctx, "SELECT number, chain FROM trail_place", nil, func(r Row) error {
+		var number int64
+		var chain string
+		err := r.Scan(&number, &chain)
+		chains[number] = chain
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if to < open-groupSpan {
+		to += groupSpan // a row stands at the time of its newest entry
+	}
+	const sql = `SELECT at, chain, n, more FROM trail WHERE subject = ? AND at >= ? AND (at < ? OR at = ? AND (chain < ? OR chain = ? AND n < ?))
+ORDER BY at DESC, chain DESC, n DESC LIMIT ?`
+	var times []int64 // of what was found, to know when there is enough
+	for lastAt, lastChain, lastN := to, int64(open), int64(open); ; {
+		want, rows := map[int64][]int64{}, 0
+		err := l.db.Query(ctx, sql, []any{subject, a.From, lastAt, lastAt, lastChain, lastChain, lastN, int64(a.Limit + 64)}, func(r Row) error {
+			var more []byte
+			if err := r.Scan(&lastAt, &lastChain, &lastN, &more); err != nil {
+				return err
+			}
+			rows++
+			n := lastN
+			list := append(want[lastChain], n)
+			for len(more) > 0 {
+				by, size := binary.Uvarint(more)
+				if size <= 0 {
+					return fhir.Errorf(fhir.Broken, "the index of the audit trail is damaged at entry %d of chain %s", lastN, chains[lastChain])
+				}
+				n, more = n-int64(by), more[size:]
+				list = append(list, n)
+			}
+			want[lastChain] = list
+			return nil
+		})
+		if err != nil || rows == 0 {
+			return err
+		}
+		for number, list := range want {
+			err := l.db.Query(ctx, "SELECT n, entry FROM audit WHERE chain = ? AND "+l.db.Dialect().Any("n"), []any{chains[number], l.db.Dialect().Ints(list)}, func(r Row) error {
+				e := Entry{Chain: chains[number]}
+				if err := r.Scan(&e.N, &e.Text); err != nil {
+					return err
+				}
+				if e.At = at(e.Text); a.holds(&e, a.Subjects) {
+					add(e)
+					times = append(times, e.At)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if len(times) >= a.Limit {
+			slices.Sort(times)
+			if times[len(times)-a.Limit] > lastAt {
+				return nil
+			}
+		}
+	}
 }
 
 // scan reads what of a chain is not in the trail.

@@ -24,6 +24,7 @@ func commands() []command {
 		{"score", "hold a record against the truth of a made-up town", scoreCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
+		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}
 }

@@ -76,6 +76,16 @@ func Check(ctx context.Context, path string) (said string, err error) {
 	return said, err
 }
 
+// Run runs one statement on a file, for tests that do what nobody should.
+func Run(ctx context.Context, path, statement string) error {
+	db, err := open(ctx, path, "FULL")
+	if err != nil {
+		return err
+	}
+	_, err = db.write.ExecContext(ctx, statement)
+	return errors.Join(err, db.Close())
+}
+
 // DB is one SQLite file.
 type DB struct {
 	path string // "" in memory
