@@ -63,7 +63,7 @@ var rooms = map[string]room{
 	"web/browser": {"", "", "drives pages from outside, as a browser does: tests only"},
 	"conformance": {"", "", "what tests need; no program imports it"},
 	"town":        {"fhir", "", "a made-up place is plain FHIR, so that any server can be filled with it"},
-	"cmd/kith": {engine + " " + uses + " store rest web town cmd/kith", "github.com/prometheus/client_golang",
+	"cmd/kith": {engine + " " + uses + " store rest web town cmd/kith", "github.com/prometheus/client_golang filippo.io/age golang.org/x/crypto/acme",
 		"reading serve.go shows the whole product, so it may know everyone"},
 	"": {"", "", "the root holds only these rules"},
 }

@@ -33,17 +33,7 @@ func NewLedger(ctx context.Context, db DB, chain string, sync func(context.Conte
 	l := &Ledger{db: db, chain: chain, head: make([]byte, sha256.Size), sync: sync}
 	d := db.Dialect()
 	err := db.Write(ctx, func(tx Tx) error {
-		for _, sql := range []string{
-			"CREATE TABLE IF NOT EXISTS audit (chain TEXT NOT NULL, n BIGINT NOT NULL, entry " + d.Blob + " NOT NULL, hash " + d.Blob + " NOT NULL, PRIMARY KEY (chain, n))",
-			"CREATE TABLE IF NOT EXISTS audit_mark (n BIGINT NOT NULL PRIMARY KEY, whole BIGINT NOT NULL, body " + d.Blob + " NOT NULL, sig " + d.Blob + " NOT NULL)",
-			"CREATE TABLE IF NOT EXISTS trail (subject BIGINT NOT NULL, at BIGINT NOT NULL, chain BIGINT NOT NULL, n BIGINT NOT NULL, more " + d.Blob + ", PRIMARY KEY (subject, at, chain, n))" + d.Clustered,
-			"CREATE TABLE IF NOT EXISTS trail_place (chain TEXT NOT NULL PRIMARY KEY, number BIGINT NOT NULL UNIQUE, n BIGINT NOT NULL)",
-		} {
-			if _, err := tx.Exec(ctx, sql); err != nil {
-				return err
-			}
-		}
-		return nil
+		return d.LedgerTables(ctx, tx)
 	})
 	return l, db.Faulty(err)
 }

@@ -24,6 +24,8 @@ func commands() []command {
 		{"score", "hold a record against the truth of a made-up town", scoreCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
+		{"backup", "save a record while it is in use, encrypted", backupCommand},
+		{"restore", "make a record of a backup", restoreCommand},
 		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}
