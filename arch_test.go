@@ -56,6 +56,7 @@ var rooms = map[string]room{
 	"insight":   {engine + " insight", "gonum.org/v1/gonum github.com/parquet-go/parquet-go", "folds the change feed; it has no other way in"},
 	"evaluate":  {engine, "gonum.org/v1/gonum", "surveys and evidence go through the door"},
 	"research":  {engine + " insight", "gonum.org/v1/gonum github.com/parquet-go/parquet-go", "reads columns, never records by name"},
+	"front":     {"fhir", "golang.org/x/crypto/acme", "lets requests in or not by how they come, knowing nothing of records"},
 	"web/kit":   {"fhir", "", "shared parts of pages know how to show a value, not where it came from"},
 	"web/staff": {uses + " " + engine + " web/kit", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/patient": {uses + " " + engine + " web/kit", "",
@@ -63,7 +64,7 @@ var rooms = map[string]room{
 	"web/browser": {"", "", "drives pages from outside, as a browser does: tests only"},
 	"conformance": {"", "", "what tests need; no program imports it"},
 	"town":        {"fhir", "", "a made-up place is plain FHIR, so that any server can be filled with it"},
-	"cmd/kith": {engine + " " + uses + " store rest web town cmd/kith", "github.com/prometheus/client_golang filippo.io/age golang.org/x/crypto/acme",
+	"cmd/kith": {engine + " " + uses + " store rest web town front cmd/kith", "github.com/prometheus/client_golang filippo.io/age",
 		"reading serve.go shows the whole product, so it may know everyone"},
 	"": {"", "", "the root holds only these rules"},
 }

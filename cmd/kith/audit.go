@@ -49,13 +49,13 @@ func auditCommand(args []string, stdout, stderr io.Writer) int {
 
 func auditVerify(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("audit verify", auditUsage, stderr)
-	db := f.String("db", "", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	key := f.String("key", "", "`PUBLIC` key that checkpoints must be signed with, or a file with it; several with commas")
 	from := f.String("checkpoints", "", "`FILE` with checkpoints kept elsewhere, such as the server's log")
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
-	report, err := verifyAudit(context.Background(), databaseOf(*db), *key, *from, stdout, stderr)
+	report, err := verifyAudit(context.Background(), *db, *key, *from, stdout, stderr)
 	if err != nil {
 		fmt.Fprintf(stderr, "kith audit verify: %v\n", err)
 		return 2

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store"
 )
 
@@ -80,6 +83,23 @@ func newAuditKey(file string) (ed25519.PrivateKey, error) {
 		return nil, err
 	}
 	return key, os.WriteFile(file+".pub", []byte(store.PublicKey(public)+"\n"), 0o644)
+}
+
+// sealAudit has the audit trail signed from now on, and says by which key.
+func (s *serving) sealAudit(ctx context.Context, door *record.Door, stdout io.Writer) error {
+	file := s.entrance.auditKey
+	if file == "" {
+		file = auditKeyFile(s.db)
+	}
+	if s.db == "sqlite::memory:" {
+		return nil
+	}
+	key, err := auditKey(file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Checkpoints of the audit trail are signed; the public key is %s\n", store.PublicKey(key.Public().(ed25519.PublicKey)))
+	return door.SealAudit(ctx, key)
 }
 
 // publicKeys reads what --key says: public keys or files that hold one, with commas between them.

@@ -14,7 +14,7 @@ import (
 // auditList shows entries for whoever investigates on the machine itself. That somebody looked is an entry too.
 func auditList(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("audit list", auditUsage, stderr)
-	db := f.String("db", "", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	patient := f.String("patient", "", "`ID` of a Patient: entries about whoever that is, under all their Patients")
 	actor := f.String("actor", "", "`ID` of who looked, such as Practitioner/1")
 	since := f.String("since", "", "`TIME`: 2026-11-26, 2026-11-26T09:30:00Z, or 24h ago as 24h")
@@ -33,7 +33,7 @@ func auditList(args []string, stdout, stderr io.Writer) int {
 			return err
 		}
 		ctx := context.Background()
-		door, err := record.Open(ctx, record.Options{DB: databaseOf(*db), Policy: access.Everyone{}})
+		door, err := record.Open(ctx, record.Options{DB: *db, Policy: access.Everyone{}})
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ SQLite or on PostgreSQL. FILE is there once it is whole; - is standard output.
 
 func backupCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("backup", backupUsage, stderr)
-	db := f.String("db", "", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	to := f.String("to", "", "the `FILE` to write")
 	recipient := f.String("recipient", "", "public age `KEY` of who may restore it, age1…; several with commas")
 	recipients := f.String("recipients-file", "", "`FILE` with public age keys, one a line")
@@ -39,7 +39,6 @@ func backupCommand(args []string, stdout, stderr io.Writer) int {
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
-	warnOfPassword(*db, stderr)
 	err := func() error {
 		if *to == "" {
 			return errors.New("--to is needed: which file to write")
@@ -55,7 +54,7 @@ func backupCommand(args []string, stdout, stderr io.Writer) int {
 		if *to == "-" {
 			report = stderr
 		}
-		return backupTo(context.Background(), databaseOf(*db), *to, keys, stdout, report, stderr)
+		return backupTo(context.Background(), *db, *to, keys, stdout, report, stderr)
 	}()
 	if err != nil {
 		fmt.Fprintf(stderr, "kith backup: %v\n", err)
@@ -202,7 +201,7 @@ with a line "Type/id why" for each. Without it, say --no-erasures.
 
 func restoreCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("restore", restoreUsage, stderr)
-	db := f.String("db", "", dbHelp)
+	db := databaseFlag(f, "")
 	from := f.String("from", "", "the `FILE` of the backup, - for standard input")
 	identity := f.String("identity", "", "`FILE` with the age identity that it was encrypted for")
 	erasures := f.String("erasures", "", "`FROM` which database or file to take what was erased since")
@@ -210,17 +209,16 @@ func restoreCommand(args []string, stdout, stderr io.Writer) int {
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
-	warnOfPassword(*db, stderr)
 	err := func() error {
 		switch {
 		case *from == "":
 			return errors.New("--from is needed: which backup")
-		case *db == "" && os.Getenv("KITH_DB") == "" && os.Getenv("KITH_DB_FILE") == "":
+		case *db == "":
 			return errors.New("--db is needed: where to restore to")
 		case *erasures == "" && !*none:
 			return errors.New("say what was erased since the backup (--erasures), or --no-erasures")
 		}
-		return restoreFrom(context.Background(), *from, databaseOf(*db), *identity, *erasures, stdout, stderr)
+		return restoreFrom(context.Background(), *from, *db, *identity, *erasures, stdout, stderr)
 	}()
 	if err != nil {
 		fmt.Fprintf(stderr, "kith restore: %v\n", err)

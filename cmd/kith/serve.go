@@ -43,6 +43,7 @@ type serving struct {
 	every                       time.Duration      // how often folders are looked at, 0 as usual
 	pause                       time.Duration      // between two questions to a practice, 0 as usual
 	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
+	entrance                    entrance
 }
 
 const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--feeds FILE] [--debug HOST:PORT]
@@ -82,13 +83,12 @@ func parsed(f *flag.FlagSet, args []string, stdout io.Writer) (code int, done bo
 
 const testNumbersHelp = "a new record is for made-up people, whose NHS numbers begin with 999; one with real people in it is refused"
 
-const dbHelp = "the `DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"
-
 func serveCommand(args []string, stdout, stderr io.Writer) int {
 	var s serving
 	f := flagsOf("serve", serveUsage, stderr)
 	f.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to serve on")
-	f.StringVar(&s.db, "db", "sqlite:kith.db", dbHelp)
+	databaseVar(f, &s.db, "sqlite:kith.db")
+	s.entrance.flags(f)
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
 	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
@@ -126,12 +126,16 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	} else if s.auth != "on" {
 		return fmt.Errorf("--auth is on or off, not %q", s.auth)
 	}
+	wrapListener, wrap, scheme, err := s.entrance.open(s.addr)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		return err
 	}
 	if s.base == "" {
-		s.base = "http://" + listener.Addr().String() + "/fhir"
+		s.base = scheme + "://" + listener.Addr().String() + "/fhir"
 	}
 	door, err := record.Open(ctx, record.Options{DB: s.db, Base: s.base, Policy: policy, TestNumbers: s.testNumbers})
 	if err != nil {
@@ -139,6 +143,10 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	defer door.Close()
+	if err := s.sealAudit(ctx, door, stdout); err != nil {
+		listener.Close()
+		return err
+	}
 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -185,11 +193,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if s.auth == "off" {
 		handler = localOnly(handler)
 	}
-	server := &http.Server{Handler: counted(metrics, handler), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: counted(metrics, wrap(handler)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if err := s.startDebug(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "Kith serves http://%s (FHIR at %s)\n", listener.Addr(), s.base)
+	fmt.Fprintf(stdout, "Kith serves %s://%s (FHIR at %s)\n", scheme, listener.Addr(), s.base)
 	if s.auth == "off" {
 		fmt.Fprintln(stdout, "Access control is off: everyone on this machine sees every record.")
 	}
@@ -213,7 +221,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
 	}
-	err = server.Serve(listener)
+	err = server.Serve(wrapListener(listener))
 	cancel()
 	background.Wait()
 	<-answered // Serve returns as soon as it is told to stop; the door stays open until the last request is answered
