@@ -59,12 +59,8 @@ func (d *Door) Trail(ctx context.Context, who access.Actor, q TrailQuery) (*Trai
 	if err != nil {
 		return nil, err
 	}
-	// The entry says whose trail was read, not of everybody who stands in it.
-	shown := make([]*store.Version, 0, len(about))
-	for _, n := range about {
-		shown = append(shown, &store.Version{Patient: n})
-	}
-	return page, d.audit.disclosed(ctx, who, access.Search, what, shown...)
+	// The entry says whose trail was read, not who stands in it.
+	return page, d.audit.disclosed(ctx, who, access.Search, what, ofPatients(about)...)
 }
 
 // String is the question as a search, for the trail itself.
@@ -148,6 +144,50 @@ func (d *Door) trail(ctx context.Context, q TrailQuery) (*TrailPage, []int64, er
 			return page, about, nil
 		}
 	}
+}
+
+// TrailEntry is one entry of the trail, by its place. Whoever asks must be allowed to see the trail of everybody whose record it shows.
+func (d *Door) TrailEntry(ctx context.Context, who access.Actor, id string) (*TrailEntry, error) {
+	what := "AuditEvent/" + id
+	chain, number, _ := strings.Cut(id, ".")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return nil, fhir.Errorf(fhir.NotFound, "there is no %s", what)
+	}
+	found, err := d.audit.ledger.Entry(ctx, chain, n)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, fhir.Errorf(fhir.NotFound, "there is no %s", what)
+	}
+	e, err := d.trailEntry(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	patients := e.Patients
+	if len(patients) == 0 {
+		patients = []string{""}
+	}
+	for _, p := range patients {
+		if decision := d.policy.Decide(access.Request{Actor: who, Action: access.Read, Type: "AuditEvent", Patient: p}); !decision.Permit {
+			return nil, d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
+		}
+	}
+	numbers, err := d.store.Numbers(ctx, e.Patients)
+	if err != nil {
+		return nil, err
+	}
+	return &e, d.audit.disclosed(ctx, who, access.Read, what, ofPatients(numbers)...)
+}
+
+// ofPatients stands for resources of these patients where an entry says whose records were shown.
+func ofPatients(numbers []int64) []*store.Version {
+	out := make([]*store.Version, len(numbers))
+	for i, n := range numbers {
+		out[i] = &store.Version{Patient: n}
+	}
+	return out
 }
 
 // trailEntry reads an entry. Patients are named by their ids.

@@ -280,7 +280,7 @@ func (l *Ledger) Find(ctx context.Context, a Ask) ([]Entry, error) {
 	}
 	for _, s := range a.Subjects {
 		if err == nil {
-			err = l.about1(ctx, a, s, to, add)
+			err = l.of(ctx, a, s, to, add)
 		}
 	}
 	if err != nil {
@@ -299,8 +299,8 @@ func (l *Ledger) Find(ctx context.Context, a Ask) ([]Entry, error) {
 	return out[:min(len(out), a.Limit)], nil
 }
 
-// about1 finds the newest entries about one subject up to a time.
-func (l *Ledger) about1(ctx context.Context, a Ask, subject, to int64, add func(Entry)) error {
+// of finds the newest entries about one subject up to a time.
+func (l *Ledger) of(ctx context.Context, a Ask, subject, to int64, add func(Entry)) error {
 	chains := map[int64]string{}
 	err := l.db.Query(ctx, "SELECT number, chain FROM trail_place", nil, func(r Row) error {
 		var number int64
@@ -365,6 +365,17 @@ ORDER BY at DESC, chain DESC, n DESC LIMIT ?`
 			}
 		}
 	}
+}
+
+// Entry is the entry at a place, nil where there is none.
+func (l *Ledger) Entry(ctx context.Context, chain string, n int64) (*Entry, error) {
+	e := &Entry{Chain: chain, N: n}
+	found, err := one(ctx, l.db, "SELECT entry FROM audit WHERE chain = ? AND n = ?", []any{chain, n}, &e.Text)
+	if err != nil || !found {
+		return nil, l.db.Faulty(err)
+	}
+	e.At = at(e.Text)
+	return e, nil
 }
 
 // scan reads what of a chain is not in the trail.
