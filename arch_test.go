@@ -59,6 +59,7 @@ var rooms = map[string]room{
 	"front":     {"fhir", "golang.org/x/crypto/acme", "lets requests in or not by how they come, knowing nothing of records"},
 	"web/kit":   {"fhir", "", "shared parts of pages know how to show a value, not where it came from"},
 	"web/staff": {uses + " " + engine + " web/kit", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
+	"web/audit": {uses + " " + engine + " web/kit", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/patient": {uses + " " + engine + " web/kit", "",
 		"a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/browser": {"", "", "drives pages from outside, as a browser does: tests only"},

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/spec"
 	"github.com/kith-care/kith/store"
 )
 
@@ -58,6 +60,15 @@ func (d *Door) Trail(ctx context.Context, who access.Actor, q TrailQuery) (*Trai
 	page, about, err := d.trail(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	if q.Patient != "" {
+		person, err := d.Person(ctx, q.Patient)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Entries {
+			page.Entries[i].narrow(person, who)
+		}
 	}
 	// The entry says whose trail was read, not who stands in it.
 	return page, d.audit.disclosed(ctx, who, access.Search, what, ofPatients(about)...)
@@ -165,20 +176,53 @@ func (d *Door) TrailEntry(ctx context.Context, who access.Actor, id string) (*Tr
 	if err != nil {
 		return nil, err
 	}
-	patients := e.Patients
-	if len(patients) == 0 {
-		patients = []string{""}
-	}
-	for _, p := range patients {
-		if decision := d.policy.Decide(access.Request{Actor: who, Action: access.Read, Type: "AuditEvent", Patient: p}); !decision.Permit {
+	asked := access.Request{Actor: who, Action: access.Read, Type: "AuditEvent"}
+	if decision := d.policy.Decide(asked); !decision.Permit {
+		// Who may not see the trail of everybody sees of an entry what it says of those whose trail they may see.
+		var may []string
+		for _, asked.Patient = range e.Patients {
+			if d.policy.Decide(asked).Permit {
+				may = append(may, asked.Patient)
+			}
+		}
+		if len(may) == 0 {
 			return nil, d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
 		}
+		e.narrow(may, who)
 	}
 	numbers, err := d.store.Numbers(ctx, e.Patients)
 	if err != nil {
 		return nil, err
 	}
 	return &e, d.audit.disclosed(ctx, who, access.Read, what, ofPatients(numbers)...)
+}
+
+// narrow leaves of an entry what concerns these Patients. One request may show several people: what was asked can name others, so
+// that then only the types of resources are said. A patient does not see from which address staff work.
+func (e *TrailEntry) narrow(patients []string, who access.Actor) {
+	if who.Patient != "" {
+		e.From = ""
+	}
+	all := len(e.Patients)
+	e.Patients = slices.DeleteFunc(e.Patients, func(id string) bool { return !slices.Contains(patients, id) })
+	if len(e.Patients) == all && (e.Action != access.Search || !strings.Contains(e.What, "?")) {
+		return
+	}
+	types := Types(e.What)
+	e.What = strings.Join(types, ", ")
+}
+
+// Types are the resource types that stand in what an entry says was asked, each once.
+func Types(what string) []string {
+	var out []string
+	for _, word := range strings.FieldsFunc(what, func(r rune) bool { return r == ' ' || r == ',' || r == ';' }) {
+		name, _, _ := strings.Cut(word, "/")
+		name, _, _ = strings.Cut(name, "?")
+		if _, ok := spec.Resource(name); ok && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // ofPatients stands for resources of these patients where an entry says whose records were shown.
