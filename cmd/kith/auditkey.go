@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store"
+	"github.com/kith-care/kith/web/audit"
 )
 
 // auditKeyFile is where the key that signs checkpoints of the audit trail is kept where nothing else is said: beside a
@@ -100,6 +102,14 @@ func (s *serving) sealAudit(ctx context.Context, door *record.Door, stdout io.Wr
 	}
 	fmt.Fprintf(stdout, "Checkpoints of the audit trail are signed; the public key is %s\n", store.PublicKey(key.Public().(ed25519.PublicKey)))
 	return door.SealAudit(ctx, key)
+}
+
+// auditPages serves who looked at whose record.
+func (s *serving) auditPages(mux *http.ServeMux, door *record.Door) {
+	site := &audit.Site{Door: door, Who: whoIs, Privacy: s.name + ", privacy officer", MadeUp: s.madeUp}
+	for _, path := range []string{"/me/looked", "/me/looked/", "/audit"} {
+		mux.Handle(path, site.Handler())
+	}
 }
 
 // publicKeys reads what --key says: public keys or files that hold one, with commas between them.

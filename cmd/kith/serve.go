@@ -185,6 +185,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door, board, linker)
+	s.auditPages(mux, door)
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
