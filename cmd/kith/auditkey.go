@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kith-care/kith/automate/unusual"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store"
 	"github.com/kith-care/kith/web/audit"
@@ -110,6 +111,12 @@ func (s *serving) auditPages(mux *http.ServeMux, door *record.Door) {
 	for _, path := range []string{"/me/looked", "/me/looked/", "/audit"} {
 		mux.Handle(path, site.Handler())
 	}
+}
+
+// watch looks for unusual access.
+func (s *serving) watch(door *record.Door) (*unusual.Service, error) {
+	rules, err := unusual.ReadRules(s.entrance.unusual)
+	return &unusual.Service{Door: door, Rules: rules, Owner: s.name + ", privacy officer"}, err
 }
 
 // publicKeys reads what --key says: public keys or files that hold one, with commas between them.

@@ -23,7 +23,7 @@ type entrance struct {
 	addressRate, tokenRate float64
 	atOnce                 int
 	body                   int64
-	auditKey               string
+	auditKey, unusual      string
 }
 
 func (e *entrance) flags(f *flag.FlagSet) {
@@ -39,6 +39,7 @@ func (e *entrance) flags(f *flag.FlagSet) {
 	f.IntVar(&e.atOnce, "at-once", 256, "`REQUESTS` under way from one address; 0 for any number")
 	f.Int64Var(&e.body, "most-body", 4<<30, "`BYTES` of a request at most; the doors have narrower limits of their own")
 	f.StringVar(&e.auditKey, "audit-key", "", "`FILE` with the key that signs checkpoints of the audit trail, made where it is not there (default beside the database)")
+	f.StringVar(&e.unusual, "unusual-rules", "", "`FILE` with what counts as unusual access, instead of the usual rules")
 }
 
 // tls is how connections are encrypted, nil where they are not.

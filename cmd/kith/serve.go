@@ -186,6 +186,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door, board, linker)
 	s.auditPages(mux, door)
+	watch, err := s.watch(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
@@ -219,6 +224,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
 	}
