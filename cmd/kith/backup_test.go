@@ -214,3 +214,52 @@ func cutLast(s string) (before, after string, ok bool) {
 	}
 	return s[:i], s[i+1:], true
 }
+
+// Whoever takes everything stands in the trail, and says for whom it is encrypted, or that it is not.
+func TestBackupIsAudited(t *testing.T) { storetest.Each(t, backupIsAudited) }
+
+func backupIsAudited(t *testing.T, db string) {
+	door := record.TestOn(t, db)
+	commit(t, door, "a")
+	dir := t.TempDir()
+	backup := func(args ...string) (int, string) {
+		var out, errs bytes.Buffer
+		code := run(append([]string{"backup", "--db", db}, args...), &out, &errs)
+		return code, out.String() + errs.String()
+	}
+	for _, c := range [][]string{{}, {"--to", filepath.Join(dir, "x")}, {"--to", filepath.Join(dir, "x"), "--recipient", "nobody"}, {"--to", filepath.Join(dir, "x"), "--recipients-file", "/nowhere"}} {
+		if code, said := backup(c...); code != 1 || said == "" {
+			t.Errorf("%v: %d %s", c, code, said)
+		}
+	}
+	file := filepath.Join(dir, "b")
+	if code, said := backup("--to", file, "--unencrypted"); code != 0 || !strings.Contains(said, "SHA-256") {
+		t.Errorf("%d %s", code, said)
+	}
+	if code, said := backup("--to", file, "--unencrypted"); code != 1 || !strings.Contains(said, "is there already") {
+		t.Errorf("twice: %d %s", code, said)
+	}
+	page, err := door.Trail(t.Context(), loader, record.TrailQuery{Actor: "kith/backup"})
+	if err != nil || len(page.Entries) == 0 || !strings.Contains(page.Entries[0].What, file) || !strings.Contains(page.Entries[0].What, "0 recipients") {
+		t.Errorf("%+v %v", page, err)
+	}
+	var out, errs bytes.Buffer
+	for _, c := range [][]string{{"--from", file}, {"--db", "sqlite:" + filepath.Join(dir, "r.db")}, {"--from", file, "--db", "sqlite:" + filepath.Join(dir, "r.db")}, {"--from", "/nowhere", "--db", "sqlite:" + filepath.Join(dir, "r.db"), "--no-erasures"}} {
+		if code := restoreCommand(c, &out, &errs); code != 1 {
+			t.Errorf("%v: %d", c, code)
+		}
+	}
+	// Erasures may also be named in a file.
+	list := filepath.Join(dir, "erased")
+	if err := os.WriteFile(list, []byte("Patient/a they asked for it\nPatient/never-there likewise\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	into := "sqlite:" + filepath.Join(dir, "r.db")
+	if code := restoreCommand([]string{"--from", file, "--db", into, "--erasures", list}, &out, &errs); code != 0 {
+		t.Fatalf("%s", errs.String())
+	}
+	back := record.TestOn(t, into)
+	if _, err := back.Get(t.Context(), loader, "Patient", "a"); fhir.KindOf(err) != fhir.NotFound {
+		t.Errorf("what was erased came back: %v", err)
+	}
+}
