@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -246,5 +247,55 @@ func auditRows(t *testing.T, db string) func(*testing.T) {
 		for _, s := range []string{"DELETE FROM audit", "INSERT INTO audit SELECT * FROM kept", "DELETE FROM audit_mark", "INSERT INTO audit_mark SELECT * FROM keptmark"} {
 			tamper(t, db, s)
 		}
+	}
+}
+
+// Several processes on one database make checkpoints of each other's chains, in one row of numbers, while all of them write.
+func TestSeveralProcessesMakeCheckpoints(t *testing.T) { storetest.Each(t, severalMakeCheckpoints) }
+
+func severalMakeCheckpoints(t *testing.T, db string) {
+	_, key, _ := ed25519.GenerateKey(nil)
+	var doors []*record.Door
+	for range 3 {
+		d, err := record.Open(t.Context(), record.Options{DB: db, Policy: access.Everyone{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		doors = append(doors, d)
+	}
+	res, err := fhir.Parse([]byte(`{"resourceType":"Patient","id":"p1"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := doors[0].Commit(t.Context(), tester, []record.Op{{Method: record.Update, Type: "Patient", ID: "p1", Resource: res}}); err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	for _, d := range doors {
+		work.Go(func() {
+			if err := d.SealAudit(t.Context(), key); err != nil {
+				t.Error(err)
+			}
+			for range 10 {
+				for range 5 {
+					if _, err := d.Get(t.Context(), tester, "Patient", "p1"); err != nil {
+						t.Error(err)
+					}
+				}
+				if err := d.MarkAudit(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	for _, d := range doors {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	report := check(t, db, store.Checking{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
+	if len(report.Faults) > 0 || report.Marks < 30 || report.Entries != 151 || report.Uncovered != 0 {
+		t.Errorf("%+v", report.Report)
 	}
 }

@@ -318,9 +318,11 @@ func (l *Ledger) of(ctx context.Context, a Ask, subject, to int64, add func(Entr
 	const sql = `SELECT at, chain, n, more FROM trail WHERE subject = ? AND at >= ? AND (at < ? OR at = ? AND (chain < ? OR chain = ? AND n < ?))
 ORDER BY at DESC, chain DESC, n DESC LIMIT ?`
 	var times []int64 // of what was found, to know when there is enough
+	most := 4         // rows at a time: one may hold many entries, or only one
 	for lastAt, lastChain, lastN := to, int64(open), int64(open); ; {
+		most = min(2*most, a.Limit+64)
 		want, rows := map[int64][]int64{}, 0
-		err := l.db.Query(ctx, sql, []any{subject, a.From, lastAt, lastAt, lastChain, lastChain, lastN, int64(a.Limit + 64)}, func(r Row) error {
+		err := l.db.Query(ctx, sql, []any{subject, a.From, lastAt, lastAt, lastChain, lastChain, lastN, int64(most)}, func(r Row) error {
 			var more []byte
 			if err := r.Scan(&lastAt, &lastChain, &lastN, &more); err != nil {
 				return err
@@ -397,7 +399,7 @@ func (l *Ledger) scan(ctx context.Context, a Ask, b lag, add func(Entry)) error 
 // period finds the newest entries of each chain up to a time. Entries of a chain stand nearly in the order of their times: those that waited
 // for the same write may be a moment apart.
 func (l *Ledger) period(ctx context.Context, a Ask, to int64, add func(Entry)) error {
-	const moment = 60_000_000
+	const moment = 10_000_000
 	heads, err := headsOf(ctx, l.db)
 	if err != nil {
 		return err
