@@ -150,7 +150,7 @@ func (l *Ledger) mark(ctx context.Context, tx Tx, now time.Time, key ed25519.Pri
 		heads[l.chain] = Head{l.chain, l.n, hex.EncodeToString(l.head)}
 	}
 	var short error
-	var grown []Head
+	grown := []Head{}
 	for chain, was := range known {
 		if heads[chain].N < was.N { // it was longer once: this is never forgotten
 			short, heads[chain] = errShort, was
