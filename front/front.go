@@ -82,17 +82,26 @@ func (f *Front) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// headers are what every answer has unless its door says otherwise: it is not kept, not framed, not taken for something else and
-// brings no script.
+// always are the headers that every answer has unless its door says otherwise: it is not kept, not framed, not taken for something else and
+// brings no script. The lists are shared by all answers: a header is replaced, never changed in place.
+var always = [...]struct {
+	name   string
+	values []string
+}{
+	{"X-Content-Type-Options", []string{"nosniff"}},
+	{"Referrer-Policy", []string{"no-referrer"}},
+	{"Cache-Control", []string{"no-store"}},
+	{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}},
+	{"X-Frame-Options", []string{"DENY"}},
+	{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+	{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+	{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=(), payment=(), usb=()"}},
+}
+
 func headers(h http.Header, secure bool) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	for i := range always {
+		h[always[i].name] = always[i].values[:1:1]
+	}
 	if secure {
 		h.Set("Strict-Transport-Security", "max-age=63072000")
 	}

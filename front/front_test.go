@@ -262,3 +262,16 @@ func TestConnectionsOfOneAddressAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// What the front costs a request, without the network.
+func BenchmarkFront(b *testing.B) {
+	plain := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) })
+	h := (&Front{Address: Rate{1e9, 1e9}, Token: Rate{1e9, 1e9}, AtOnce: 100, Body: 1 << 20, Slow: time.Minute, Session: []string{"s"}}).Wrap(plain)
+	r := httptest.NewRequest("GET", "/fhir/Patient", nil)
+	r.RemoteAddr = "192.0.2.1:1"
+	r.Header.Set("Authorization", "Bearer x")
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}

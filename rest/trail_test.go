@@ -30,7 +30,9 @@ func TestTrailAsAuditEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := &Server{Door: d, Base: "http://kith.test/fhir", Who: func(*http.Request) (access.Actor, error) { return access.Actor{ID: "Patient/p", Role: "patient", Patient: "p"}, nil }}
+	s := &Server{Door: d, Base: "http://kith.test/fhir", Who: func(*http.Request) (access.Actor, error) {
+		return access.Actor{ID: "Patient/p", Role: "patient", Patient: "p"}, nil
+	}}
 	get := func(path string) (int, *fhir.Resource) {
 		t.Helper()
 		w := httptest.NewRecorder()
@@ -58,7 +60,7 @@ func TestTrailAsAuditEvents(t *testing.T) {
 			if problems := validate.Structure(whole); len(problems) > 0 {
 				t.Errorf("not an AuditEvent: %v %s", problems, event.Raw())
 			}
-			for _, want := range []string{`"altId":"Practitioner/1"`, `"name":"Dr A. Jessop"`, `"reference":"Patient/p"`, `"address":"10.1.2.3"`, `"value":"M81001"`, `"code":"TREAT"`, `"outcome":"0"`} {
+			for _, want := range []string{`"altId":"Practitioner/1"`, `"name":"Dr A. Jessop"`, `"reference":"Patient/p"`, `"value":"M81001"`, `"code":"TREAT"`, `"outcome":"0"`} {
 				if !strings.Contains(string(event.Raw()), want) {
 					t.Errorf("no %s in %s", want, event.Raw())
 				}
@@ -73,6 +75,19 @@ func TestTrailAsAuditEvents(t *testing.T) {
 	}
 	if n != 5 || len(ids) != 5 {
 		t.Errorf("%d AuditEvents, %d different ones, want 5", n, len(ids))
+	}
+	// From where somebody worked is for those to see who are no patients.
+	s.Who = func(*http.Request) (access.Actor, error) {
+		return access.Actor{ID: "Practitioner/9", Role: "privacy"}, nil
+	}
+	if _, bundle := get("/AuditEvent?patient=p&agent=Practitioner/1"); strings.Count(string(bundle.Bytes()), `"address":"10.1.2.3"`) != 5 {
+		t.Errorf("a privacy officer does not see from where: %s", bundle.Bytes())
+	}
+	s.Who = func(*http.Request) (access.Actor, error) {
+		return access.Actor{ID: "Patient/p", Role: "patient", Patient: "p"}, nil
+	}
+	if _, bundle := get("/AuditEvent?patient=p&agent=Practitioner/1"); strings.Contains(string(bundle.Bytes()), "10.1.2.3") {
+		t.Error("a patient sees from where staff work")
 	}
 	for id := range ids {
 		if code, event := get("/AuditEvent/" + id); code != 200 || event.ID() != id {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -78,4 +79,31 @@ func FuzzRestore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _ = store.Restore(t.Context(), bytes.NewReader(b), nowhere{}, nil)
 	})
+}
+
+// A record is for its owner alone, whatever the umask says; so are the files beside it.
+func TestRecordsAreNotReadableByOthers(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(t.Context(), filepath.Join(dir, "r.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, err := OpenLedger(t.Context(), filepath.Join(dir, "r.db"), "chain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Append(t.Context(), [][]byte{[]byte("e")}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%v %v", files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v: %v", f.Name(), info.Mode(), err)
+		}
+	}
 }
