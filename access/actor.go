@@ -44,6 +44,20 @@ type Client struct {
 	Patient string // id of the one Patient whom the app was launched for; "" where it was not launched for one
 }
 
+// Brings reports whether a backend service was allowed to bring what a source records: to create resources of all types, or
+// Bundles of them.
+func (c *Client) Brings() bool {
+	if c == nil {
+		return false
+	}
+	for i := range c.Scopes {
+		if s := &c.Scopes[i]; s.Context == "system" && (s.Type == "*" || s.Type == "Bundle") && s.Query == "" && s.allows(Create) {
+			return true
+		}
+	}
+	return false
+}
+
 // Scope is one SMART App Launch v2 scope on FHIR resources: patient/Observation.rs?category=laboratory.
 // https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
 type Scope struct {

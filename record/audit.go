@@ -223,6 +223,11 @@ func (a *auditor) refused(ctx context.Context, who access.Actor, action access.A
 	return errors.Join(err, a.write(ctx, a.entry(who, action, what, err.Error(), nil)))
 }
 
+// refusedAs writes that somebody asked and why they were refused, and answers what they are told, which may be less.
+func (a *auditor) refusedAs(ctx context.Context, who access.Actor, action access.Action, what string, why access.Decision, told error) error {
+	return errors.Join(told, a.write(ctx, a.entry(who, action, what, why.Reason, nil)))
+}
+
 // entry is one line of JSON: when, who, in which role and why, what was asked, whose records were shown (by number),
 // and the refusal if there was one.
 func (a *auditor) entry(who access.Actor, action access.Action, what, refusal string, versions []*store.Version) []byte {

@@ -64,11 +64,24 @@ func (b Box) Show(ctx context.Context, who access.Actor, kind, key string) ([]by
 // Disclose asks whether somebody may see what a room keeps of people, and writes to the audit that they do. It is for
 // what stands in no resource, such as a row that could not be filed.
 func (b Box) Disclose(ctx context.Context, who access.Actor, what string) error {
+	return b.allow(ctx, who, access.Read, what)
+}
+
+// Operate is Disclose for whoever changes what a room does, such as letting a feed go on.
+func (b Box) Operate(ctx context.Context, who access.Actor, what string) error {
+	return b.allow(ctx, who, access.Update, what)
+}
+
+func (b Box) allow(ctx context.Context, who access.Actor, action access.Action, what string) error {
 	what = b.room + ": " + what
-	if decision := b.d.policy.Decide(access.Request{Actor: who, Action: access.Read, Type: "Basic"}); !decision.Permit {
-		return b.d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
+	decision, err := b.d.Decide(ctx, who, action, "Basic", "")
+	if err != nil {
+		return err
 	}
-	return b.d.audit.disclosed(ctx, who, access.Read, what)
+	if !decision.Permit {
+		return b.d.audit.refused(ctx, who, action, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Sentence()))
+	}
+	return b.d.audit.disclosed(ctx, who, action, what)
 }
 
 // Part is one row of an extract as it was last filed: what the store calls a part.

@@ -5,6 +5,7 @@ import (
 	neturl "net/url"
 	"strings"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/search"
 	"github.com/kith-care/kith/store"
@@ -24,8 +25,9 @@ func (d *Door) check(res *fhir.Resource) error {
 	return nil
 }
 
-// Validate checks a resource against all of R4 without storing it.
-func (d *Door) Validate(ctx context.Context, res *fhir.Resource) ([]validate.Issue, error) {
+// Validate checks a resource against all of R4 without storing it. What it refers to is looked at as whoever asks sees it.
+func (d *Door) Validate(ctx context.Context, who access.Actor, res *fhir.Resource) ([]validate.Issue, error) {
+	e := d.eyes(ctx, nil, &who, access.Read)
 	v := validate.Validator{Terms: d.terms.Load(), Resolve: func(ctx context.Context, reference string) (fhir.Value, bool) {
 		r := fhir.ParseReference(reference)
 		ref, err := refOf(r.Type, r.ID)
@@ -33,6 +35,9 @@ func (d *Door) Validate(ctx context.Context, res *fhir.Resource) ([]validate.Iss
 			return fhir.Value{}, false
 		}
 		found, err := d.store.Many(ctx, []store.Ref{ref}, 0)
+		if err == nil {
+			found, err = e.keep(found)
+		}
 		if err != nil || len(found) == 0 {
 			return fhir.Value{}, false
 		}

@@ -123,6 +123,7 @@ type commit struct {
 	lookups   []lookup
 	defined   int64               // the search parameters it is indexed by, as Door.defined
 	versions  map[store.Ref]int64 // what prepare patched: these versions must still be current
+	eyes      *eyes               // of who commits, outside the transaction
 }
 
 // step is one operation, made ready.
@@ -145,6 +146,7 @@ type lookup struct {
 
 func (d *Door) prepare(ctx context.Context, who access.Actor, ops []Op) (*commit, error) {
 	c := &commit{who: who, steps: make([]step, len(ops)), defined: d.defined.Load(), catalogue: d.catalogue.Load(), versions: map[store.Ref]int64{}}
+	c.eyes = d.eyes(ctx, nil, &c.who, access.Search)
 	var local map[string]string // full URL -> Type/id; nil where no entry has one
 	seen := map[store.Ref]int{}
 	for i := range ops {
@@ -238,7 +240,7 @@ func (d *Door) identify(ctx context.Context, c *commit, s *step) error {
 
 // lookup answers a conditional query and remembers to ask again inside the transaction.
 func (d *Door) lookup(ctx context.Context, c *commit, query string) ([]store.Ref, error) {
-	q, err := d.conditional(ctx, query)
+	q, err := d.conditional(ctx, c.eyes, query)
 	if err != nil {
 		return nil, err
 	}
@@ -251,8 +253,9 @@ func (d *Door) lookup(ctx context.Context, c *commit, query string) ([]store.Ref
 	return refs, nil
 }
 
-// conditional parses the query of a conditional interaction: it must say something, and say it exactly.
-func (d *Door) conditional(ctx context.Context, query string) (*search.Query, error) {
+// conditional parses the query of a conditional interaction: it must say something, and say it exactly. It matches what
+// whoever asks may see.
+func (d *Door) conditional(ctx context.Context, e *eyes, query string) (*search.Query, error) {
 	typ, params, _ := strings.Cut(query, "?")
 	q, err := d.parser(false).Parse(typ, params)
 	if err != nil {
@@ -262,7 +265,8 @@ func (d *Door) conditional(ctx context.Context, query string) (*search.Query, er
 		return nil, fhir.Errorf(fhir.Precondition, "the condition %q is empty: it would match every %s", query, typ)
 	}
 	q.Count, q.KeysOnly, q.Includes, q.Sort, q.Page, q.Summary, q.Total = MaxCount, true, nil, nil, nil, "", ""
-	return q, d.resolve(ctx, q, 0)
+	e.into(q)
+	return q, d.resolve(ctx, e, q, 0)
 }
 
 func refsOf(rows []*store.Version) []store.Ref {
@@ -283,6 +287,13 @@ func (d *Door) prepareStep(ctx context.Context, c *commit, s *step, local map[st
 		v, err := d.store.Get(ctx, s.ref)
 		if err != nil {
 			return err
+		}
+		if c.eyes != nil {
+			if ok, err := c.eyes.may(access.Read, v); err != nil {
+				return err
+			} else if !ok {
+				return fhir.Errorf(fhir.NotFound, "there is no %s", s.ref)
+			}
 		}
 		if v.Op >= store.Delete {
 			return fhir.Errorf(fhir.Gone, "%s was deleted", s.ref)

@@ -141,14 +141,17 @@ func (k *committer) write(batch []*pending) {
 	ctx := context.Background()
 	answers := make([]answer, len(batch))
 	var from, to int64
+	var all []*store.Version // what was written
 	err := k.d.store.Write(ctx, func(w *store.Writer) error {
 		var entries [][]byte
+		all = all[:0]
 		for i, p := range batch {
 			results, written, err := k.apply(ctx, w, p.c)
 			if _, fatal := errors.AsType[*storeError](err); fatal {
 				return err
 			}
 			answers[i] = answer{results, err}
+			all = append(all, written...)
 			entries = append(entries, k.d.audit.commitEntry(p.c, written, err))
 		}
 		from, to = w.Base(), w.Seq()
@@ -167,6 +170,7 @@ func (k *committer) write(batch []*pending) {
 		p.reply <- answers[i]
 	}
 	if err == nil {
+		k.d.circles.drop(all)
 		k.wrote(from, to, batch)
 		k.announce()
 	}
@@ -193,8 +197,9 @@ func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Re
 	if err := k.sameParameters(ctx, w, c); err != nil {
 		return nil, nil, err
 	}
+	e := k.d.eyes(ctx, w, &c.who, access.Search)
 	for _, l := range c.lookups {
-		if err := k.again(ctx, w, l); err != nil {
+		if err := k.again(ctx, w, e, l); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -202,8 +207,11 @@ func (k *committer) apply(ctx context.Context, w *store.Writer, c *commit) ([]Re
 	if err != nil {
 		return nil, nil, fatal(err)
 	}
+	if err := e.newcomers(c, heads); err != nil {
+		return nil, nil, err
+	}
 	for i := range c.steps {
-		if err := k.check(ctx, c, &c.steps[i], heads); err != nil {
+		if err := k.check(c, &c.steps[i], heads, e); err != nil {
 			if errors.Is(err, errMoved) {
 				return nil, nil, err
 			}
@@ -266,8 +274,8 @@ func (k *committer) wrote(from, to int64, batch []*pending) {
 }
 
 // again asks a lookup once more inside the transaction.
-func (k *committer) again(ctx context.Context, w *store.Writer, l lookup) error {
-	q, err := k.d.conditional(ctx, l.query)
+func (k *committer) again(ctx context.Context, w *store.Writer, e *eyes, l lookup) error {
+	q, err := k.d.conditional(ctx, e, l.query)
 	if err != nil {
 		return err
 	}
@@ -298,8 +306,11 @@ func (c *commit) refs() []store.Ref {
 	return refs
 }
 
-// check holds a step against what is current.
-func (k *committer) check(ctx context.Context, c *commit, s *step, heads map[store.Ref]*store.Version) error {
+// check holds a step against what is current, as whoever commits sees it.
+func (k *committer) check(c *commit, s *step, heads map[store.Ref]*store.Version, e *eyes) error {
+	if err := e.blind(s, heads); err != nil {
+		return err
+	}
 	head := heads[s.ref]
 	there := head != nil && head.Op < store.Delete
 	if want, ok := c.versions[s.ref]; ok && (!there || head.Version != want) {
@@ -319,37 +330,7 @@ func (k *committer) check(ctx context.Context, c *commit, s *step, heads map[sto
 	case op.Method == Create && there && s.matched == nil && op.ID != "":
 		return fhir.Errorf(fhir.Conflict, "%s is there already", s.ref)
 	}
-	action := access.Update
-	switch op.Method {
-	case Create:
-		action = access.Create
-	case Delete:
-		action = access.Delete
-	}
-	return k.d.permitWrite(ctx, c.who, action, s, head)
-}
-
-// permitWrite asks the policy about the record that a step changes, and about the one it puts the resource into.
-func (d *Door) permitWrite(ctx context.Context, who access.Actor, action access.Action, s *step, head *store.Version) error {
-	if _, open := d.policy.(access.Everyone); open {
-		return nil
-	}
-	if head != nil {
-		if err := d.permit(ctx, who, action, head); err != nil {
-			return err
-		}
-	}
-	q := access.Request{Actor: who, Action: action, Type: s.ref.Type.String()}
-	patients := []string{""}
-	if s.prepared != nil && len(s.prepared.Index.Patients) > 0 {
-		patients = s.prepared.Index.Patients
-	}
-	for _, q.Patient = range patients {
-		if decision := d.policy.Decide(q); !decision.Permit {
-			return fhir.Errorf(fhir.Forbidden, "%s", decision.Reason)
-		}
-	}
-	return nil
+	return e.permitStep(s, heads)
 }
 
 func (k *committer) put(ctx context.Context, w *store.Writer, s *step, heads map[store.Ref]*store.Version) (Result, []*store.Version, error) {

@@ -24,7 +24,7 @@ func (d *Door) Explain(ctx context.Context, query string) (*Explanation, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := d.resolve(ctx, q, 0); err != nil {
+	if err := d.resolve(ctx, nil, q, 0); err != nil {
 		return nil, err
 	}
 	plan := q.Plan()

@@ -96,14 +96,15 @@ func (d *Door) answer(ctx context.Context, who access.Actor, q *search.Query, ty
 	case q.Count > MaxCount:
 		q.Count = MaxCount
 	}
-	page, versions, err := d.run(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range versions {
-		if err := d.permit(ctx, who, access.Search, v); err != nil {
+	e := d.eyes(ctx, nil, &who, access.Search)
+	if e != nil {
+		if err := e.open(q); err != nil {
 			return nil, d.audit.refused(ctx, who, access.Search, query, err)
 		}
+	}
+	page, versions, err := d.run(ctx, q, e)
+	if err != nil {
+		return nil, err
 	}
 	page.Self = typ
 	if used := q.Used.Encode(); used != "" {
@@ -128,8 +129,8 @@ func (d *Door) parser(lenient bool) *search.Parser {
 	return &search.Parser{Catalogue: d.catalogue.Load(), Base: d.base, Lenient: lenient, Now: d.now}
 }
 
-// run answers a parsed query: chains resolved, matches found, includes fetched.
-func (d *Door) run(ctx context.Context, q *search.Query) (*Page, []*store.Version, error) {
+// run answers a parsed query as somebody sees the record: chains resolved, matches found, includes fetched.
+func (d *Door) run(ctx context.Context, q *search.Query, e *eyes) (*Page, []*store.Version, error) {
 	seq := int64(0)
 	if q.Page != nil {
 		seq = q.Page.Seq
@@ -137,11 +138,14 @@ func (d *Door) run(ctx context.Context, q *search.Query) (*Page, []*store.Versio
 			return nil, nil, err
 		}
 	}
-	if err := d.resolve(ctx, q, seq); err != nil {
+	if err := d.resolve(ctx, e, q, seq); err != nil {
 		return nil, nil, err
 	}
 	found, err := d.store.Search(ctx, q.Plan())
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := e.narrowAll(found.Rows); err != nil {
 		return nil, nil, err
 	}
 	page := &Page{Total: found.Total}
@@ -154,7 +158,7 @@ func (d *Door) run(ctx context.Context, q *search.Query) (*Page, []*store.Versio
 	}
 	all := found.Rows
 	if len(q.Includes) > 0 && len(found.Rows) > 0 {
-		included, err := d.include(ctx, q, found)
+		included, err := d.include(ctx, e, q, found)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -187,7 +191,7 @@ func (d *Door) fresh(ctx context.Context, seq int64) error {
 }
 
 // include follows _include and _revinclude from the matches, and with :iterate from what they brought.
-func (d *Door) include(ctx context.Context, q *search.Query, found *store.Found) ([]*store.Version, error) {
+func (d *Door) include(ctx context.Context, e *eyes, q *search.Query, found *store.Found) ([]*store.Version, error) {
 	have := map[store.Ref]bool{}
 	for _, v := range found.Rows {
 		have[store.Ref{Type: v.Type, ID: v.ID}] = true
@@ -200,7 +204,7 @@ func (d *Door) include(ctx context.Context, q *search.Query, found *store.Found)
 			if round > 0 && !inc.Iterate {
 				continue
 			}
-			some, err := d.includeOne(ctx, &inc, from, have, found.Seq)
+			some, err := d.includeOne(ctx, e, &inc, from, have, found.Seq)
 			if err != nil {
 				return nil, err
 			}
@@ -215,9 +219,9 @@ func (d *Door) include(ctx context.Context, q *search.Query, found *store.Found)
 	return out, nil
 }
 
-func (d *Door) includeOne(ctx context.Context, inc *search.Include, from []*store.Version, have map[store.Ref]bool, seq int64) ([]*store.Version, error) {
+func (d *Door) includeOne(ctx context.Context, e *eyes, inc *search.Include, from []*store.Version, have map[store.Ref]bool, seq int64) ([]*store.Version, error) {
 	if inc.Rev {
-		return d.revInclude(ctx, inc, from, have, seq)
+		return d.revInclude(ctx, e, inc, from, have, seq)
 	}
 	var want []store.Ref
 	err := d.refs(ctx, inc.Source, from, inc.Param, inc.Target, func(t spec.TypeID, id string) {
@@ -229,7 +233,11 @@ func (d *Door) includeOne(ctx context.Context, inc *search.Include, from []*stor
 	if err != nil || len(want) == 0 {
 		return nil, err
 	}
-	return d.store.Many(ctx, want, seq)
+	found, err := d.store.Many(ctx, want, seq)
+	if err != nil {
+		return nil, err
+	}
+	return e.keep(found)
 }
 
 // refs calls f for each resource that the rows of type t refer to under p, or under any parameter where p is nil. The
@@ -257,7 +265,7 @@ func (d *Door) refs(ctx context.Context, t spec.TypeID, rows []*store.Version, p
 	return nil
 }
 
-func (d *Door) revInclude(ctx context.Context, inc *search.Include, from []*store.Version, have map[store.Ref]bool, seq int64) ([]*store.Version, error) {
+func (d *Door) revInclude(ctx context.Context, e *eyes, inc *search.Include, from []*store.Version, have map[store.Ref]bool, seq int64) ([]*store.Version, error) {
 	set := map[string]bool{}
 	for _, v := range from {
 		if inc.Target == 0 || v.Type == inc.Target {
@@ -279,8 +287,12 @@ func (d *Door) revInclude(ctx context.Context, inc *search.Include, from []*stor
 	var out []*store.Version
 	for _, p := range params {
 		q := &search.Query{Types: []spec.TypeID{inc.Source}, Where: []search.Cond{search.NewSet(p, set, "_revinclude")}, Count: includeLimit + 1, Page: moment(seq)}
+		e.into(q)
 		found, err := d.store.Search(ctx, q.Plan())
 		if err != nil {
+			return nil, err
+		}
+		if err := e.narrowAll(found.Rows); err != nil {
 			return nil, err
 		}
 		for _, v := range found.Rows {
@@ -302,25 +314,25 @@ func moment(seq int64) *search.Page {
 }
 
 // resolve turns chains, _has, _list and value sets into sets that rows can be compared with.
-func (d *Door) resolve(ctx context.Context, q *search.Query, seq int64) error {
+func (d *Door) resolve(ctx context.Context, e *eyes, q *search.Query, seq int64) error {
 	for i := range q.Where {
-		if err := d.resolveCond(ctx, q.Types, &q.Where[i], seq); err != nil {
+		if err := d.resolveCond(ctx, e, q.Types, &q.Where[i], seq); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Door) resolveCond(ctx context.Context, types []spec.TypeID, c *search.Cond, seq int64) error {
+func (d *Door) resolveCond(ctx context.Context, e *eyes, types []spec.TypeID, c *search.Cond, seq int64) error {
 	for i := range c.Kids {
-		if err := d.resolveCond(ctx, types, &c.Kids[i], seq); err != nil {
+		if err := d.resolveCond(ctx, e, types, &c.Kids[i], seq); err != nil {
 			return err
 		}
 	}
 	switch {
 	case c.Set != nil:
 	case c.Chain != nil:
-		rows, err := d.ids(ctx, c.Chain.Types, c.Chain.Cond, seq, c.Source)
+		rows, err := d.ids(ctx, e, c.Chain.Types, c.Chain.Cond, seq, c.Source)
 		if err != nil {
 			return err
 		}
@@ -329,7 +341,7 @@ func (d *Door) resolveCond(ctx context.Context, types []spec.TypeID, c *search.C
 			c.Set[v.Ref()] = true
 		}
 	case c.Has != nil:
-		rows, err := d.ids(ctx, []spec.TypeID{c.Has.Type}, c.Has.Cond, seq, c.Source)
+		rows, err := d.ids(ctx, e, []spec.TypeID{c.Has.Type}, c.Has.Cond, seq, c.Source)
 		if err != nil {
 			return err
 		}
@@ -338,19 +350,19 @@ func (d *Door) resolveCond(ctx context.Context, types []spec.TypeID, c *search.C
 			return err
 		}
 	case c.Modifier == "list":
-		return d.resolveList(ctx, c, seq)
+		return d.resolveList(ctx, e, c, seq)
 	case c.Param != nil && c.Param.Type == "token" && (c.Modifier == "in" || c.Modifier == "not-in" || c.Modifier == "below" || c.Modifier == "above"):
 		return d.resolveCodes(ctx, c)
 	}
 	if c.Param != nil && c.Param.Type == "reference" && (c.Modifier == "below" || c.Modifier == "above") {
-		return d.resolveParts(ctx, c, seq)
+		return d.resolveParts(ctx, e, c, seq)
 	}
 	return d.people(ctx, c, seq)
 }
 
 // resolveParts turns :below and :above on a reference into the set of what is part of it, or of what it is part of.
 // https://hl7.org/fhir/R4/search.html#recursive
-func (d *Door) resolveParts(ctx context.Context, c *search.Cond, seq int64) error {
+func (d *Door) resolveParts(ctx context.Context, e *eyes, c *search.Cond, seq int64) error {
 	set := map[string]bool{}
 	for _, v := range c.Values {
 		t, ok := spec.Resource(v.Type)
@@ -373,7 +385,7 @@ func (d *Door) resolveParts(ctx context.Context, c *search.Cond, seq int64) erro
 			if c.Modifier == "above" {
 				cond = search.NewSet(nil, level, c.Source)
 			}
-			rows, err := d.ids(ctx, []spec.TypeID{t}, cond, seq, c.Source)
+			rows, err := d.ids(ctx, e, []spec.TypeID{t}, cond, seq, c.Source)
 			if err != nil {
 				return err
 			}
@@ -398,11 +410,12 @@ func (d *Door) resolveParts(ctx context.Context, c *search.Cond, seq int64) erro
 
 // ids are the rows of one level of a chain. Beyond chainLimit the answer would be too dear, and part of it would be
 // wrong, so it is refused.
-func (d *Door) ids(ctx context.Context, types []spec.TypeID, c search.Cond, seq int64, source string) ([]*store.Version, error) {
+func (d *Door) ids(ctx context.Context, e *eyes, types []spec.TypeID, c search.Cond, seq int64, source string) ([]*store.Version, error) {
 	q := &search.Query{Types: types, Where: []search.Cond{c}, Count: chainLimit, KeysOnly: true, Page: moment(seq)}
-	if err := d.resolve(ctx, q, seq); err != nil {
+	if err := d.resolve(ctx, e, q, seq); err != nil {
 		return nil, err
 	}
+	e.into(q)
 	found, err := d.store.Search(ctx, q.Plan())
 	if err != nil {
 		return nil, err
@@ -413,10 +426,13 @@ func (d *Door) ids(ctx context.Context, types []spec.TypeID, c search.Cond, seq 
 	return found.Rows, nil
 }
 
-func (d *Door) resolveList(ctx context.Context, c *search.Cond, seq int64) error {
+func (d *Door) resolveList(ctx context.Context, e *eyes, c *search.Cond, seq int64) error {
 	listType, _ := spec.Resource("List")
 	c.Set = map[string]bool{}
 	lists, err := d.store.Many(ctx, []store.Ref{{Type: listType, ID: c.Values[0].Code}}, seq)
+	if err == nil {
+		lists, err = e.keep(lists)
+	}
 	if err != nil || len(lists) == 0 {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // Follow calls do with every change of the types named (all where none is), in order and in batches, from where the
 // follower of that name left off, until ctx ends. What do answers is committed together with the follower's place: each
-// change is dealt with once, whatever happens in between, and by one process at a time.
+// change is dealt with once, whatever happens in between, and by one process at a time. What who may not see is passed over.
 func (d *Door) Follow(ctx context.Context, who access.Actor, name string, types []string, do func(ctx context.Context, changes []Stored) ([]Op, error)) error {
 	var ids []spec.TypeID
 	for _, typ := range types {
@@ -25,11 +25,12 @@ func (d *Door) Follow(ctx context.Context, who access.Actor, name string, types 
 	}
 	f := work.Follower{Store: d.store, Name: name, Types: ids, Wake: d.commits.next}
 	f.Do = func(ctx context.Context, versions []*store.Version, commit work.Commit) error {
+		versions, err := d.eyes(ctx, nil, &who, access.Read).keep(versions)
+		if err != nil {
+			return err
+		}
 		changes := make([]Stored, len(versions))
 		for i, v := range versions {
-			if err := d.permit(ctx, who, access.Read, v); err != nil {
-				return d.audit.refused(ctx, who, access.Read, "follow "+name, err)
-			}
 			changes[i] = *stored(v)
 		}
 		if err := d.audit.disclosed(ctx, who, access.Read, "follow "+name, versions...); err != nil {
@@ -52,18 +53,20 @@ func (d *Door) commitWith(ctx context.Context, who access.Actor, ops []Op, commi
 		if err != nil {
 			return err
 		}
+		var written []*store.Version
 		err = commit(func(w *store.Writer) error {
 			if len(ops) == 0 {
 				return nil
 			}
-			_, written, err := d.commits.apply(ctx, w, c)
-			if err != nil {
+			var err error
+			if _, written, err = d.commits.apply(ctx, w, c); err != nil {
 				return err
 			}
 			return d.audit.write(ctx, d.audit.commitEntry(c, written, nil))
 		})
 		if !errors.Is(err, errMoved) || try == 20 {
 			if err == nil && len(ops) > 0 {
+				d.circles.drop(written)
 				d.commits.announce()
 			}
 			return err

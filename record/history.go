@@ -39,24 +39,67 @@ func (d *Door) Changes(ctx context.Context, who access.Actor, l Log) ([]Stored, 
 	if !l.Since.IsZero() {
 		log.Since = l.Since.UnixMicro()
 	}
-	versions, err := d.store.Changes(ctx, log)
+	e := d.eyes(ctx, nil, &who, access.Read)
+	versions, err := d.changes(ctx, e, log)
 	if err != nil {
 		return nil, err
 	}
 	if l.ID != "" && len(versions) == 0 && l.Before == 0 && l.After == 0 {
-		if _, err := d.store.Get(ctx, store.Ref{Type: log.Type, ID: l.ID}); err != nil {
+		head, err := d.store.Get(ctx, store.Ref{Type: log.Type, ID: l.ID})
+		if err != nil {
 			return nil, err
+		}
+		if e != nil {
+			if seen, err := e.may(access.Read, head); err != nil {
+				return nil, err
+			} else if !seen {
+				return nil, d.audit.refusedAs(ctx, who, access.Read, what, e.why(access.Read, head), fhir.Errorf(fhir.NotFound, "there is no %s", head.Ref()))
+			}
 		}
 	}
 	out := make([]Stored, len(versions))
 	for i, v := range versions {
-		if err := d.permit(ctx, who, access.Read, v); err != nil {
-			return nil, d.audit.refused(ctx, who, access.Read, what, err)
-		}
 		out[i] = *stored(v)
 	}
 	return out, d.audit.disclosed(ctx, who, access.Read, what, versions...)
 }
+
+// changes reads as many changes as were asked for, as somebody sees the record.
+func (d *Door) changes(ctx context.Context, e *eyes, log store.Log) ([]*store.Version, error) {
+	if e == nil {
+		return d.store.Changes(ctx, log)
+	}
+	var out []*store.Version
+	want := log.Limit
+	for blind := 0; ; {
+		log.Limit = max(want-len(out), 100)
+		some, err := d.store.Changes(ctx, log)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := e.keep(some)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, kept...); len(out) >= want {
+			return out[:want], nil
+		}
+		if len(some) < log.Limit {
+			return out, nil
+		}
+		if blind += len(some) - len(kept); blind > blindLimit {
+			return nil, fhir.Errorf(fhir.TooCostly, "this history is mostly of records that you may not see: ask for the history of one resource")
+		}
+		if last := some[len(some)-1].Rid; log.Back {
+			log.Before = last
+		} else {
+			log.After = last
+		}
+	}
+}
+
+// blindLimit is how many changes a history may pass over because the asker may not see them.
+const blindLimit = 50_000
 
 // Seq is the number of the last change.
 func (d *Door) Seq(ctx context.Context) (int64, error) { return d.store.Seq(ctx) }
@@ -100,8 +143,11 @@ func (d *Door) Everything(ctx context.Context, who access.Actor, patient string,
 	if err != nil {
 		return nil, err
 	}
-	if err := d.permit(ctx, who, access.Read, self); err != nil {
-		return nil, d.audit.refused(ctx, who, access.Read, what, err)
+	eyes := d.eyes(ctx, nil, &who, access.Read)
+	if eyes != nil {
+		if err := eyes.everything(self); err != nil {
+			return nil, d.audit.refused(ctx, who, access.Read, what, err)
+		}
 	}
 	if self.Op >= store.Delete {
 		return nil, fhir.Errorf(fhir.Gone, "Patient/%s was deleted", patient)
@@ -129,7 +175,7 @@ func (d *Door) Everything(ctx context.Context, who access.Actor, patient string,
 	if count <= 0 || count > MaxCount {
 		count = MaxCount
 	}
-	rows, seq, err := d.store.Compartment(ctx, patient, types, seq, after, count+1)
+	rows, seq, err := d.compartment(ctx, eyes, patient, types, seq, after, count+1)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +184,10 @@ func (d *Door) Everything(ctx context.Context, who access.Actor, patient string,
 		rows = rows[:count]
 		page.Next = (&search.Page{Seq: seq, Rid: rows[count-1].Rid}).String()
 	} else {
-		shared, err := d.shared(ctx, patient, rows, seq, after > 0, types)
+		shared, err := d.shared(ctx, eyes, patient, rows, seq, after > 0, types)
+		if err == nil {
+			shared, err = eyes.keep(shared)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -161,16 +210,49 @@ func (d *Door) Everything(ctx context.Context, who access.Actor, patient string,
 	return page, d.audit.disclosed(ctx, who, access.Read, what, shown...)
 }
 
+// everything refuses all there is about a patient to whoever may see nothing of it.
+func (e *eyes) everything(self *store.Version) error {
+	seen, err := e.may(access.Read, self)
+	if err != nil {
+		return err
+	}
+	if !seen {
+		return fhir.Errorf(fhir.NotFound, "there is no %s", self.Ref())
+	}
+	condition := typesOf("Condition")[0]
+	if d := e.home.sight.Decide(access.Read, condition, 0); !d.Permit && e.who.App == nil {
+		return fhir.Errorf(fhir.Forbidden, "%s", d.Sentence())
+	}
+	return nil
+}
+
+// compartment reads as many resources of a patient's compartment as were asked for, as somebody sees the record.
+func (d *Door) compartment(ctx context.Context, e *eyes, patient string, types []spec.TypeID, seq, after int64, want int) ([]*store.Version, int64, error) {
+	var out []*store.Version
+	for {
+		limit := want - len(out)
+		rows, at, err := d.store.Compartment(ctx, patient, types, seq, after, limit)
+		if err != nil {
+			return nil, at, err
+		}
+		kept, err := e.keep(rows)
+		if out = append(out, kept...); err != nil || len(rows) < limit || len(out) >= want {
+			return out, at, err
+		}
+		seq, after = at, rows[len(rows)-1].Rid
+	}
+}
+
 var patientType, _ = spec.Resource("Patient")
 
 // sharedTypes are what a record refers to without its being about one person.
 var sharedTypes = map[string]bool{"Organization": true, "Practitioner": true, "PractitionerRole": true, "Location": true, "HealthcareService": true, "Medication": true, "Device": true, "Endpoint": true, "Substance": true, "Questionnaire": true, "PlanDefinition": true, "ActivityDefinition": true}
 
 // shared are the shared resources that the rows refer to; where there were earlier pages, also what those referred to.
-func (d *Door) shared(ctx context.Context, patient string, rows []*store.Version, seq int64, earlier bool, types []spec.TypeID) ([]*store.Version, error) {
+func (d *Door) shared(ctx context.Context, e *eyes, patient string, rows []*store.Version, seq int64, earlier bool, types []spec.TypeID) ([]*store.Version, error) {
 	if earlier {
 		var err error
-		if rows, _, err = d.store.Compartment(ctx, patient, types, seq, 0, 1<<30); err != nil {
+		if rows, _, err = d.compartment(ctx, e, patient, types, seq, 0, 1<<30); err != nil {
 			return nil, err
 		}
 	}

@@ -49,6 +49,9 @@ func (d *Door) housekeeping(ctx context.Context) {
 			err = d.store.LoadLinks(ctx)
 		}
 		if err == nil {
+			err = d.circles.catchUp(ctx)
+		}
+		if err == nil {
 			err = d.store.CountTables(ctx)
 		}
 		if err == nil && n%60 == 0 {
@@ -132,7 +135,7 @@ func (d *Door) Erase(ctx context.Context, who access.Actor, typ, id, why string)
 	if err := d.audit.disclosed(ctx, who, access.Delete, "erase "+head.Ref()+": "+why, head); err != nil {
 		return err
 	}
-	return d.store.Write(ctx, func(w *store.Writer) error {
+	err = d.store.Write(ctx, func(w *store.Writer) error {
 		versions, err := w.Versions(ctx, ref)
 		if err != nil {
 			return err
@@ -147,4 +150,8 @@ func (d *Door) Erase(ctx context.Context, who access.Actor, typ, id, why string)
 		}
 		return nil
 	})
+	if err == nil {
+		d.circles.drop([]*store.Version{head})
+	}
+	return err
 }

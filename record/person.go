@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,7 +37,7 @@ func (d *Door) relate(ctx context.Context, who access.Actor, what string, patien
 		if v.Op >= store.Delete {
 			return fhir.Errorf(fhir.Gone, "Patient/%s was deleted", id)
 		}
-		if err := d.permit(ctx, who, access.Update, v); err != nil {
+		if err := d.mayLink(ctx, who, v); err != nil {
 			return d.audit.refused(ctx, who, access.Update, what+" "+v.Ref(), err)
 		}
 		shown = append(shown, v)
@@ -47,6 +48,27 @@ func (d *Door) relate(ctx context.Context, who access.Actor, what string, patien
 	if err := d.store.Write(ctx, write); err != nil {
 		return err
 	}
+	return d.related(ctx, patients)
+}
+
+// mayLink asks whether somebody may say who is one person with whom, and may see this Patient.
+func (d *Door) mayLink(ctx context.Context, who access.Actor, v *store.Version) error {
+	decision, err := d.Decide(ctx, who, access.Update, "Linkage", "")
+	if err != nil {
+		return err
+	}
+	if !decision.Permit {
+		return fhir.Errorf(fhir.Forbidden, "%s", decision.Sentence())
+	}
+	if v.Op >= store.Delete {
+		return nil
+	}
+	return d.permit(ctx, who, access.Read, v)
+}
+
+// related takes note that some Patients are one person now, or no longer.
+func (d *Door) related(ctx context.Context, patients []string) error {
+	d.circles.relate(patients)
 	return d.store.LoadLinks(ctx)
 }
 
@@ -114,7 +136,7 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 		}
 		gone := map[string]bool{}
 		for _, v := range found {
-			if err := d.permit(ctx, who, access.Update, v); err != nil {
+			if err := d.mayLink(ctx, who, v); err != nil {
 				return d.audit.refused(ctx, who, access.Update, b.room+":"+what.String(), err)
 			}
 			gone[v.ID] = v.Op >= store.Delete
@@ -164,7 +186,7 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 	if err != nil || len(relations) == 0 {
 		return err
 	}
-	return d.store.LoadLinks(ctx)
+	return d.related(ctx, slices.Sorted(maps.Keys(seen)))
 }
 
 // people widens a condition on a patient to all Patients who are the same person.

@@ -58,6 +58,9 @@ type Door struct {
 	running     context.Context
 	audit       *auditor
 	commits     *committer
+	circles     *circles      // who is close to whom
+	labels      search.Labels // the policy's sensitive codes
+	scopes      scopes
 }
 
 // Open opens the record that o names, creating or migrating its database.
@@ -69,6 +72,8 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 	if d.now == nil {
 		d.now = time.Now
 	}
+	d.circles = newCircles(d)
+	d.readLabels()
 	chain := make([]byte, 8)
 	rand.Read(chain)
 	ledger, err := d.open(ctx, o.DB, hex.EncodeToString(chain))
@@ -77,6 +82,9 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 	}
 	d.store.Now = d.now
 	if d.testNumbers, err = d.settleTestNumbers(ctx, o.TestNumbers); err != nil {
+		return nil, errors.Join(err, ledger.Close(), d.store.Close())
+	}
+	if d.circles.looked, err = d.store.Seq(ctx); err != nil {
 		return nil, errors.Join(err, ledger.Close(), d.store.Close())
 	}
 	d.newTerms()
@@ -211,8 +219,18 @@ func (d *Door) read(ctx context.Context, who access.Actor, what string, v *store
 	if err != nil {
 		return nil, err
 	}
-	if err := d.permit(ctx, who, access.Read, v); err != nil {
-		return nil, d.audit.refused(ctx, who, access.Read, what, err)
+	if e := d.eyes(ctx, nil, &who, access.Read); e != nil {
+		ok, err := e.may(access.Read, v)
+		if err == nil && !ok {
+			// Whoever may not see it learns nothing, not even that it is there.
+			return nil, d.audit.refusedAs(ctx, who, access.Read, what, e.why(access.Read, v), fhir.Errorf(fhir.NotFound, "there is no %s", v.Ref()))
+		}
+		if err == nil {
+			v, err = e.narrow(v)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := d.audit.disclosed(ctx, who, access.Read, what, v); err != nil {
 		return nil, err
@@ -223,23 +241,17 @@ func (d *Door) read(ctx context.Context, who access.Actor, what string, v *store
 	return stored(v), nil
 }
 
-// permit asks the policy about one version.
+// permit asks the policy about an action on one version. The refusal says why.
 func (d *Door) permit(ctx context.Context, who access.Actor, action access.Action, v *store.Version) error {
-	if _, open := d.policy.(access.Everyone); open {
+	e := d.eyes(ctx, nil, &who, action)
+	if e == nil {
 		return nil
 	}
-	q := access.Request{Actor: who, Action: action, Type: v.Type.String()}
-	if v.Patient != 0 {
-		id, err := d.store.Patient(ctx, v.Patient)
-		if err != nil {
-			return err
-		}
-		q.Patient = id
+	ok, err := e.may(action, v)
+	if err == nil && !ok {
+		err = fhir.Errorf(fhir.Forbidden, "%s", e.why(action, v).Sentence())
 	}
-	if decision := d.policy.Decide(q); !decision.Permit {
-		return fhir.Errorf(fhir.Forbidden, "%s", decision.Reason)
-	}
-	return nil
+	return err
 }
 
 // NewID makes a logical id: 20 characters, time first so that ids made together stand together in the indexes, then 60

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,9 +54,12 @@ type TrailPage struct {
 // Trail reads the audit trail. Whether somebody may is asked of the policy, and that they did becomes an entry itself.
 func (d *Door) Trail(ctx context.Context, who access.Actor, q TrailQuery) (*TrailPage, error) {
 	what := q.String()
-	decision := d.policy.Decide(access.Request{Actor: who, Action: access.Search, Type: "AuditEvent", Patient: q.Patient})
+	decision, err := d.Decide(ctx, who, access.Search, "AuditEvent", q.Patient)
+	if err != nil {
+		return nil, err
+	}
 	if !decision.Permit {
-		return nil, d.audit.refused(ctx, who, access.Search, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
+		return nil, d.audit.refused(ctx, who, access.Search, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Sentence()))
 	}
 	page, about, err := d.trail(ctx, q)
 	if err != nil {
@@ -116,7 +120,7 @@ func (d *Door) trail(ctx context.Context, q TrailQuery) (*TrailPage, []int64, er
 		if err != nil {
 			return nil, nil, err
 		}
-		if about, err = d.store.Numbers(ctx, ids); err != nil {
+		if about, err = d.numbers(ctx, ids); err != nil {
 			return nil, nil, err
 		}
 		if len(about) == 0 {
@@ -176,21 +180,28 @@ func (d *Door) TrailEntry(ctx context.Context, who access.Actor, id string) (*Tr
 	if err != nil {
 		return nil, err
 	}
-	asked := access.Request{Actor: who, Action: access.Read, Type: "AuditEvent"}
-	if decision := d.policy.Decide(asked); !decision.Permit {
+	decision, err := d.Decide(ctx, who, access.Read, "AuditEvent", "")
+	if err != nil {
+		return nil, err
+	}
+	if !decision.Permit {
 		// Who may not see the trail of everybody sees of an entry what it says of those whose trail they may see.
 		var may []string
-		for _, asked.Patient = range e.Patients {
-			if d.policy.Decide(asked).Permit {
-				may = append(may, asked.Patient)
+		for _, patient := range e.Patients {
+			of, err := d.Decide(ctx, who, access.Read, "AuditEvent", patient)
+			if err != nil {
+				return nil, err
+			}
+			if of.Permit {
+				may = append(may, patient)
 			}
 		}
 		if len(may) == 0 {
-			return nil, d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Reason))
+			return nil, d.audit.refused(ctx, who, access.Read, what, fhir.Errorf(fhir.Forbidden, "%s", decision.Sentence()))
 		}
 		e.narrow(may, who)
 	}
-	numbers, err := d.store.Numbers(ctx, e.Patients)
+	numbers, err := d.numbers(ctx, e.Patients)
 	if err != nil {
 		return nil, err
 	}
@@ -223,6 +234,12 @@ func Types(what string) []string {
 		}
 	}
 	return out
+}
+
+// numbers are the numbers by which entries name Patients.
+func (d *Door) numbers(ctx context.Context, ids []string) ([]int64, error) {
+	by, err := d.store.Numbers(ctx, nil, ids)
+	return slices.Sorted(maps.Values(by)), err
 }
 
 // ofPatients stands for resources of these patients where an entry says whose records were shown.

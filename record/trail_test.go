@@ -48,6 +48,7 @@ func trailOfAPerson(t *testing.T, db string) {
 	look(5, "Practitioner/2", "a2")
 	middle := now
 	look(7, "Practitioner/1", "b")
+	end := now
 	if err := d.Close(); err != nil { // which writes the index
 		t.Fatal(err)
 	}
@@ -91,8 +92,8 @@ func trailOfAPerson(t *testing.T, db string) {
 	if got := all(record.TrailQuery{Actor: "Practitioner/2", Patient: "a1", Count: 2}); len(got) != 9 {
 		t.Errorf("Practitioner/2 looked %d times, want 9", len(got))
 	}
-	if got := all(record.TrailQuery{From: middle.Add(time.Second), To: middle.Add(7 * time.Second), Count: 3}); len(got) != 7 || got[0].Patients[0] != "b" {
-		t.Errorf("%d entries of seven seconds, want 7", len(got))
+	if got := all(record.TrailQuery{From: middle.Add(time.Microsecond), To: end, Count: 3}); len(got) != 7 || got[0].Patients[0] != "b" {
+		t.Errorf("%d entries of that time, want 7", len(got))
 	}
 	if got := all(record.TrailQuery{Patient: "nobody"}); len(got) != 0 {
 		t.Errorf("of nobody there are %d", len(got))
@@ -138,5 +139,61 @@ func TestReadingTheTrailIsDecidedAndAudited(t *testing.T) {
 	}
 	if _, err := shut.TrailEntry(t.Context(), tester, id); fhir.KindOf(err) != fhir.Forbidden {
 		t.Errorf("nobody may read one: %v", err)
+	}
+}
+
+// By the policy Kith comes with, the whole trail is for privacy officers, and somebody's own for themselves where it is certain who they are.
+func TestWhoMayReadTheTrail(t *testing.T) {
+	policy := access.Default()
+	d, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	kith := access.Actor{ID: "kith/test", Role: access.Kith}
+	for _, id := range []string{"a", "b"} {
+		res, _ := fhir.Parse(fmt.Appendf(nil, `{"resourceType":"Patient","id":%q,"name":[{"family":"Okafor"}]}`, id))
+		if _, err := d.Commit(t.Context(), kith, []record.Op{{Method: record.Update, Type: "Patient", ID: id, Resource: res}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.Find(t.Context(), kith, "Patient?name=okafor"); err != nil { // shows both
+		t.Fatal(err)
+	}
+	page, err := d.Trail(t.Context(), kith, record.TrailQuery{Patient: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := page.Entries[0].ID
+	for _, c := range []struct {
+		role, is  string
+		level     access.Level
+		all, a, b bool
+	}{
+		{role: "privacy", all: true, a: true, b: true},
+		{role: "patient", is: "a", level: access.P9, a: true},
+		{role: "patient", is: "a", level: access.P5},
+		{role: "clinician"}, {role: "nurse"}, {role: "receptionist"}, {role: "manager"}, {role: "operator"}, {role: "analyst"}, {role: "researcher"}, {role: "nonsense"},
+	} {
+		who := access.Actor{ID: "Practitioner/1", Role: c.role, Organization: "A81001", Purpose: "PATSFTY", Patient: c.is, Level: c.level, From: "10.0.0.1"}
+		if c.is != "" {
+			who.ID, who.Purpose = "Patient/"+c.is, "PATRQT"
+		}
+		for patient, want := range map[string]bool{"": c.all, "a": c.a, "b": c.b} {
+			page, err := d.Trail(t.Context(), who, record.TrailQuery{Patient: patient})
+			if (err == nil) != want || err != nil && fhir.KindOf(err) != fhir.Forbidden && fhir.KindOf(err) != fhir.NotFound {
+				t.Errorf("%s, level %d, the trail of %q: %v", c.role, c.level, patient, err)
+			}
+			if c.is != "" && err == nil && strings.Contains(fmt.Sprint(page.Entries), " b]") {
+				t.Errorf("%s sees whom else an entry shows: %v", c.role, page.Entries)
+			}
+		}
+		e, err := d.TrailEntry(t.Context(), who, both)
+		if (err == nil) != (c.all || c.a || c.b) {
+			t.Errorf("%s, level %d, one entry: %v", c.role, c.level, err)
+		}
+		if err == nil && !c.all && (!slices.Equal(e.Patients, []string{"a"}) || strings.Contains(e.What, "okafor")) {
+			t.Errorf("%s sees of an entry of two people %+v", c.role, e)
+		}
 	}
 }

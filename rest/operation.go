@@ -162,7 +162,7 @@ func (q *request) validate(typ, id string) error {
 		return fhir.Errorf(fhir.Invalid, "the resource is of type %q, but %s was asked for", res.Type(), typ)
 	}
 	b := []byte(`{"resourceType":"OperationOutcome","issue":[`)
-	issues, err := q.Door.Validate(q.r.Context(), res)
+	issues, err := q.Door.Validate(q.r.Context(), q.who, res)
 	if err != nil {
 		return err
 	}

@@ -104,6 +104,11 @@ func (r *keyReader) next(k *Key) bool {
 }
 
 func (r *keyReader) uvarint() uint64 {
+	if len(r.buf) > 0 && r.buf[0] < 0x80 { // nearly always
+		v := r.buf[0]
+		r.buf = r.buf[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(r.buf)
 	if n <= 0 {
 		r.bad = true

@@ -83,6 +83,11 @@ func (q *Query) Plan() *Plan {
 			best, cost = parts, n
 		}
 	}
+	if len(q.Types) == 1 && q.Within != nil && len(patients) == 0 && (best == nil || best[0].Kind > PartPatient || best[0].Kind == PartKey && !best[0].rare) {
+		if own := q.whole(q.Types[0]); own.Kind != PartType {
+			best, patients = []Part{own}, own.Patients
+		}
+	}
 	if len(patients) > 0 && (best[0].Kind == PartPatient || best[0].Kind == PartKey) {
 		if hashes := q.clinical(); hashes != nil {
 			best = []Part{{Kind: PartClinical, Type: q.Types[0], Patients: patients, Hashes: hashes}}
@@ -98,14 +103,27 @@ func (q *Query) Plan() *Plan {
 	}
 	if best == nil {
 		for _, t := range q.Types {
-			best = append(best, Part{Kind: PartType, Type: t})
+			best = append(best, q.whole(t))
 		}
 	}
 	p.Parts = best
 	p.Exact = len(q.Where) == 0 || len(q.Where) <= 2 && best[0].Kind <= PartPatient
 	p.order()
-	p.Counted = q.counted()
+	if q.Eyes == nil {
+		p.Counted = q.counted()
+	}
 	return p
+}
+
+// whole reaches all of a type that the asker may see.
+func (q *Query) whole(t spec.TypeID) Part {
+	switch {
+	case q.Within != nil && t == patientType:
+		return Part{Kind: PartID, Type: t, IDs: q.Within}
+	case q.Within != nil && len(compartments[t]) > 0:
+		return Part{Kind: PartPatient, Type: t, Patients: q.Within}
+	}
+	return Part{Kind: PartType, Type: t}
 }
 
 func partsCost(parts []Part) int {

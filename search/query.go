@@ -19,6 +19,8 @@ type Query struct {
 	Includes []Include
 	KeysOnly bool     // the rows' keys are all that is needed, not their bodies
 	Page     *Page    // where an earlier page ended
+	Eyes     Eyes     // what the asker may see; nil for everything
+	Within   []string // ids of the Patients in whose records all that the asker may see of people is; nil for no such bound
 	Ignored  []string // parameters left out under Prefer: handling=lenient
 	Used     url.Values
 }

@@ -90,6 +90,7 @@ type finder struct {
 	after *search.Page
 	out   Found
 	last  int64 // the candidate before, to pass over one that two parts bring
+	blind int   // rows passed over because the asker may not see them
 	row   search.Row
 	rest  rest
 }
@@ -105,20 +106,38 @@ type candidate struct {
 // errEnough ends a statement whose rest is not needed.
 var errEnough = errors.New("enough")
 
-// fetch runs one statement and answers how many candidates it brought; use is called for each distinct one, and may
-// answer errEnough.
-func (f *finder) fetch(ctx context.Context, limit int, body bool, use func(*candidate) error) (int, error) {
+// blindLimit is how many rows a search may pass over because the asker may not see them.
+const blindLimit = 500_000
+
+// fetch runs one statement and answers how many candidates it brought; use is called for each distinct one that the asker may
+// see, and may answer errEnough.
+func (f *finder) fetch(ctx context.Context, limit int, body bool, use func(*candidate, *search.Row) error) (int, error) {
 	st := f.s.candidates(f.p, f.parts, f.seq, f.after, limit, body)
-	// A condition that asks the database for more of a row must wait until this statement has ended: a connection
-	// answers one statement at a time.
+	// What asks the database for more than a row (a condition, or whether the asker may see it) must wait until this
+	// statement has ended: a connection answers one statement at a time.
 	var later []*candidate
-	match := use
-	if f.p.Query.NeedsRest() {
-		use = func(c *candidate) error {
+	wait := f.p.Query.NeedsRest()
+	show := func(c *candidate) error {
+		row := f.look(ctx, c)
+		if eyes := f.p.Query.Eyes; eyes != nil {
+			seen, known, err := eyes.Sees(row, c.v.Patient)
+			if err != nil {
+				return err
+			}
+			wait = wait || !known
+			if known && !seen {
+				if f.blind++; f.blind > blindLimit {
+					return fhir.Errorf(fhir.TooCostly, "the search looks at too many records that you may not see: name the patient")
+				}
+				return nil
+			}
+		}
+		if wait {
 			kept := *c
 			later = append(later, &kept)
 			return nil
 		}
+		return use(c, row)
 	}
 	n := 0
 	seq := f.seq
@@ -145,16 +164,27 @@ func (f *finder) fetch(ctx context.Context, limit int, body bool, use func(*cand
 			return nil
 		}
 		f.last = c.v.Rid
-		return use(c)
+		return show(c)
 	})
 	if n > 0 {
 		f.seq = seq
 		f.after = &search.Page{Seq: seq, Rid: lastRid, Sort: placeBytes(lastDate)}
 	}
+	if len(later) > 0 && err == nil && f.p.Query.Eyes != nil {
+		err = f.p.Query.Eyes.Learn()
+	}
 	for _, c := range later {
-		if err == nil {
-			err = match(c)
+		if err != nil {
+			break
 		}
+		row := f.look(ctx, c)
+		if eyes := f.p.Query.Eyes; eyes != nil {
+			var seen bool
+			if seen, _, err = eyes.Sees(row, c.v.Patient); !seen || err != nil {
+				continue
+			}
+		}
+		err = use(c, row)
 	}
 	if err == errEnough {
 		err = nil
@@ -188,8 +218,8 @@ func (f *finder) streamed(ctx context.Context) error {
 	rows := make([]*candidate, 0, min(want, 64))
 	looked := 0
 	for {
-		n, err := f.fetch(ctx, limit, body, func(c *candidate) error {
-			ok, err := f.matches(ctx, c)
+		n, err := f.fetch(ctx, limit, body, func(c *candidate, row *search.Row) error {
+			ok, err := f.p.Query.Match(row)
 			if err != nil {
 				return err
 			}
@@ -209,7 +239,9 @@ func (f *finder) streamed(ctx context.Context) error {
 			break
 		}
 		looked += n
-		if !inside {
+		if inside {
+			limit = min(limit*2, chunkLimit)
+		} else {
 			// At the rate of matches so far, with a quarter more.
 			limit = min(max(limit, (want-len(rows))*looked*5/4/max(len(rows), 1)), chunkLimit)
 		}
@@ -223,13 +255,6 @@ func (f *finder) streamed(ctx context.Context) error {
 		}
 	}
 	return f.bodies(ctx, rows)
-}
-
-func (f *finder) matches(ctx context.Context, c *candidate) (bool, error) {
-	if len(f.p.Query.Where) == 0 {
-		return true, nil
-	}
-	return f.p.Query.Match(f.look(ctx, c))
 }
 
 // look is a candidate as the query looks at it. There is one row for all candidates of a finder.
@@ -343,6 +368,9 @@ func (f *finder) bodiesOf(ctx context.Context, rows []*candidate) error {
 	return nil
 }
 
+// countLimit is how far matches are counted one by one for whoever may not see everything.
+const countLimit = 10_000
+
 // count counts the matches: from a counter where one knows, else by matching every candidate.
 func (f *finder) count(ctx context.Context) error {
 	if f.p.Counted != 0 && f.seq == 0 {
@@ -353,15 +381,21 @@ func (f *finder) count(ctx context.Context) error {
 	}
 	total := int64(0)
 	for {
-		n, err := f.fetch(ctx, chunkLimit, false, func(c *candidate) error {
-			ok, err := f.matches(ctx, c)
+		n, err := f.fetch(ctx, chunkLimit, false, func(c *candidate, row *search.Row) error {
+			ok, err := f.p.Query.Match(row)
 			if ok {
-				total++
+				if total++; f.p.Query.Eyes != nil && total > countLimit {
+					return errEnough
+				}
 			}
 			return err
 		})
 		if err != nil {
 			return err
+		}
+		if f.p.Query.Eyes != nil && total > countLimit {
+			f.out.Total = Unknown
+			return nil
 		}
 		if n < chunkLimit {
 			f.out.Total = total
@@ -379,8 +413,7 @@ func (f *finder) sorted(ctx context.Context) error {
 	top := &topHeap{desc: query.Sort[0].Desc}
 	want := query.Count + 1
 	for {
-		n, err := f.fetch(ctx, chunkLimit, false, func(c *candidate) error {
-			row := f.look(ctx, c)
+		n, err := f.fetch(ctx, chunkLimit, false, func(c *candidate, row *search.Row) error {
 			if ok, err := query.Match(row); !ok || err != nil {
 				return err
 			}

@@ -38,9 +38,24 @@ func (s *Store) GetVersion(ctx context.Context, ref Ref, version int64) (*Versio
 	return s.get(ctx, ref, "SELECT "+versionColumns+" FROM res WHERE idh = ? AND version = ? LIMIT 2", search.IdentityHash(ref.Type, ref.ID), version)
 }
 
+// VersionIn is GetVersion, inside a transaction where w is not nil.
+func (s *Store) VersionIn(ctx context.Context, w *Writer, ref Ref, version int64) (*Version, error) {
+	if w == nil {
+		return s.GetVersion(ctx, ref, version)
+	}
+	if err := w.flush(ctx); err != nil {
+		return nil, err
+	}
+	return s.getIn(ctx, w.tx, ref, "SELECT "+versionColumns+" FROM res WHERE idh = ? AND version = ? LIMIT 2", search.IdentityHash(ref.Type, ref.ID), version)
+}
+
 func (s *Store) get(ctx context.Context, ref Ref, sql string, args ...any) (*Version, error) {
+	return s.getIn(ctx, s.db, ref, sql, args...)
+}
+
+func (s *Store) getIn(ctx context.Context, q Queryer, ref Ref, sql string, args ...any) (*Version, error) {
 	var found *Version
-	err := s.db.Query(ctx, sql, args, func(r Row) error {
+	err := q.Query(ctx, sql, args, func(r Row) error {
 		if found != nil {
 			return nil
 		}
@@ -62,6 +77,10 @@ func (s *Store) get(ctx context.Context, ref Ref, sql string, args ...any) (*Ver
 // Many are the versions of resources that were current as of change seq (0 for now), in no order; those that were not
 // there are left out.
 func (s *Store) Many(ctx context.Context, refs []Ref, seq int64) ([]*Version, error) {
+	return s.many(ctx, s.db, refs, seq)
+}
+
+func (s *Store) many(ctx context.Context, q Queryer, refs []Ref, seq int64) ([]*Version, error) {
 	var out []*Version
 	for len(refs) > 0 {
 		some := refs[:min(len(refs), chunkLimit)]
@@ -76,7 +95,7 @@ func (s *Store) Many(ctx context.Context, refs []Ref, seq int64) ([]*Version, er
 		} else {
 			sql, args = sql+" AND rid <= ? AND until > ?", append(args, seq, seq)
 		}
-		err := s.db.Query(ctx, sql, args, func(r Row) error {
+		err := q.Query(ctx, sql, args, func(r Row) error {
 			v, err := s.scanVersion(r)
 			if err == nil && wanted[Ref{v.Type, v.ID}] {
 				out = append(out, v)
@@ -239,3 +258,14 @@ type withSeq struct {
 func (r withSeq) Scan(dest ...any) error { return r.Row.Scan(append(dest, r.seq)...) }
 
 func splitColumns(columns string) []string { return strings.Split(columns, ", ") }
+
+// ManyIn is Many as of now, inside a transaction where w is not nil.
+func (s *Store) ManyIn(ctx context.Context, w *Writer, refs []Ref) ([]*Version, error) {
+	if w == nil {
+		return s.Many(ctx, refs, 0)
+	}
+	if err := w.flush(ctx); err != nil {
+		return nil, err
+	}
+	return s.many(ctx, w.tx, refs, 0)
+}

@@ -36,12 +36,6 @@ func (h *homes) learn(m map[string]int64) {
 	}
 }
 
-// Numbers are the numbers by which rows and audit entries name Patients. Ids that are no patient's are left out.
-func (s *Store) Numbers(ctx context.Context, ids []string) ([]int64, error) {
-	numbers, err := s.patients(ctx, s.db, ids)
-	return numbers, s.db.Faulty(err)
-}
-
 // patients are the numbers of patients with these ids. Ids that are no patient's are left out.
 func (s *Store) patients(ctx context.Context, q Queryer, ids []string) ([]int64, error) {
 	out := make([]int64, 0, len(ids))

@@ -119,6 +119,10 @@ CREATE INDEX part_waits ON part (feed, waits) WHERE waits <> 0;
 ALTER TABLE part ADD COLUMN fails {int} NOT NULL DEFAULT 0;
 CREATE INDEX part_fails ON part (feed, fails, item DESC, line, part) WHERE fails <> 0;
 `,
+	4: `
+CREATE INDEX person_from ON person (from_seq);
+CREATE INDEX person_until ON person (until_seq);
+`,
 }
 
 // Schema is the schema version that this program writes.

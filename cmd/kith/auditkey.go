@@ -90,7 +90,7 @@ func newAuditKey(file string) (ed25519.PrivateKey, error) {
 
 // sealAudit has the audit trail signed from now on, and says by which key.
 func (s *serving) sealAudit(ctx context.Context, door *record.Door, stdout io.Writer) error {
-	file := s.entrance.auditKey
+	file := s.reach.auditKey
 	if file == "" {
 		file = auditKeyFile(s.db)
 	}
@@ -105,17 +105,21 @@ func (s *serving) sealAudit(ctx context.Context, door *record.Door, stdout io.Wr
 	return door.SealAudit(ctx, key)
 }
 
-// auditPages serves who looked at whose record.
-func (s *serving) auditPages(mux *http.ServeMux, door *record.Door) {
-	site := &audit.Site{Door: door, Who: whoIs, Privacy: s.name + ", privacy officer", MadeUp: s.madeUp}
-	for _, path := range []string{"/me/looked", "/me/looked/", "/audit"} {
-		mux.Handle(path, site.Handler())
+// auditPages serves who looked at whose record, to whoever the gates let through.
+func (s *serving) auditPages(mux *http.ServeMux, door *record.Door, people *entrance) {
+	site := &audit.Site{Door: door, Who: people.who, Privacy: s.name + ", privacy officer", MadeUp: s.says(door), Signed: people != nil}
+	handler := site.Handler()
+	if people != nil {
+		handler = people.site.Guard(handler)
+	}
+	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {
+		mux.Handle(path, handler)
 	}
 }
 
 // watch looks for unusual access.
 func (s *serving) watch(door *record.Door) (*unusual.Service, error) {
-	rules, err := unusual.ReadRules(s.entrance.unusual)
+	rules, err := unusual.ReadRules(s.reach.unusual)
 	return &unusual.Service{Door: door, Rules: rules, Owner: s.name + ", privacy officer"}, err
 }
 

@@ -130,19 +130,22 @@ func (d *demo) madeUp() *kit.MadeUp {
 	return m
 }
 
-// pages serves the pages for staff, at every address that nothing else has. A record for made-up people says that it is
-// one whoever serves it.
-func (s *serving) pages(mux *http.ServeMux, door *record.Door, board *feeds.Service, linker *match.Linker) {
-	madeUp := s.madeUp
-	if madeUp == nil && door.TestNumbers() {
-		madeUp = func() *kit.MadeUp { return &kit.MadeUp{Place: "this record"} }
+// says is what pages say where the people are made up. A record for made-up people says that it is one whoever serves it.
+func (s *serving) says(door *record.Door) func() *kit.MadeUp {
+	if s.madeUp == nil && door.TestNumbers() {
+		return func() *kit.MadeUp { return &kit.MadeUp{Place: "this record"} }
 	}
-	site := &staff.Site{Door: door, Feeds: board, Linker: linker, MadeUp: madeUp, Who: func(r *http.Request) access.Actor {
-		who, err := whoIs(r)
+	return s.madeUp
+}
+
+// pages serves the pages of signing in, and those for staff at every address that nothing else has.
+func (s *serving) pages(mux *http.ServeMux, door *record.Door, board *feeds.Service, linker *match.Linker, people *entrance) {
+	site := &staff.Site{Door: door, Feeds: board, Linker: linker, MadeUp: s.says(door), Signed: people != nil, Who: func(r *http.Request) access.Actor {
+		who, err := people.who(r)
 		if err != nil {
 			return access.Actor{From: r.RemoteAddr}
 		}
 		return who
 	}}
-	mux.Handle("/", site.Handler())
+	mux.Handle("/", people.pages(mux)(site.Handler()))
 }

@@ -22,18 +22,18 @@ import (
 func TestWithoutEncryptionOnlyThisMachineIsServed(t *testing.T) {
 	for _, c := range []struct {
 		addr string
-		e    entrance
+		e    reach
 		want string // in the error, "" for none
 	}{
-		{"127.0.0.1:0", entrance{}, ""},
-		{"0.0.0.0:0", entrance{}, "without encryption"},
-		{":8443", entrance{}, "without encryption"},
-		{"0.0.0.0:0", entrance{insecure: true}, ""},
-		{"0.0.0.0:0", entrance{cert: "a"}, "belong together"},
-		{"0.0.0.0:0", entrance{cert: "/nowhere", key: "/nowhere"}, "cannot be read"},
-		{"0.0.0.0:0", entrance{cert: "a", key: "b", acme: "kith.test"}, "two ways"},
-		{"0.0.0.0:0", entrance{acme: "kith.test", cache: t.TempDir()}, ""},
-		{"127.0.0.1:0", entrance{proxies: "10.0.0.1"}, "--trusted-proxy"},
+		{"127.0.0.1:0", reach{}, ""},
+		{"0.0.0.0:0", reach{}, "without encryption"},
+		{":8443", reach{}, "without encryption"},
+		{"0.0.0.0:0", reach{insecure: true}, ""},
+		{"0.0.0.0:0", reach{cert: "a"}, "belong together"},
+		{"0.0.0.0:0", reach{cert: "/nowhere", key: "/nowhere"}, "cannot be read"},
+		{"0.0.0.0:0", reach{cert: "a", key: "b", acme: "kith.test"}, "two ways"},
+		{"0.0.0.0:0", reach{acme: "kith.test", cache: t.TempDir()}, ""},
+		{"127.0.0.1:0", reach{proxies: "10.0.0.1"}, "--trusted-proxy"},
 	} {
 		_, _, _, err := c.e.open(c.addr)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -60,7 +60,7 @@ func TestServingEncrypted(t *testing.T) {
 		}
 	}
 	addr := freeAddr(t)
-	s := serving{addr: addr, db: "sqlite:" + filepath.Join(dir, "kith.db"), auth: "on", entrance: entrance{cert: certFile, key: keyFile, addressRate: 100, tokenRate: 100, atOnce: 10, body: 1 << 20}}
+	s := serving{addr: addr, db: "sqlite:" + filepath.Join(dir, "kith.db"), auth: "on", reach: reach{cert: certFile, key: keyFile, addressRate: 100, tokenRate: 100, atOnce: 10, body: 1 << 20}}
 	var out bytes.Buffer
 	ctx, stop := context.WithCancel(t.Context())
 	ready, done := make(chan bool), make(chan error, 1)

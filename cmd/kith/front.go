@@ -14,8 +14,8 @@ import (
 	"github.com/kith-care/kith/front"
 )
 
-// entrance is how the server is reached: encrypted or not, through which proxies, and how much one client may ask for.
-type entrance struct {
+// reach is how the server is reached: encrypted or not, through which proxies, and how much one client may ask for.
+type reach struct {
 	cert, key              string
 	acme, cache, directory string
 	insecure               bool
@@ -26,7 +26,7 @@ type entrance struct {
 	auditKey, unusual      string
 }
 
-func (e *entrance) flags(f *flag.FlagSet) {
+func (e *reach) flags(f *flag.FlagSet) {
 	f.StringVar(&e.cert, "tls-cert", "", "`FILE` with the certificate and those above it in PEM, read again when it changes")
 	f.StringVar(&e.key, "tls-key", "", "`FILE` with its private key in PEM")
 	f.StringVar(&e.acme, "acme", "", "`DOMAIN,…` to get certificates for from Let's Encrypt; the server must be reached on port 443 under these names")
@@ -43,7 +43,7 @@ func (e *entrance) flags(f *flag.FlagSet) {
 }
 
 // tls is how connections are encrypted, nil where they are not.
-func (e *entrance) tls() (*tls.Config, error) {
+func (e *reach) tls() (*tls.Config, error) {
 	switch {
 	case (e.cert == "") != (e.key == ""):
 		return nil, errors.New("--tls-cert and --tls-key belong together")
@@ -57,7 +57,7 @@ func (e *entrance) tls() (*tls.Config, error) {
 	return nil, nil
 }
 
-func (e *entrance) networks() ([]netip.Prefix, error) {
+func (e *reach) networks() ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for text := range strings.SplitSeq(e.proxies, ",") {
 		if text = strings.TrimSpace(text); text == "" {
@@ -74,7 +74,7 @@ func (e *entrance) networks() ([]netip.Prefix, error) {
 
 // open checks that the server may be reached as it is told, and answers how to let requests in: listener and handler are
 // wrapped, and scheme is http or https.
-func (e *entrance) open(addr string) (wrapListener func(net.Listener) net.Listener, wrap func(http.Handler) http.Handler, scheme string, err error) {
+func (e *reach) open(addr string) (wrapListener func(net.Listener) net.Listener, wrap func(http.Handler) http.Handler, scheme string, err error) {
 	config, err := e.tls()
 	if err != nil {
 		return nil, nil, "", err

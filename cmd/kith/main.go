@@ -22,11 +22,14 @@ func commands() []command {
 		{"demo", "serve a made-up town on an embedded database", demoCommand},
 		{"town", "write what the systems of a made-up town send, and the truth", townCommand},
 		{"score", "hold a record against the truth of a made-up town", scoreCommand},
+		{"optout", "take in the national data opt-out", optoutCommand},
+		{"policy", "print or check the policy: who may see and do what", policyCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
 		{"backup", "save a record while it is in use, encrypted", backupCommand},
 		{"restore", "make a record of a backup", restoreCommand},
 		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
+		{"account", "make, list and end the accounts of those who sign in", accountCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}
 }

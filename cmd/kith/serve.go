@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gpconnect"
@@ -39,18 +40,22 @@ type serving struct {
 	organisation, name          string // whose record it is
 	asid, practiceASID          string // of GP Connect: ours, and whom we ask
 	feeds                       string // file with the list of feeds, "" for those the record has
+	policy                      string // file with the policy, "" for the one Kith comes with
+	signin                      string // file that says how people sign in, "" for passkeys and codes alone
 	testNumbers                 bool
-	every                       time.Duration      // how often folders are looked at, 0 as usual
-	pause                       time.Duration      // between two questions to a practice, 0 as usual
-	madeUp                      func() *kit.MadeUp // what pages say where the people are made up, nil where they are real
-	entrance                    entrance
+	every                       time.Duration       // how often folders are looked at, 0 as usual
+	pause                       time.Duration       // between two questions to a practice, 0 as usual
+	madeUp                      func() *kit.MadeUp  // what pages say where the people are made up, nil where they are real
+	people                      func() []idp.Person // made-up people whom anybody may sign in as; nil where people are real
+	reach                       reach
 }
 
-const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--base URL] [--feeds FILE] [--debug HOST:PORT]
+const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--signin FILE] [--base URL] [--feeds FILE] [--debug HOST:PORT]
 
 Serves a record: FHIR R4 at /fhir, pages at /, /health, and /metrics for Prometheus. The database is made or brought to
 this version's schema first. --feeds names a JSON list of feeds to be run: folders that are watched, addresses that are listened on,
-systems that are asked (docs/feeds.md). People who are in several of them are linked.
+systems that are asked (docs/feeds.md). People who are in several of them are linked. --signin names a JSON file that says with whose
+sign-in people come in (docs/signin.md); without it there are passkeys, and codes that kith account and the desk give out.
 
 `
 
@@ -88,7 +93,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("serve", serveUsage, stderr)
 	f.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to serve on")
 	databaseVar(f, &s.db, "sqlite:kith.db")
-	s.entrance.flags(f)
+	s.reach.flags(f)
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
 	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
@@ -97,6 +102,8 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.asid, "asid", "", "our `ASID` on the Spine, in whose name practices are asked by GP Connect, and by which others ask us at /gpconnect")
 	f.StringVar(&s.practiceASID, "practice-asid", "", "the `ASID` of the practices' system that is asked by GP Connect")
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
+	f.StringVar(&s.policy, "policy", "", "`FILE` that says who may see and do what, instead of the policy Kith comes with (kith policy prints that)")
+	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -117,7 +124,11 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 // run serves until ctx ends. This is the whole product: every use is made here, and nowhere else. Once the server
 // answers, ready is called with the door (for the demo, which then fills it).
 func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.Context, *record.Door, *feeds.Service)) error {
-	policy := access.Policy(access.Nobody{})
+	table, err := policyOf(s.policy)
+	if err != nil {
+		return err
+	}
+	policy := access.Policy(table)
 	if s.auth == "off" {
 		if !loopback(s.addr) {
 			return fmt.Errorf("--auth off shows every record to everyone, so it works on loopback addresses only (127.0.0.1, localhost, ::1), not on %s", s.addr)
@@ -126,7 +137,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	} else if s.auth != "on" {
 		return fmt.Errorf("--auth is on or off, not %q", s.auth)
 	}
-	wrapListener, wrap, scheme, err := s.entrance.open(s.addr)
+	wrapListener, wrap, scheme, err := s.reach.open(s.addr)
 	if err != nil {
 		return err
 	}
@@ -174,7 +185,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	known := readers()
 	known["letters"] = post.Letter
 	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: known, Pollers: s.pollers(), Every: s.every}
-	fhirServer := &rest.Server{Door: door, Base: s.base, Who: whoIs, Provenance: provenance(desk)}
+	people, err := s.enter(ctx, door, s.says(door))
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	fhirServer := &rest.Server{Door: door, Base: s.base, Who: people.who, Provenance: provenance(desk)}
 
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", http.StripPrefix("/fhir", fhirServer))
@@ -184,8 +200,8 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.Handle("/messages", post.Handler(desk, "letters"))
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	s.pages(mux, door, board, linker)
-	s.auditPages(mux, door)
+	s.pages(mux, door, board, linker, people)
+	s.auditPages(mux, door, people)
 	watch, err := s.watch(door)
 	if err != nil {
 		listener.Close()
@@ -225,6 +241,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
+	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
 	}
@@ -261,11 +278,6 @@ func provenance(desk *intake.Desk) func(context.Context, access.Actor, string, s
 		}
 		return r4.Encode(p), nil
 	}
-}
-
-// whoIs names who is asking. Sign-in comes with access; until then it is an address.
-func whoIs(r *http.Request) (access.Actor, error) {
-	return access.Actor{ID: "anonymous", From: r.RemoteAddr}, nil
 }
 
 func health(door *record.Door) http.HandlerFunc {

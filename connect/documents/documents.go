@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -38,9 +39,11 @@ type Service struct {
 	Intake *intake.Desk
 	// Endpoint is the address at which others reach our Handler.
 	Endpoint string
-	Now      func() time.Time
-	Every    time.Duration // how often what waits is looked at; 0 for 30 seconds
-	Who      access.Actor  // zero for the system's own
+	// Sender says who sends a message; nil where whoever reaches Handler may.
+	Sender func(*http.Request) (access.Actor, error)
+	Now    func() time.Time
+	Every  time.Duration // how often what waits is looked at; 0 for 30 seconds
+	Who    access.Actor  // zero for the system's own
 	// Post sends bytes to an address and answers what comes back; nil for HTTP. MLLP sends an HL7 message; nil for the network.
 	Post func(ctx context.Context, address string, body []byte) ([]byte, error)
 	MLLP func(ctx context.Context, address string, message []byte) (accepted bool, text string, err error)

@@ -304,6 +304,40 @@ func TestMessagesThatAreNone(t *testing.T) {
 	}
 }
 
+// Only the organisation that a message names as its sender may send it, with a token that allows it to bring what it records.
+func TestMessagesOfOthers(t *testing.T) {
+	p := newPlace(t, "sqlite::memory:", "ZZ001", "Mill Lane Surgery")
+	who := access.Actor{}
+	var unknown error
+	p.Sender = func(*http.Request) (access.Actor, error) { return who, unknown }
+	server := httptest.NewServer(p.Handler(p.desk, "letters"))
+	defer server.Close()
+	body := `{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"m","eventCoding":{"system":"urn:kith:message-event","code":"lunch"},"source":{"endpoint":"http://a"},"sender":{"identifier":{"value":"ZZ9"}}}}]}`
+	brings := &access.Client{ID: "c", Scopes: []access.Scope{{Context: "system", Type: "Bundle", May: "c"}}}
+	for name, c := range map[string]struct {
+		who    access.Actor
+		err    error
+		status int
+	}{
+		"nobody":            {access.Actor{}, fhir.Errorf(fhir.Forbidden, "no token"), 401},
+		"a person":          {access.Actor{ID: "Practitioner/x", Role: "clinician", Organization: "ZZ9"}, nil, 401},
+		"a reader":          {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ9", App: &access.Client{Scopes: []access.Scope{{Context: "system", Type: "*", May: "rs"}}}}, nil, 401},
+		"without an app":    {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ9"}, nil, 401},
+		"another's message": {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ8", App: brings}, nil, 401},
+		"its own":           {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ9", App: brings}, nil, 200},
+	} {
+		who, unknown = c.who, c.err
+		resp, err := http.Post(server.URL, "application/fhir+json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+}
+
 func FuzzLetter(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"m","eventCoding":{"system":"urn:kith:message-event","code":"letter"}}},{"fullUrl":"urn:uuid:1","resource":{"resourceType":"DocumentReference","id":"d"}}]}`))
 	s := &Service{}

@@ -167,6 +167,11 @@ func (s *Service) Handler(desk *intake.Desk, feed string) http.Handler {
 			http.Error(w, "the message is too large, or broke off", http.StatusRequestEntityTooLarge)
 			return
 		}
+		if err := s.maySend(r, body); err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="Kith"`)
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
 		answer, err := s.Take(r.Context(), desk, feed, body)
 		if err != nil {
 			status := http.StatusBadRequest
@@ -179,6 +184,29 @@ func (s *Service) Handler(desk *intake.Desk, feed string) http.Handler {
 		w.Header().Set("Content-Type", "application/fhir+json")
 		w.Write(answer)
 	})
+}
+
+// maySend refuses whoever is not the sender that a message names: a backend service of that organisation that was allowed to bring
+// what it records.
+func (s *Service) maySend(r *http.Request, body []byte) error {
+	if s.Sender == nil {
+		return nil
+	}
+	who, err := s.Sender(r)
+	if err != nil {
+		return err
+	}
+	if who.Role != "system" || !who.App.Brings() {
+		return fhir.Errorf(fhir.Forbidden, "the token is not one that may send messages: it needs system/*.c or system/Bundle.c")
+	}
+	h, err := headerOf(body)
+	if err != nil {
+		return nil // no message at all, which the answer says
+	}
+	if h.Sender == nil || h.Sender.Identifier == nil || h.Sender.Identifier.Value != who.Organization {
+		return fhir.Errorf(fhir.Forbidden, "the message does not say that it is sent by %s, whose token it came with", who.Organization)
+	}
+	return nil
 }
 
 // Take files a message and gives its answer. One that came before gets the same answer again and changes nothing.

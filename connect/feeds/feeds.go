@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,7 @@ type Service struct {
 	Pollers map[string]Poller
 	Every   time.Duration // how often folders are looked at and systems asked; 0 for 5 seconds
 	Now     func() time.Time
+	Who     func(*http.Request) (access.Actor, error) // who pushes; nil where whoever reaches Push may
 
 	mu      sync.Mutex
 	running map[string]bool
@@ -424,13 +426,21 @@ func whole(u intake.Upload) ([]byte, error) {
 	return raw, err
 }
 
+// Hold stops a feed until somebody releases it, in the name of a person who says why.
+func (s *Service) Hold(ctx context.Context, who access.Actor, feed, why string) error {
+	if err := s.Desk.Door.Box("intake").Operate(ctx, who, "hold of "+feed+": "+why); err != nil {
+		return err
+	}
+	return s.Desk.Hold(ctx, feed, why)
+}
+
 // Accept files one upload of a person: a file of any feed that takes files.
 func (s *Service) Accept(ctx context.Context, who access.Actor, feed, name string, open func() (io.ReadCloser, error)) (*intake.Report, error) {
 	f, err := s.Desk.Named(feed)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Desk.Door.Box("intake").Disclose(ctx, who, "upload of "+name+" to "+feed); err != nil {
+	if err := s.Desk.Door.Box("intake").Operate(ctx, who, "upload of "+name+" to "+feed); err != nil {
 		return nil, err
 	}
 	files, err := intake.Opened(name, open)

@@ -18,6 +18,7 @@ import (
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/pgp/pgptest"
 	"github.com/kith-care/kith/connect/push"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
 )
@@ -265,6 +266,44 @@ func TestWhatIsPushedIsAnswered(t *testing.T) {
 }
 
 // A listening feed that is held keeps what comes, and files it when a person lets it go on.
+// Only the source of a feed may push to it; whoever tries names learns nothing.
+func TestOnlyItsSourcePushes(t *testing.T) {
+	s := service(t, "sqlite::memory:")
+	s.Readers = map[string]intake.Reader{push.Kind: push.Resources}
+	if _, err := s.Desk.Feed(t.Context(), intake.Feed{Name: "partner", Kind: push.Kind, Title: "A partner", Organization: "ZZ9"}); err != nil {
+		t.Fatal(err)
+	}
+	who := access.Actor{}
+	var unknown error
+	s.Who = func(*http.Request) (access.Actor, error) { return who, unknown }
+	server := httptest.NewServer(s.Push())
+	defer server.Close()
+	brings := &access.Client{ID: "c", Scopes: []access.Scope{{Context: "system", Type: "*", May: "cruds"}}}
+	for name, c := range map[string]struct {
+		who    access.Actor
+		err    error
+		feed   string
+		status int
+	}{
+		"nobody":         {access.Actor{}, fhir.Errorf(fhir.Forbidden, "no token"), "partner", 401},
+		"a person":       {access.Actor{ID: "Practitioner/x", Role: "operator", Organization: "ZZ9"}, nil, "partner", 401},
+		"a reader":       {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ9", App: &access.Client{Scopes: []access.Scope{{Context: "system", Type: "*", May: "rs"}}}}, nil, "partner", 401},
+		"another source": {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ8", App: brings}, nil, "partner", 401},
+		"no such feed":   {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ9", App: brings}, nil, "nobody", 401},
+		"the source":     {access.Actor{ID: "Device/x", Role: "system", Organization: "ZZ9", App: brings}, nil, "partner", 200},
+	} {
+		who, unknown = c.who, c.err
+		resp, err := http.Post(server.URL+"/"+c.feed, "application/fhir+json", strings.NewReader(`{"resourceType":"Patient","identifier":[{"system":"urn:x","value":"1"}],"name":[{"family":"Okafor"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+}
+
 func TestAHeldListenerGoesOn(t *testing.T) {
 	s := service(t, "sqlite::memory:")
 	if _, err := s.Desk.Feed(t.Context(), intake.Feed{Name: "zz1", Kind: "hl7", Address: "127.0.0.1:0"}); err != nil {

@@ -29,6 +29,11 @@ func (s *Service) Push() http.Handler {
 			answer(w, http.StatusRequestEntityTooLarge, nil, fhir.Errorf(fhir.Invalid, "the body is larger than %d MB, or broke off", mostPushed>>20))
 			return
 		}
+		if err := s.mayPush(r); err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="Kith"`)
+			answer(w, http.StatusUnauthorized, nil, err)
+			return
+		}
 		it, err := s.pushed(r.Context(), r.PathValue("feed"), body)
 		status := http.StatusOK
 		switch {
@@ -45,6 +50,23 @@ func (s *Service) Push() http.Handler {
 		answer(w, status, it, err)
 	})
 	return mux
+}
+
+// mayPush refuses whoever is not the source of the feed: a backend service of the feed's organisation that was allowed to bring what it
+// records. Who guesses names of feeds learns nothing.
+func (s *Service) mayPush(r *http.Request) error {
+	if s.Who == nil {
+		return nil
+	}
+	who, err := s.Who(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.Desk.Named(r.PathValue("feed"))
+	if err != nil || who.Role != "system" || !who.App.Brings() || f.Organization != "" && f.Organization != who.Organization {
+		return fhir.Errorf(fhir.Forbidden, "the token is not one that may bring what this feed takes: it needs system/*.c, for the organisation of the feed")
+	}
+	return nil
 }
 
 func (s *Service) pushed(ctx context.Context, feed string, body []byte) (*intake.Item, error) {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -87,7 +88,7 @@ func TestRealRecordsMap(t *testing.T) {
 		}
 		for _, f := range r.Resources {
 			seen[f.Kind]++
-			issues, err := door.Validate(t.Context(), f.Resource)
+			issues, err := door.Validate(t.Context(), access.Actor{}, f.Resource)
 			if err != nil {
 				t.Fatal(err)
 			}

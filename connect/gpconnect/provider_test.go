@@ -384,7 +384,7 @@ func put(t *testing.T, door *record.Door, bodies ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := door.Commit(t.Context(), reader, []record.Op{{Method: record.Update, Type: res.Type(), ID: res.ID(), Resource: res}}); err != nil {
+		if _, err := door.Commit(t.Context(), access.Actor{ID: "test", Role: access.Kith}, []record.Op{{Method: record.Update, Type: res.Type(), ID: res.ID(), Resource: res}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -498,16 +498,9 @@ func TestAppointments(t *testing.T) {
 	}
 }
 
-// denied lets nobody in who comes by GP Connect.
-type denied struct{}
-
-func (denied) Decide(r access.Request) access.Decision {
-	return access.Decision{Permit: r.Actor.Role != "gpconnect", Reason: "no agreement with this organisation"}
-}
-
 // The record decides about the person in the JWT, and an unsigned JWT from another machine is not believed.
 func TestTheAskerIsDecidedAbout(t *testing.T) {
-	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: denied{}})
+	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: access.Default()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -516,7 +509,7 @@ func TestTheAskerIsDecidedAbout(t *testing.T) {
 	p := &Provider{Door: door}
 	client, base := provider(t, p)
 	_, err = client.Structured(t.Context(), "9434765919", Scope{})
-	if o, ok := errors.AsType[*Outcome](err); !ok || o.Code != "ACCESS_DENIED" {
+	if o, ok := errors.AsType[*Outcome](err); !ok || o.Code != "PATIENT_NOT_FOUND" {
 		t.Errorf("a person who may not read: %v", err)
 	}
 	r := httptest.NewRequest(http.MethodPost, "/Patient/$gpc.getstructuredrecord", bytes.NewReader(Scope{}.parameters("9434765919")))

@@ -159,7 +159,7 @@ func (c *claims) caller() (*caller, error) {
 	if _, err := claimed("requesting_device", "Device", c.Device); err != nil {
 		return nil, err
 	}
-	out := &caller{scope: c.Scope, actor: access.Actor{ID: c.Issuer + "/" + c.Subject, Role: "gpconnect", Purpose: "TREAT"}}
+	out := &caller{scope: c.Scope, actor: access.Actor{ID: c.Issuer + "/" + c.Subject, Role: "system", Purpose: "TREAT"}}
 	for _, id := range org.get("identifier").items() {
 		if id.text("system") == odsCode {
 			out.ods = id.text("value")
@@ -168,6 +168,7 @@ func (c *claims) caller() (*caller, error) {
 	if out.ods == "" {
 		return nil, fhir.Errorf(fhir.Invalid, "requesting_organization has no ODS code")
 	}
+	out.actor.Organization = out.ods
 	for _, id := range who.get("identifier").items() {
 		if v := id.text("value"); id.text("system") == "https://fhir.nhs.uk/Id/sds-user-id" && v != "" && v != "UNK" {
 			out.actor.ID = id.text("system") + "|" + v

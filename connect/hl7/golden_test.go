@@ -38,7 +38,7 @@ func TestMapping(t *testing.T) {
 		have.file(f)
 		var out bytes.Buffer
 		for _, d := range f.Resources {
-			issues, err := door.Validate(t.Context(), d.Resource)
+			issues, err := door.Validate(t.Context(), nobody, d.Resource)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -54,7 +54,7 @@ func TestRealMessagesAreMappedOrRefusedWithAReason(t *testing.T) {
 				t.Errorf("%s line %d: nothing came of it", s.file, s.line)
 			}
 			for _, d := range f.Resources {
-				issues, err := door.Validate(context.Background(), d.Resource)
+				issues, err := door.Validate(context.Background(), nobody, d.Resource)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -456,7 +456,7 @@ func TestTraceLeadsToTheRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		issues, err := d.Door.Validate(t.Context(), res)
+		issues, err := d.Door.Validate(t.Context(), d.Who, res)
 		for _, i := range issues {
 			if i.Severity != "warning" {
 				t.Errorf("the provenance is not valid: %v", i)

@@ -210,7 +210,7 @@ func (d *Desk) hold(ctx context.Context, name string, h *held) error {
 
 // Release lets a held feed go on and do once what it was held for. Who says so is in the audit.
 func (d *Desk) Release(ctx context.Context, who access.Actor, name string) error {
-	if err := d.box.Disclose(ctx, who, "release of the feed "+name); err != nil {
+	if err := d.box.Operate(ctx, who, "release of the feed "+name); err != nil {
 		return err
 	}
 	return d.change(ctx, name, func(f *Feed) { f.Held, f.Awaits, f.Confirmed = "", false, true })

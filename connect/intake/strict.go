@@ -14,7 +14,7 @@ func (f *Feed) Validates() bool { return f.Strict || f.Warn }
 
 // Invalid says why a resource is not valid R4, "" where it is: the first error, with its place.
 func (d *Desk) Invalid(ctx context.Context, res *fhir.Resource) (why string, err error) {
-	issues, err := d.Door.Validate(ctx, res)
+	issues, err := d.Door.Validate(ctx, d.Who, res)
 	if err != nil {
 		return "", err
 	}

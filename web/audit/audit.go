@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -24,18 +25,19 @@ type Site struct {
 	Door    *record.Door
 	Who     func(*http.Request) (access.Actor, error) // an error of kind Forbidden where nobody has signed in
 	Privacy string                                    // the name of the organisation whose privacy officer looks into what looks wrong; "" for "Privacy officer"
+	Signed  bool                                      // pages lead to the reader's account
 	Due     time.Duration                             // how long the privacy officer has; 0 for five days
 	Now     func() time.Time                          // nil for the clock
 	MadeUp  func() *kit.MadeUp
 	Log     *slog.Logger
 }
 
-// Handler serves /me/looked and /audit.
+// Handler serves /my/seen and /audit.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /me/looked", s.looked)
-	mux.HandleFunc("GET /me/looked/wrong", s.wrong)
-	mux.HandleFunc("POST /me/looked/wrong", s.report)
+	mux.HandleFunc("GET /my/seen", s.looked)
+	mux.HandleFunc("GET /my/seen/wrong", s.wrong)
+	mux.HandleFunc("POST /my/seen/wrong", s.report)
 	mux.HandleFunc("GET /audit", s.officer)
 	return kit.Secure(mux)
 }
@@ -69,7 +71,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= 500 {
 		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	s.write(w, r, status, missingPage, missingView{s.frame(head), head, reason})
+	s.write(w, r, status, missingPage, missingView{s.frame(head, strings.HasPrefix(r.URL.Path, "/my/")), head, reason})
 }
 
 func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
@@ -78,8 +80,11 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *t
 	}
 }
 
-func (s *Site) frame(title string) kit.Frame {
-	f := kit.Frame{Title: title}
+func (s *Site) frame(title string, plain bool) kit.Frame {
+	f := kit.Frame{Title: title, Plain: plain}
+	if s.Signed {
+		f.Signed = "My account"
+	}
 	if s.MadeUp != nil {
 		f.MadeUp = s.MadeUp()
 	}

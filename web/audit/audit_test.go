@@ -101,7 +101,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestWhoLookedAtMyRecord(t *testing.T) {
 	s, who := place(t)
-	status, body, header := ask(t, s, "GET", "/me/looked", nil)
+	status, body, header := ask(t, s, "GET", "/my/seen", nil)
 	if status != 200 || header.Get("Cache-Control") != "no-store" || header.Get("Content-Security-Policy") == "" {
 		t.Errorf("%d %v", status, header)
 	}
@@ -118,12 +118,12 @@ func TestWhoLookedAtMyRecord(t *testing.T) {
 		}
 	}
 	if who.ID, who.Patient = "Practitioner/1", ""; true {
-		if status, _, _ := ask(t, s, "GET", "/me/looked", nil); status != 403 {
+		if status, _, _ := ask(t, s, "GET", "/my/seen", nil); status != 403 {
 			t.Errorf("somebody who is no patient: %d", status)
 		}
 	}
 	if who.ID = ""; true {
-		if status, _, _ := ask(t, s, "GET", "/me/looked", nil); status != 403 {
+		if status, _, _ := ask(t, s, "GET", "/my/seen", nil); status != 403 {
 			t.Errorf("nobody: %d", status)
 		}
 	}
@@ -131,20 +131,20 @@ func TestWhoLookedAtMyRecord(t *testing.T) {
 
 func TestSayingThatALookIsWrong(t *testing.T) {
 	s, who := place(t)
-	_, body, _ := ask(t, s, "GET", "/me/looked", nil)
-	_, rest, ok := strings.Cut(body, `href="/me/looked/wrong?entry=`)
+	_, body, _ := ask(t, s, "GET", "/my/seen", nil)
+	_, rest, ok := strings.Cut(body, `href="/my/seen/wrong?entry=`)
 	if !ok {
 		t.Fatal("no link to say so")
 	}
 	entry, _, _ := strings.Cut(rest, `"`)
-	status, body, _ := ask(t, s, "GET", "/me/looked/wrong?entry="+entry, nil)
+	status, body, _ := ask(t, s, "GET", "/my/seen/wrong?entry="+entry, nil)
 	if status != 200 {
 		t.Errorf("%d", status)
 	}
 	golden(t, "wrong.golden.html", body)
 	for range 2 { // pressed twice
-		status, _, header := ask(t, s, "POST", "/me/looked/wrong", url.Values{"entry": {entry}, "why": {"I do not know this person"}})
-		if status != 303 || header.Get("Location") != "/me/looked?did=told" {
+		status, _, header := ask(t, s, "POST", "/my/seen/wrong", url.Values{"entry": {entry}, "why": {"I do not know this person"}})
+		if status != 303 || header.Get("Location") != "/my/seen?did=told" {
 			t.Errorf("%d %v", status, header)
 		}
 	}
@@ -158,18 +158,18 @@ func TestSayingThatALookIsWrong(t *testing.T) {
 			t.Errorf("the Task does not say %q: %s", want, text)
 		}
 	}
-	if status, body, _ := ask(t, s, "POST", "/me/looked/wrong", url.Values{"entry": {entry}, "why": {strings.Repeat("x", 2001)}}); status != 422 || !strings.Contains(body, "2,000 letters or fewer") || !strings.Contains(body, "Error: What looks wrong?") {
+	if status, body, _ := ask(t, s, "POST", "/my/seen/wrong", url.Values{"entry": {entry}, "why": {strings.Repeat("x", 2001)}}); status != 422 || !strings.Contains(body, "2,000 letters or fewer") || !strings.Contains(body, "Error: What looks wrong?") {
 		t.Errorf("too long: %d", status)
 	}
 	// Somebody else's entry, none at all, and nobody.
 	other := entryOf(t, s, "secretary")
 	for _, id := range []string{other, "x.1", ""} {
-		if status, _, _ := ask(t, s, "POST", "/me/looked/wrong", url.Values{"entry": {id}}); status != 404 {
+		if status, _, _ := ask(t, s, "POST", "/my/seen/wrong", url.Values{"entry": {id}}); status != 404 {
 			t.Errorf("entry %q: %d", id, status)
 		}
 	}
 	if who.ID, who.Patient = "Practitioner/1", ""; true {
-		if status, _, _ := ask(t, s, "POST", "/me/looked/wrong", url.Values{"entry": {entry}}); status != 403 {
+		if status, _, _ := ask(t, s, "POST", "/my/seen/wrong", url.Values{"entry": {entry}}); status != 403 {
 			t.Errorf("somebody who is no patient: %d", status)
 		}
 	}
@@ -193,7 +193,7 @@ func entryOf(t *testing.T, s *Site, patient string) string {
 
 func TestPrivacyOfficerSearchesTheTrail(t *testing.T) {
 	s, who := place(t)
-	_, _, _ = ask(t, s, "POST", "/me/looked/wrong", url.Values{"entry": {entryOf(t, s, "okafor")}})
+	_, _, _ = ask(t, s, "POST", "/my/seen/wrong", url.Values{"entry": {entryOf(t, s, "okafor")}})
 	if status, _, _ := ask(t, s, "GET", "/audit", nil); status != 403 {
 		t.Errorf("a patient: %d", status)
 	}

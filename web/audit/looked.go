@@ -73,9 +73,9 @@ func (s *Site) looked(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	view := lookedView{Frame: s.frame("Who looked at your record"), Said: r.URL.Query().Get("did") == "told"}
+	view := lookedView{Frame: s.frame("Who looked at your record", true), Said: r.URL.Query().Get("did") == "told"}
 	if page.Next != "" {
-		view.Older = "/me/looked?" + url.Values{"page": {page.Next}}.Encode()
+		view.Older = "/my/seen?" + url.Values{"page": {page.Next}}.Encode()
 	}
 	if view.Days, err = s.days(r.Context(), who, page.Entries); err != nil {
 		s.fail(w, r, err)
@@ -130,7 +130,7 @@ func (s *Site) days(ctx context.Context, who access.Actor, entries []record.Trai
 }
 
 func (s *Site) lookOf(ctx context.Context, e *record.TrailEntry, names map[string]string) (*look, error) {
-	l := &look{Who: e.Name, Role: roles[e.Role], Why: reason(e), Wrong: "/me/looked/wrong?" + url.Values{"entry": {e.ID}}.Encode(), last: e.At}
+	l := &look{Who: e.Name, Role: roles[e.Role], Why: reason(e), Wrong: "/my/seen/wrong?" + url.Values{"entry": {e.ID}}.Encode(), last: e.At}
 	if l.Who == "" {
 		l.Who = "Somebody whose name is not known"
 	}
@@ -227,7 +227,7 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request, id string, status int
 	if problem != "" {
 		title = "Error: " + title
 	}
-	s.write(w, r, status, wrongPage, wrongView{s.frame(title), id, l, e.At.In(london.Zone).Format("Monday 2 January 2006 at 15:04"), problem, text})
+	s.write(w, r, status, wrongPage, wrongView{s.frame(title, true), id, l, e.At.In(london.Zone).Format("Monday 2 January 2006 at 15:04"), problem, text})
 }
 
 const mostWords = 2000
@@ -256,7 +256,7 @@ func (s *Site) report(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/me/looked?did=told", http.StatusSeeOther)
+	http.Redirect(w, r, "/my/seen?did=told", http.StatusSeeOther)
 }
 
 func (s *Site) tell(ctx context.Context, who access.Actor, e *record.TrailEntry, text string) error {

@@ -52,7 +52,7 @@ func (s *Site) officer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	view := officerView{Frame: s.frame("Audit"), Patient: field{ID: "patient", Label: "Person", Hint: "The id of the person’s record", Value: strings.TrimSpace(q.Get("patient"))}, Actor: field{ID: "actor", Label: "Member of staff or program", Hint: "For example Practitioner/1", Value: strings.TrimSpace(q.Get("actor"))},
+	view := officerView{Frame: s.frame("Audit", false), Patient: field{ID: "patient", Label: "Person", Hint: "The id of the person’s record", Value: strings.TrimSpace(q.Get("patient"))}, Actor: field{ID: "actor", Label: "Member of staff or program", Hint: "For example Practitioner/1", Value: strings.TrimSpace(q.Get("actor"))},
 		From: field{ID: "from", Label: "First day", Hint: "For example 20-Nov-2026", Value: strings.TrimSpace(q.Get("from"))}, To: field{ID: "to", Label: "Last day", Hint: "For example 21-Nov-2026", Value: strings.TrimSpace(q.Get("to"))}}
 	ask := record.TrailQuery{Patient: strings.TrimPrefix(view.Patient.Value, "Patient/"), Actor: view.Actor.Value, Count: 100, Page: q.Get("page")}
 	if ask.Patient != "" && !fhir.ValidID(ask.Patient) {

@@ -62,7 +62,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 			"check": "console:/feeds/emis-zz001/checks/parent", "check of messages": "console:/feeds/hospital-zz1/checks/coded", "nothing fails": "console:/feeds/emis-zz001/checks/late", "no such check": "console:/feeds/emis-zz001/checks/colour",
 			"item": "console:" + feed, "no such feed": "console:/feeds/nobody", "matches": "console:/matches", "question": "console:" + questionOf(t, console), "joined person": ada, "lists": ada + "/lists",
 			"arrived": ada + "/arrived", "links": ada + "/links", "trace of nothing": "console:/trace/AllergyIntolerance/none", "trace of a row": "console:/trace/Patient/" + stafftest.OkaforAt, "no feeds": "/feeds",
-			"who looked": "console:/me/looked", "what looks wrong": "console:" + linkOn(t, console+"/me/looked", `href="(/me/looked/wrong[^"]+)"`), "no such entry": "console:/me/looked/wrong?entry=x.1",
+			"who looked": "console:/my/seen", "what looks wrong": "console:" + linkOn(t, console+"/my/seen", `href="(/my/seen/wrong[^"]+)"`), "no such entry": "console:/my/seen/wrong?entry=x.1",
 			"audit": "console:/audit", "audit of one": "console:/audit?actor=Practitioner%2F1", "audit wrong": "console:/audit?from=never&patient=a%2Fb",
 			"everybody": "/", "found": "/?name=" + who.Family, "nobody found": "/?name=zzz", "error": "/?born=never&nhs=12", "person": who.Path,
 			"timeline": who.Path + "?show=results", "deceased": "/person/" + merrowby.PatientID(36), "child": "/person/" + merrowby.PatientID(41),
@@ -141,7 +141,7 @@ func openConsole(t *testing.T) (address, item string) {
 	p := stafftest.Fill(t)
 	site := &staff.Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Now: func() time.Time { return stafftest.Today }}
 	looked := &audit.Site{Door: p.Door, Now: func() time.Time { return stafftest.Today }, Who: func(r *http.Request) (access.Actor, error) {
-		if strings.HasPrefix(r.URL.Path, "/me/") {
+		if strings.HasPrefix(r.URL.Path, "/my/") {
 			return access.Actor{ID: "Patient/" + stafftest.Okafor, Name: "Ada Okafor", Role: "patient", Patient: stafftest.Okafor, Purpose: "PATRQT"}, nil
 		}
 		return access.Actor{ID: "Practitioner/9", Name: "R. Vale", Role: "privacy", Purpose: "PATSFTY"}, nil
@@ -152,7 +152,7 @@ func openConsole(t *testing.T) (address, item string) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", site.Handler())
-	for _, path := range []string{"/me/looked", "/me/looked/", "/audit"} {
+	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {
 		mux.Handle(path, looked.Handler())
 	}
 	server := httptest.NewServer(mux)

@@ -33,6 +33,9 @@ var frame string
 type Frame struct {
 	Title  string // of the window; the page's own heading stands in the page
 	MadeUp *MadeUp
+	Plain  bool   // without the ways to staff's pages
+	Signed string // what the way to the reader's account is called; "" where nobody signs in
+	Script string // address of the page's one script, "" nearly always; whoever sets it also calls Scripted
 }
 
 // MadeUp says on every page that the people shown do not exist, and how far the town has been filled.
@@ -90,6 +93,12 @@ func Secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Scripted lets the page that is about to be written load scripts from our own files, and have them ask our own addresses.
+func Scripted(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", h.Get("Content-Security-Policy")+"; script-src 'self'; connect-src 'self'")
 }
 
 // Static serves the stylesheet and the icon under /static/. Their names change with their content, so they may be kept.

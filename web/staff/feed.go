@@ -372,7 +372,7 @@ func (s *Site) hold(w http.ResponseWriter, r *http.Request) {
 	}
 	err := s.Door.Box("intake").Disclose(r.Context(), s.who(r), "hold of the feed "+name+": "+why.Value)
 	if err == nil {
-		err = s.Feeds.Desk.Hold(r.Context(), name, why.Value)
+		err = s.Feeds.Hold(r.Context(), s.who(r), name, why.Value)
 	}
 	if err != nil {
 		s.fail(w, r, err)

@@ -77,6 +77,9 @@ func (s *Site) lists(w http.ResponseWriter, r *http.Request) {
 			resources = append(resources, f.v.Resource())
 			traces[f.kind+"/"+f.id] = f.trace()
 		}
+		if _, read := facts[l.of]; !read {
+			l.nothing = "Not shown to you."
+		}
 		list := listOf{ID: string(l.kind), Heading: l.heading, Nothing: l.nothing}
 		for _, row := range reconcile.List(l.kind, resources) {
 			// An allergy is never put behind anything, whatever its sources say of it now.

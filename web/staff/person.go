@@ -23,7 +23,9 @@ var personPage = page(personHTML)
 type personView struct {
 	Frame         kit.Frame
 	Banner        banner
-	Partial       string // what is not on the page, "" when everything is
+	Opened        string          // until when an opening in an emergency lasts, "" for none just made
+	Kept          map[string]bool // types that the reader may not see
+	Partial       string          // what is not on the page, "" when everything is
 	Problems      []row
 	Past          []row // problems that are over
 	Medicines     []row
@@ -44,6 +46,7 @@ type banner struct {
 	Address, Telephone, Practice        string
 	Allergies                           []row
 	NoneKnown                           string // what was recorded when somebody asked and there were none
+	AllergiesKept                       bool   // the reader may not see them
 	Tabs                                []tab
 }
 
@@ -64,7 +67,7 @@ type tab struct {
 
 // tabsOf are the pages about a person, of which one is being looked at.
 func tabsOf(id, current string) []tab {
-	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}}
+	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}, {"Who they trust", "trusted", false}}
 	for i := range tabs {
 		tabs[i].Current = tabs[i].Address == current
 		tabs[i].Address = strings.TrimSuffix("/person/"+id+"/"+tabs[i].Address, "/")
@@ -105,9 +108,13 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.now()
-	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial}
+	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial, Kept: map[string]bool{}, Opened: openUntil(r.URL.Query().Get("open"))}
 	view.Frame = s.frame(view.Banner.Name)
 	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), tabsOf(id, "")
+	for _, kind := range shown {
+		_, read := facts[kind]
+		view.Kept[kind] = !read
+	}
 	view.Problems, view.Past = problemRows(facts)
 	view.Medicines, view.Stopped = medicineRows(facts, now)
 	view.Results = resultGroups(facts, now)
@@ -126,34 +133,62 @@ func (s *Site) patient(r *http.Request, id string) (*fhir.Resource, error) {
 	return stored.Resource()
 }
 
-// facts reads what a page shows of a person, by type, from all records of theirs. partial says what was left out.
+// facts reads what a page shows of a person, by type, from all records of theirs; a type that the reader may not see at all has no
+// entry. partial says what was left out. The error is Forbidden where none of the types may be seen.
 func (s *Site) facts(ctx context.Context, who access.Actor, id string, kinds ...string) (facts map[string][]fact, partial string, err error) {
 	facts = map[string][]fact{}
 	titles := s.titles()
-	var cut []string
+	var cut, kept []string
+	var refusal error
 	for _, kind := range kinds {
-		for m, err := range s.Door.All(ctx, who, kind+"?patient="+url.QueryEscape(id)) {
-			if err != nil {
-				return nil, "", err
-			}
-			if len(facts[kind]) == mostRead {
-				cut = append(cut, kind)
-				break
-			}
-			f, err := factOf(m)
-			if err != nil {
-				return nil, "", err
-			}
-			f.from = words(titles[f.feed], f.feed)
-			if !f.mistaken() {
-				facts[kind] = append(facts[kind], f)
-			}
+		read, more, err := s.factsOf(ctx, who, id, kind, titles)
+		switch {
+		case err != nil && fhir.KindOf(err) == fhir.Forbidden:
+			kept, refusal = append(kept, kind), err
+			continue
+		case err != nil:
+			return nil, "", err
+		case more:
+			cut = append(cut, kind)
+		}
+		facts[kind] = read
+	}
+	if len(kept) == len(kinds) {
+		return nil, "", refusal
+	}
+	var said []string
+	if cut != nil {
+		said = append(said, "This page does not show everything: only the first "+thousands(mostRead)+" entries of each of these were read: "+strings.Join(cut, ", ")+".")
+	}
+	if kept != nil {
+		said = append(said, "These are not shown to people in your role: "+strings.Join(kept, ", ")+".")
+	}
+	if !s.Door.SeesAll(who) {
+		said = append(said, "Entries that are sensitive, or that somebody does not share, are shown to some and not to others: there may be more than you see.")
+	}
+	return facts, strings.Join(said, " "), nil
+}
+
+// factsOf reads the facts of one type, up to mostRead; more says that there are others.
+func (s *Site) factsOf(ctx context.Context, who access.Actor, id, kind string, titles map[string]string) (facts []fact, more bool, err error) {
+	facts = []fact{}
+	for m, err := range s.Door.All(ctx, who, kind+"?patient="+url.QueryEscape(id)) {
+		if err != nil {
+			return nil, false, err
+		}
+		if len(facts) == mostRead {
+			return facts, true, nil
+		}
+		f, err := factOf(m)
+		if err != nil {
+			return nil, false, err
+		}
+		f.from = words(titles[f.feed], f.feed)
+		if !f.mistaken() {
+			facts = append(facts, f)
 		}
 	}
-	if cut != nil {
-		partial = "This page does not show everything: only the first " + thousands(mostRead) + " entries of each of these were read: " + strings.Join(cut, ", ") + "."
-	}
-	return facts, partial, nil
+	return facts, false, nil
 }
 
 func bannerOf(patient *fhir.Resource, facts map[string][]fact, now time.Time) banner {
@@ -167,7 +202,9 @@ func bannerOf(patient *fhir.Resource, facts map[string][]fact, now time.Time) ba
 			b.DiedAged = ""
 		}
 	}
-	b.Allergies, b.NoneKnown = allergyRows(facts["AllergyIntolerance"])
+	allergies, read := facts["AllergyIntolerance"]
+	b.AllergiesKept = !read
+	b.Allergies, b.NoneKnown = allergyRows(allergies)
 	return b
 }
 
@@ -215,4 +252,12 @@ func (v *personView) timeline(lines []line, at *url.URL) {
 	if len(wanted) > linesAPage && to > from {
 		v.Showing = number(from+1) + " to " + number(to) + " of " + number(len(wanted))
 	}
+}
+
+// openUntil is a time of day as an address carries it, "" for anything else.
+func openUntil(s string) string {
+	if _, err := time.Parse("15.04", s); err != nil {
+		return ""
+	}
+	return s
 }

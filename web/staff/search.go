@@ -189,6 +189,8 @@ func (v *searchView) list(page *record.Page, now time.Time, person func(id strin
 		v.Count = thousands(page.Total) + " records of people"
 	case page.Total > 1:
 		v.Count = thousands(page.Total) + " people"
+	case page.Total == record.Unknown:
+		v.Count = "More people than are counted"
 	}
 	if _, params, ok := strings.Cut(page.Next, "?"); ok {
 		next, err := url.ParseQuery(params)

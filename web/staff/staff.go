@@ -15,6 +15,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -33,6 +34,7 @@ type Site struct {
 	Who    func(*http.Request) access.Actor // who is looking; nil for an unnamed person on this machine
 	Now    func() time.Time                 // nil for the clock
 	MadeUp func() *kit.MadeUp               // what to say where the people are made up; nil where they are real
+	Signed bool                             // whoever is looking has signed in, and finds their account on every page
 	Log    *slog.Logger                     // nil for the default
 }
 
@@ -42,6 +44,10 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.search)
 	mux.HandleFunc("GET /person/{id}", s.person)
+	mux.HandleFunc("GET /person/{id}/open", s.opening)
+	mux.HandleFunc("POST /person/{id}/open", s.open)
+	mux.HandleFunc("GET /person/{id}/trusted", s.trusted)
+	mux.HandleFunc("POST /person/{id}/trusted", s.changeTrusted)
 	mux.HandleFunc("GET /person/{id}/lists", s.lists)
 	mux.HandleFunc("GET /person/{id}/arrived", s.arrived)
 	mux.HandleFunc("GET /person/{id}/links", s.linksPage)
@@ -108,6 +114,10 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case fhir.Invalid, fhir.Unsupported:
 		status, view = http.StatusBadRequest, missingView{s.frame("Not understood"), "This address is not understood", "Begin again with a new search."}
 	case fhir.Forbidden:
+		if strings.HasPrefix(r.URL.Path, "/person/") && !strings.HasSuffix(r.URL.Path, "/open") {
+			s.closed(w, r, glassView{})
+			return
+		}
 		status, view = http.StatusForbidden, missingView{s.frame("No access"), "You do not have access to this record", e.Msg}
 	case fhir.Conflict:
 		status, view = http.StatusConflict, missingView{s.frame("Not done"), "This was not done", sentence(e.Msg)}
@@ -127,6 +137,9 @@ func (s *Site) frame(title string) kit.Frame {
 	f := kit.Frame{Title: title}
 	if s.MadeUp != nil {
 		f.MadeUp = s.MadeUp()
+	}
+	if s.Signed {
+		f.Signed = "My account"
 	}
 	return f
 }

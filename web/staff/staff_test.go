@@ -47,7 +47,9 @@ func place(t testing.TB, people int, more ...string) http.Handler {
 	return site.Handler()
 }
 
-func put(t testing.TB, door *record.Door, bundle []byte) {
+func put(t testing.TB, door *record.Door, bundle []byte) { t.Helper(); putAs(t, door, someone, bundle) }
+
+func putAs(t testing.TB, door *record.Door, who access.Actor, bundle []byte) {
 	t.Helper()
 	b, err := fhir.Parse(bundle)
 	if err != nil {
@@ -58,7 +60,7 @@ func put(t testing.TB, door *record.Door, bundle []byte) {
 		r := e.Get("resource").Resource()
 		ops = append(ops, record.Op{Method: record.Update, Type: r.Type(), ID: r.ID(), Resource: r})
 	}
-	if _, err := door.Commit(t.Context(), someone, ops); err != nil {
+	if _, err := door.Commit(t.Context(), who, ops); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -125,7 +125,7 @@ func Text(t testing.TB, d *intake.Desk) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		issues, err := d.Door.Validate(t.Context(), res)
+		issues, err := d.Door.Validate(t.Context(), d.Who, res)
 		if err != nil {
 			t.Fatal(err)
 		}

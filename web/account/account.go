@@ -1,0 +1,278 @@
+// Package account is the pages of signing in: the ways in, the code from the desk, the choice of a role, what somebody can change about how they sign
+// in, and the desk where staff vouch for people who have no smartphone and no photo ID, and help back in those who have lost their way in.
+//
+// Every page works without script. The one script there is (static/passkey.js) asks the browser for a passkey; where there is none, or no script, the page
+// shows the other ways. Guard stands before all pages: it shows a page to those who may see such a page at all, and says to the others what would
+// unlock it (gate.go).
+package account
+
+import (
+	_ "embed"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
+)
+
+// Site serves the pages. SignIn and Door must be set.
+type Site struct {
+	SignIn *signin.Service
+	Door   *record.Door
+	Now    func() time.Time   // nil for the clock
+	MadeUp func() *kit.MadeUp // what to say where the people are made up; nil where they are real
+	Log    *slog.Logger       // nil for the default
+}
+
+// Handler serves /signin, /signout, /account and /desk. What changes something is a POST; whoever serves it must refuse those that come from pages of
+// others (http.CrossOriginProtection), and put Guard before it.
+func (s *Site) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /signin", s.signIn)
+	mux.HandleFunc("POST /signin/passkey/begin", s.beginPasskey)
+	mux.HandleFunc("POST /signin/passkey", s.finishPasskey)
+	mux.HandleFunc("GET /signin/code", s.askCode)
+	mux.HandleFunc("POST /signin/code", s.takeCode)
+	mux.HandleFunc("GET /signin/with/{name}", s.visit)
+	mux.HandleFunc("GET /signin/back/{name}", s.back)
+	mux.HandleFunc("GET /signin/role", s.askRole)
+	mux.HandleFunc("POST /signin/role", s.takeRole)
+	mux.HandleFunc("POST /signout", s.signOut)
+	mux.HandleFunc("GET /account", s.account)
+	mux.HandleFunc("POST /account/everywhere", s.everywhere)
+	mux.HandleFunc("GET /account/passkey", s.newPasskey)
+	mux.HandleFunc("POST /account/passkey/begin", s.beginRegistration)
+	mux.HandleFunc("POST /account/passkey", s.finishRegistration)
+	mux.HandleFunc("GET /account/passkey/{id}", s.onePasskey)
+	mux.HandleFunc("POST /account/passkey/{id}", s.removePasskey)
+	mux.HandleFunc("GET /account/static/", serveScript)
+	mux.HandleFunc("GET /desk/vouch", s.desk)
+	mux.HandleFunc("POST /desk/vouch", s.desk)
+	mux.HandleFunc("GET /desk/recover", s.desk)
+	mux.HandleFunc("POST /desk/recover", s.desk)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.say(w, r, http.StatusNotFound, "Not found", "There is no page at this address.")
+	})
+	return kit.Secure(limited(mux))
+}
+
+// limited bounds what a form may send.
+func limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 128<<10)
+		next.ServeHTTP(w, r)
+	})
+}
+
+//go:embed parts.html
+var partsHTML string
+
+func page(text string) *template.Template { return kit.Page(partsHTML + text) }
+
+//go:embed say.html
+var sayHTML string
+
+var sayPage = page(sayHTML)
+
+// sayView is a page that says one thing.
+type sayView struct {
+	Frame    kit.Frame
+	Head     string
+	Reason   string
+	Ways     []way
+	Provider bool // of the built-in provider
+}
+
+// way is where the reader can go on.
+type way struct{ To, Text string }
+
+func (s *Site) say(w http.ResponseWriter, r *http.Request, status int, head, reason string, ways ...way) {
+	if len(ways) == 0 {
+		ways = []way{{"/signin", "Sign in"}}
+	}
+	s.write(w, r, status, sayPage, sayView{Frame: s.frame(r, head), Head: head, Reason: reason, Ways: ways})
+}
+
+// fail says in words what went wrong; what only operators understand goes to the log.
+func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if why, is := signin.IsNoSession(err); is {
+		s.toSignIn(w, r, why)
+		return
+	}
+	var e *fhir.Error
+	if !errors.As(err, &e) {
+		e = &fhir.Error{Kind: fhir.Broken}
+	}
+	status := statusOf(e.Kind)
+	if status >= 500 {
+		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+	}
+	switch {
+	case e.Kind == fhir.Broken:
+		s.say(w, r, status, "Something went wrong", "This is our fault and has been logged. Try again, or ask at the desk of your practice.")
+	case e.Kind == fhir.NoRoom:
+		s.say(w, r, status, "Not available", "The disk is full. Tell whoever looks after this machine.")
+	default:
+		s.say(w, r, status, "This did not work", sentence(e.Msg))
+	}
+}
+
+func statusOf(k fhir.ErrKind) int {
+	switch k {
+	case fhir.Invalid, fhir.Unsupported, fhir.Unprocessable:
+		return http.StatusBadRequest
+	case fhir.NotFound:
+		return http.StatusNotFound
+	case fhir.Gone:
+		return http.StatusGone
+	case fhir.Forbidden:
+		return http.StatusForbidden
+	case fhir.Conflict:
+		return http.StatusConflict
+	case fhir.Busy:
+		return http.StatusServiceUnavailable
+	case fhir.NoRoom:
+		return http.StatusInsufficientStorage
+	}
+	return http.StatusInternalServerError
+}
+
+func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
+	if err := kit.Write(w, r, status, page, view); err != nil {
+		s.log().WarnContext(r.Context(), "a page was not sent", "path", r.URL.Path, "error", err)
+	}
+}
+
+// frame is what stands around a page: the ways to staff's pages for staff who work in a role, the way to the account for whoever has signed in.
+func (s *Site) frame(r *http.Request, title string) kit.Frame {
+	f := kit.Frame{Title: title, Plain: true}
+	if s.MadeUp != nil {
+		f.MadeUp = s.MadeUp()
+	}
+	if who, err := s.SignIn.Who(r); err == nil {
+		f.Signed = "My account"
+		f.Plain = who.Role == "patient"
+	}
+	return f
+}
+
+// see answers a change with the address of the page to look at next.
+func see(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// toSignIn sends somebody to sign in, and then back to where they are.
+func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
+	q := url.Values{}
+	if r.Method == http.MethodGet {
+		if to := local(r.URL.RequestURI()); to != "" && to != "/" {
+			q.Set("to", to)
+		}
+	}
+	if why != "" && why != notSignedIn {
+		q.Set("over", "yes")
+	}
+	address := "/signin"
+	if len(q) > 0 {
+		address += "?" + q.Encode()
+	}
+	see(w, r, address)
+}
+
+const notSignedIn = "you are not signed in"
+
+// local is an address if it is a path of this site, "" otherwise: nobody is sent anywhere else after signing in.
+func local(to string) string {
+	if len(to) == 0 || len(to) > 1000 || to[0] != '/' || strings.HasPrefix(to, "//") {
+		return ""
+	}
+	for _, c := range to {
+		if c <= ' ' || c == '\\' || c == 0x7f || c > 0x7e {
+			return ""
+		}
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Path == "" || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, "\\") {
+		return ""
+	}
+	if u.Path == "/signin" || strings.HasPrefix(u.Path, "/signin/") || u.Path == "/signout" {
+		return ""
+	}
+	return to
+}
+
+// home is where somebody goes who wanted to go nowhere else.
+func home(a *signin.Account) string {
+	if a.Kind == signin.Staff {
+		return "/"
+	}
+	return "/account"
+}
+
+// atOrigin sends a browser that calls this machine by its number to its name: a passkey is bound to the name.
+func (s *Site) atOrigin(w http.ResponseWriter, r *http.Request) (sent bool) {
+	origin, err := url.Parse(s.SignIn.Origin())
+	if err != nil || origin.Hostname() != "localhost" || r.Method != http.MethodGet {
+		return false
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || port != origin.Port() {
+		return false
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return false
+	}
+	see(w, r, s.SignIn.Origin()+r.URL.RequestURI())
+	return true
+}
+
+func (s *Site) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Site) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
+}
+
+// london is the clock that people here look at.
+var london = sync.OnceValue(func() *time.Location {
+	l, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		return time.UTC
+	}
+	return l
+})
+
+func day(t time.Time) string { return t.In(london()).Format("2 January 2006") }
+
+func clock(t time.Time) string { return t.In(london()).Format("2 January 2006, 15:04") }
+
+// field is one thing that is asked.
+type field struct{ ID, Value, Error string }

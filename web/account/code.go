@@ -1,0 +1,142 @@
+package account
+
+import (
+	_ "embed"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/web/kit"
+)
+
+//go:embed code.html
+var codeHTML string
+
+var codePage = page(codeHTML)
+
+// codeView asks for the code, then for the date of birth: one question a page.
+type codeView struct {
+	Frame  kit.Frame
+	To     string
+	Born   bool // the second question
+	Code   field
+	Date   dateField
+	Errors []field
+}
+
+// dateField is a date in three parts.
+type dateField struct{ ID, Day, Month, Year, Error string }
+
+func dateOf(r *http.Request) dateField {
+	typed := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	return dateField{ID: "born", Day: typed("day"), Month: typed("month"), Year: typed("year")}
+}
+
+// months are the words for them; the first three letters are enough.
+var months = [...]string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+
+// iso is the date as FHIR writes it; wrong is a sentence for the reader where it is none.
+func (d dateField) iso(now time.Time) (iso, wrong string) {
+	if d.Day == "" && d.Month == "" && d.Year == "" {
+		return "", "Enter a date of birth"
+	}
+	dayOf, err := strconv.Atoi(d.Day)
+	if err != nil {
+		return "", "The day must be a number, such as 14"
+	}
+	year, err := strconv.Atoi(d.Year)
+	if err != nil || len(d.Year) != 4 {
+		return "", "The year must have 4 numbers, such as 1945"
+	}
+	month, err := strconv.Atoi(d.Month)
+	if word := strings.ToLower(d.Month); err != nil && len(word) >= 3 {
+		for i, m := range months {
+			if strings.HasPrefix(m, word) {
+				month = i + 1
+			}
+		}
+	}
+	t := time.Date(year, time.Month(month), dayOf, 0, 0, 0, 0, time.UTC)
+	switch {
+	case month < 1 || month > 12:
+		return "", "The month must be a number from 1 to 12, or its name"
+	case t.Day() != dayOf || int(t.Month()) != month:
+		return "", "There is no such day: check the day and the month"
+	case t.After(now) || year < 1880:
+		return "", "The year of birth cannot be right"
+	}
+	return t.Format(time.DateOnly), ""
+}
+
+func (s *Site) askCode(w http.ResponseWriter, r *http.Request) {
+	if s.atOrigin(w, r) {
+		return
+	}
+	s.showCode(w, r, http.StatusOK, codeView{To: local(r.URL.Query().Get("to")), Code: field{ID: "code"}})
+}
+
+func (s *Site) showCode(w http.ResponseWriter, r *http.Request, status int, v codeView) {
+	title := "What is your code?"
+	if v.Born {
+		title = "What is your date of birth?"
+	}
+	if len(v.Errors) > 0 {
+		title = "Error: " + title
+	}
+	v.Frame = s.frame(r, title)
+	s.write(w, r, status, codePage, v)
+}
+
+func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
+	v := codeView{To: local(r.PostFormValue("to")), Code: field{ID: "code", Value: strings.TrimSpace(r.PostFormValue("code"))}, Date: dateOf(r)}
+	wrong := func(e field) {
+		if v.Born {
+			v.Date.Error = e.Error
+		} else {
+			v.Code.Error = e.Error
+		}
+		v.Errors = []field{e}
+		s.showCode(w, r, http.StatusBadRequest, v)
+	}
+	if v.Code.Value == "" {
+		wrong(field{ID: "code", Error: "Enter your code"})
+		return
+	}
+	if !signin.LooksLikeCode(v.Code.Value) {
+		wrong(field{ID: "code", Error: "A code has 12 letters and numbers. Check it against your paper"})
+		return
+	}
+	v.Born = true
+	if r.PostForm.Get("asked") != "born" {
+		s.showCode(w, r, http.StatusOK, v)
+		return
+	}
+	iso, bad := v.Date.iso(s.now())
+	if bad != "" {
+		wrong(field{ID: "born", Error: bad})
+		return
+	}
+	in, err := s.SignIn.Redeem(r.Context(), r, v.Code.Value, iso)
+	if until, slowed := signin.Slowed(err); slowed {
+		v.Errors = []field{{ID: "born", Error: "There were too many wrong tries. You can try again at " + until.In(london()).Add(time.Minute-time.Second).Format("15:04")}}
+		v.Date.Error = v.Errors[0].Error
+		s.showCode(w, r, http.StatusTooManyRequests, v)
+		return
+	}
+	if fhir.KindOf(err) == fhir.Forbidden && err != nil {
+		v.Errors = []field{{ID: "born", Error: "This code and date of birth do not go together, or the code has been used or is out of date"}}
+		v.Date.Error = v.Errors[0].Error
+		s.showCode(w, r, http.StatusForbidden, v)
+		return
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.SignIn.SetCookie(w, in)
+	// The code is used up: the next time needs another way in, so it is offered now.
+	see(w, r, "/account/passkey"+toQuery(v.To))
+}

@@ -1,0 +1,163 @@
+package account
+
+import (
+	_ "embed"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/web/kit"
+)
+
+// For is who may see a page at all.
+type For string
+
+// Whom pages are for.
+const (
+	Anyone   For = "anyone"
+	SignedIn For = "signed in" // whoever has a session, staff also before they have chosen a role
+	Patients For = "patients"
+	Workers  For = "staff"
+)
+
+// Gate says who may see the pages at an address and below it. Whose record is shown there is for the record to decide.
+type Gate struct {
+	Path  string // the address, without a last slash
+	For   For
+	Level access.Level // of patients
+	Roles []string     // of staff; nil for all of them
+	What  string       // what is locked, in words that follow "To see"
+}
+
+// deskRoles are those of signin.MayVouch.
+var deskRoles = []string{"receptionist", "administrator", "manager", "nurse", "clinician", "pharmacist"}
+
+// gates is the whole table of pages and levels; the longest path counts. What stands under /my is a patient's own and needs P9 where nothing else is
+// said; everything that has no row is for staff, so that a page that somebody forgets is locked.
+var gates = []Gate{
+	{"/signin", Anyone, 0, nil, ""},
+	{"/signin/role", SignedIn, 0, nil, "your roles"},
+	{"/signout", Anyone, 0, nil, ""},
+	{"/static", Anyone, 0, nil, ""},
+	{"/account/static", Anyone, 0, nil, ""},
+	{"/idp", Anyone, 0, nil, ""},
+	{"/account", SignedIn, 0, nil, "your account"},
+	{"/my", Patients, access.P9, nil, "your health record"},
+	{"/my/help", Patients, access.P0, nil, "this page"},
+	{"/my/waiting", Patients, access.P0, nil, "waiting times"},
+	{"/my/messages", Patients, access.P5, nil, "your messages"},
+	{"/my/appointments", Patients, access.P5, nil, "your appointments"},
+	{"/my/ask", Patients, access.P5, nil, "the page to ask about a health problem"},
+	{"/my/record", Patients, access.P9, nil, "your health record"},
+	{"/my/results", Patients, access.P9, nil, "your results"},
+	{"/my/medicines", Patients, access.P9, nil, "your medicines"},
+	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
+	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
+	{"/audit", Workers, 0, []string{"privacy"}, "the audit"},
+	{"/desk", Workers, 0, deskRoles, "the desk"},
+	{"", Workers, 0, nil, "pages for staff"},
+}
+
+// Gates is the table, for whoever reviews it.
+func Gates() []Gate { return slices.Clone(gates) }
+
+// GateOf is the row of the table that an address falls under.
+func GateOf(path string) Gate {
+	var best Gate
+	for _, g := range gates {
+		if (path == g.Path || strings.HasPrefix(path, g.Path+"/")) && len(g.Path) >= len(best.Path) {
+			best = g
+		}
+	}
+	return best
+}
+
+//go:embed locked.html
+var lockedHTML string
+
+var lockedPage = page(lockedHTML)
+
+// lockedView is a page that the reader may not see, and what would unlock it.
+type lockedView struct {
+	Frame  kit.Frame
+	What   string
+	Why    string // why they are where they are
+	Unlock string
+	Role   string // of staff
+	Ways   []way
+}
+
+// Guard stands before all pages. It lets a request through to those that its reader may see at all, sends those who have not signed in to do so, and
+// says to the others what would unlock the page.
+func (s *Site) Guard(next http.Handler) http.Handler {
+	return s.SignIn.Keep(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g := GateOf(r.URL.Path)
+		if g.For == Anyone {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if g.Path != "/signin/role" && s.atOrigin(w, r) {
+			return
+		}
+		who, err := s.SignIn.Who(r)
+		if errors.Is(err, signin.RoleError{}) {
+			if g.For == SignedIn {
+				next.ServeHTTP(w, r)
+				return
+			}
+			see(w, r, "/signin/role"+toQuery(local(r.URL.RequestURI())))
+			return
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		patient := who.Role == "patient"
+		switch {
+		case g.For == SignedIn, g.For == Patients && patient && who.Level >= g.Level, g.For == Workers && !patient && (g.Roles == nil || slices.Contains(g.Roles, who.Role)):
+			next.ServeHTTP(w, r)
+		case patient && r.URL.Path == "/":
+			see(w, r, "/account")
+		default:
+			s.locked(w, r, g, who)
+		}
+	}))
+}
+
+func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access.Actor) {
+	v := lockedView{What: g.What, Ways: []way{{"/account", "My account"}}}
+	switch {
+	case g.For == Patients && who.Role == "patient":
+		_, a, err := s.SignIn.Session(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		v.Why, v.Unlock = a.Why, s.unlock()
+		for _, p := range s.SignIn.Providers() {
+			if p.For == signin.Patient {
+				v.Ways = append([]way{{"/signin/with/" + p.Name + toQuery(local(r.URL.RequestURI())), "Sign in with " + p.Title}}, v.Ways...)
+			}
+		}
+	case g.For == Patients:
+		v.Why, v.Unlock = "This page is for patients, and you are signed in as staff", "To see your own record, sign out and sign in as a patient."
+	case who.Role == "patient":
+		v.Why, v.Unlock = "This page is for people who work in health and care", "If you work here, sign out and sign in the way staff do."
+	default:
+		v.Role = roleText(signin.Role{Role: who.Role, Organization: who.Organization})
+		var may []string
+		for _, role := range g.Roles {
+			may = append(may, strings.ToLower(roleWords[role]))
+		}
+		v.Why = "You are working as " + v.Role
+		v.Unlock = "It is for these roles: " + strings.Join(may, ", ") + ". If one of them is yours, change your role. If one should be, ask whoever looks after accounts at your organisation."
+		v.Ways = append([]way{{"/signin/role" + toQuery(local(r.URL.RequestURI())), "Change your role"}}, v.Ways...)
+	}
+	v.Frame = s.frame(r, "This page is locked")
+	kit.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.write(w, r, http.StatusForbidden, lockedPage, v)
+	})).ServeHTTP(w, r)
+}

@@ -1,0 +1,127 @@
+package account
+
+import (
+	_ "embed"
+	"net/http"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/web/kit"
+)
+
+//go:embed mine.html
+var mineHTML string
+
+var minePage = page(mineHTML)
+
+// mineView is what somebody can see and change of how they sign in.
+type mineView struct {
+	Frame     kit.Frame
+	Name      string
+	Patient   bool
+	Level     string // what the level opens, in words
+	Why       string
+	Unlock    string // what opens more, "" where nothing is locked
+	Role      string // of staff, the one they work in
+	Several   bool   // they have others
+	Did       string
+	Passkeys  []passkeyRow
+	Providers []linkRow
+	Sessions  []sessionRow
+}
+
+type passkeyRow struct{ ID, Name, Made, Used string }
+
+type linkRow struct{ Title, Since string }
+
+type sessionRow struct {
+	Device, Began, Used, How string
+	Here                     bool
+}
+
+// did are what may have been done just before the page was asked for.
+var did = map[string]string{"added": "Your new passkey is ready. You can use it the next time you sign in.", "removed": "The passkey was removed. It does not sign in any more."}
+
+// levelWords say what a level opens.
+var levelWords = map[access.Level]string{access.P0: "You have an account. Your health record is still locked.", access.P5: "We know how to reach you. Your health record is still locked.", access.P9: "We know who you are. You can see your health record."}
+
+func (s *Site) account(w http.ResponseWriter, r *http.Request) {
+	if s.atOrigin(w, r) {
+		return
+	}
+	se, a, err := s.SignIn.Session(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	v := mineView{Frame: s.frame(r, "My account"), Name: a.Name, Patient: a.Kind == signin.Patient, Did: did[r.URL.Query().Get("did")]}
+	v.Frame.Signed = "My account"
+	if v.Patient {
+		v.Level, v.Why = levelWords[a.Level], a.Why
+		if a.Level != access.P9 {
+			v.Unlock = s.unlock()
+		}
+	} else {
+		v.Several = len(a.Roles) > 1
+		if se.Role >= 0 && se.Role < len(a.Roles) {
+			v.Role = roleText(a.Roles[se.Role])
+		}
+	}
+	for _, p := range a.Passkeys {
+		row := passkeyRow{ID: p.ID(), Name: p.Name, Made: day(p.Made), Used: "not used yet"}
+		if p.Used != nil {
+			row.Used = "last used " + clock(*p.Used)
+		}
+		v.Passkeys = append(v.Passkeys, row)
+	}
+	for _, u := range a.Subjects {
+		v.Providers = append(v.Providers, linkRow{s.titleOf(u.Provider), day(u.Since)})
+	}
+	list, err := s.SignIn.Sessions(r.Context(), a)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	for _, one := range list {
+		v.Sessions = append(v.Sessions, sessionRow{signin.DeviceName(one.Agent), clock(one.Began), clock(one.Used), s.howWords(one.How), one.ID == se.ID})
+	}
+	s.write(w, r, http.StatusOK, minePage, v)
+}
+
+func (s *Site) titleOf(name string) string {
+	for _, p := range s.SignIn.Providers() {
+		if p.Name == name {
+			return p.Title
+		}
+	}
+	return name
+}
+
+func (s *Site) howWords(how string) string {
+	switch how {
+	case "passkey":
+		return "a passkey"
+	case "code":
+		return "a code from the desk"
+	}
+	return s.titleOf(how)
+}
+
+// unlock says what somebody does to have their record opened: what there is here.
+func (s *Site) unlock() string {
+	for _, p := range s.SignIn.Providers() {
+		if p.For == signin.Patient {
+			return "To unlock it, show " + p.Title + " photo ID and sign in with " + p.Title + " again. Or ask at the desk of your GP practice: they check who you are and give you a code. You do not need a smartphone or photo ID for that."
+		}
+	}
+	return "To unlock it, ask at the desk of your GP practice: they check who you are and give you a code. You do not need a smartphone or photo ID."
+}
+
+func (s *Site) everywhere(w http.ResponseWriter, r *http.Request) {
+	if err := s.SignIn.SignOutEverywhere(r.Context(), r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.SignIn.ClearCookie(w)
+	see(w, r, "/signin?out=yes")
+}

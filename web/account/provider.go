@@ -1,0 +1,70 @@
+package account
+
+import (
+	_ "embed"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/kith-care/kith/access/idp"
+	"github.com/kith-care/kith/web/kit"
+)
+
+//go:embed provider.html
+var providerHTML string
+
+var providerPage = page(providerHTML)
+
+// providerView is the page of the provider that is built in.
+type providerView struct {
+	Frame  kit.Frame
+	Listed bool // one chooses from made-up people
+	Staff  bool
+	People []madeUpRow
+	Hidden []hidden
+	User   string
+	Who    field
+	Broken string
+	Errors []field
+}
+
+type madeUpRow struct{ ID, Subject, Name, About string }
+
+type hidden struct{ Name, Value string }
+
+// ShowProvider writes the sign-in page of the built-in provider, which says clearly that it is that.
+func (s *Site) ShowProvider(w http.ResponseWriter, r *http.Request, status int, p idp.View) {
+	v := providerView{Listed: p.People != nil, Staff: p.Staff, User: p.User, Broken: p.Broken, Who: field{ID: "who", Error: p.Error}}
+	for i, one := range p.People {
+		row := madeUpRow{ID: "who", Subject: one.Subject, Name: one.Name()}
+		if i > 0 {
+			row.ID += "-" + one.Subject
+		}
+		if one.Staff {
+			for _, role := range one.Roles {
+				if row.About != "" {
+					row.About += "; "
+				}
+				row.About += role.Title + " at " + role.Organisation
+			}
+		} else {
+			row.About = "born " + kit.Date(one.Born) + ", level " + one.Proofing
+		}
+		v.People = append(v.People, row)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Request)) {
+		v.Hidden = append(v.Hidden, hidden{name, p.Request.Get(name)})
+	}
+	title := "Built-in sign-in"
+	if p.Error != "" {
+		title = "Error: " + title
+		v.Errors = []field{v.Who}
+	}
+	v.Frame = kit.Frame{Title: title, Plain: true}
+	if s.MadeUp != nil {
+		v.Frame.MadeUp = s.MadeUp()
+	}
+	kit.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.write(w, r, status, providerPage, v)
+	})).ServeHTTP(w, r)
+}

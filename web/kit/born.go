@@ -1,0 +1,53 @@
+package kit
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DateField is a date that somebody types in three parts.
+type DateField struct{ ID, Day, Month, Year, Error string }
+
+// DateOf reads the parts from a form: fields day, month and year.
+func DateOf(r *http.Request, id string) DateField {
+	typed := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	return DateField{ID: id, Day: typed("day"), Month: typed("month"), Year: typed("year")}
+}
+
+// months are the words for them; the first three letters are enough.
+var months = [...]string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+
+// Born is the date of birth as FHIR writes it; wrong is a sentence for the reader where it can be none.
+func (d DateField) Born(now time.Time) (iso, wrong string) {
+	if d.Day == "" && d.Month == "" && d.Year == "" {
+		return "", "Enter a date of birth"
+	}
+	day, err := strconv.Atoi(d.Day)
+	if err != nil {
+		return "", "The day must be a number, such as 14"
+	}
+	year, err := strconv.Atoi(d.Year)
+	if err != nil || len(d.Year) != 4 {
+		return "", "The year must have 4 numbers, such as 1945"
+	}
+	month, err := strconv.Atoi(d.Month)
+	if word := strings.ToLower(d.Month); err != nil && len(word) >= 3 {
+		for i, m := range months {
+			if strings.HasPrefix(m, word) {
+				month = i + 1
+			}
+		}
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	switch {
+	case month < 1 || month > 12:
+		return "", "The month must be a number from 1 to 12, or its name"
+	case t.Day() != day || int(t.Month()) != month:
+		return "", "There is no such day: check the day and the month"
+	case t.After(now) || year < 1880:
+		return "", "The year of birth cannot be right"
+	}
+	return t.Format(time.DateOnly), ""
+}
