@@ -225,7 +225,8 @@ func TestThingsAreSaidInWords(t *testing.T) {
 		"Patient/a, Observation/b":   "looked at your name, address and other details; looked at your test results and measurements",
 		"Slot?start=2026":            "looked at other parts of your record",
 		"":                           "looked at your record",
-		"match: link Patient/a":      "checked which records are yours",
+		"break glass Patient/a: unconscious on arrival": "opened your record in an emergency, past the usual limits",
+		"match: link Patient/a":                         "checked which records are yours",
 	} {
 		if got := strings.Join(did(&record.TrailEntry{What: what, Action: access.Read}), "; "); got != want {
 			t.Errorf("%q: %q, want %q", what, got, want)

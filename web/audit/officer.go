@@ -119,7 +119,7 @@ func (s *Site) rows(r *http.Request, who access.Actor, ask record.TrailQuery, vi
 
 // tasks are what privacy officers have to look into.
 func (s *Site) tasks(r *http.Request, who access.Actor) ([]taskRow, error) {
-	page, err := s.Door.Find(r.Context(), who, "Task?code=urn:kith:task|unusual-access,urn:kith:task|access-questioned&status=requested,received,accepted,in-progress&_sort=-authored-on&_count=50")
+	page, err := s.Door.Find(r.Context(), who, "Task?code=urn:kith:task|unusual-access,urn:kith:task|access-questioned,urn:kith:task|break-glass&status=requested,received,accepted,in-progress&_sort=-authored-on&_count=50")
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ func did(e *record.TrailEntry) []string {
 	if verb == "" {
 		verb = "used"
 	}
+	if strings.HasPrefix(e.What, "break glass ") {
+		return []string{"opened your record in an emergency, past the usual limits"}
+	}
 	if strings.Contains(e.What, "link") && !strings.HasPrefix(e.What, "Patient") {
 		return []string{"checked which records are yours"}
 	}
