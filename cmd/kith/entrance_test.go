@@ -48,6 +48,7 @@ func TestServingEncrypted(t *testing.T) {
 	borrowed := httptest.NewTLSServer(http.NotFoundHandler())
 	pair := borrowed.TLS.Certificates[0]
 	client := borrowed.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // to where people sign in, under another name
 	borrowed.Close()
 	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
