@@ -13,7 +13,7 @@ import (
 )
 
 // committer writes the commits that are waiting as one transaction, so that one wait for the disk serves them all. What somebody waits for
-// does not stand behind a bulk load: large commits have a queue of their own, and the two take turns.
+// does not stand behind a bulk load: large commits have a queue of their own, and each kind has the writer half of the time.
 type committer struct {
 	d     *Door
 	quick chan *pending
@@ -38,9 +38,10 @@ type answer struct {
 }
 
 const (
-	batchOps  = 4000        // bounds what one transaction takes from a queue
-	largeFrom = 200         // operations and rows from which a commit is large
-	lately    = time.Second // so long after a small commit each large one is a transaction of its own, so that the next need not wait for several
+	batchOps  = 4000                 // bounds what one transaction takes from a queue
+	largeFrom = 200                  // operations and rows from which a commit is large
+	lately    = time.Second          // so long after a small commit each large one is a transaction of its own, so that the next need not wait for several
+	upon      = 5 * time.Millisecond // how soon after an answer the next small commit comes from somebody who sends one upon the other
 )
 
 // size is how much there is to write.
@@ -89,32 +90,46 @@ var errClosing = fhir.Errorf(fhir.Busy, "the record is being closed")
 func (k *committer) run() {
 	defer close(k.ended)
 	var last time.Time // of a small commit
-	for {
+	quick := func(p *pending) {
+		k.write(gather(p, k.quick, batchOps))
+		last = time.Now()
+	}
+	for turn := time.Duration(0); ; {
+		// Small commits have the writer for as long as the large one before took, if they come one upon the other: whoever sends
+		// messages and waits for each answer must not wait behind a large commit each time.
+		for end := time.Now().Add(turn); turn > 0 && time.Now().Before(end); {
+			select {
+			case p := <-k.quick:
+				quick(p)
+				continue
+			case <-time.After(upon):
+			case <-k.quit:
+				return // what still waits in a queue was not begun, and is answered so
+			}
+			break
+		}
+		turn = 0
 		var p *pending
 		select {
-		case p = <-k.quick:
+		case p = <-k.bulk:
 		default:
 			select {
 			case <-k.quit:
-				return // what still waits in a queue was not begun, and is answered so
-			case p = <-k.quick:
-			case p = <-k.bulk:
-				most := batchOps
-				if time.Since(last) < lately {
-					most = 0
-				}
-				k.write(gather(p, k.bulk, most))
+				return
+			case p := <-k.quick:
+				quick(p)
 				continue
+			case p = <-k.bulk:
 			}
 		}
-		k.write(gather(p, k.quick, batchOps))
-		last = time.Now()
-		select {
-		case p := <-k.bulk:
-			k.write([]*pending{p})
-		case <-k.quit:
-			return
-		default:
+		began, busy := time.Now(), time.Since(last) < lately
+		most := batchOps
+		if busy {
+			most = 0
+		}
+		k.write(gather(p, k.bulk, most))
+		if busy || len(k.quick) > 0 {
+			turn = time.Since(began)
 		}
 	}
 }

@@ -53,3 +53,51 @@ func TestASmallCommitPassesABulkLoad(t *testing.T) {
 		}
 	})
 }
+
+// Whoever sends one small commit upon the other has half of the writer beside a bulk load, not one commit for each large one: while four
+// practices' extracts were filed, a hospital once sent two messages a second.
+func TestSmallCommitsHaveHalfOfTheWriter(t *testing.T) {
+	d := TestOn(t, storetest.SQLite(t))
+	var stop atomic.Bool
+	var large, small atomic.Int64
+	var loads, messages sync.WaitGroup
+	for i := range 3 {
+		loads.Go(func() {
+			for n := 0; !stop.Load(); n++ {
+				ops := make([]Op, 1000)
+				for j := range ops {
+					res, err := fhir.Parse([]byte(fmt.Sprintf(`{"resourceType":"Basic","id":"b%d-%d-%d","code":{"text":"x"}}`, i, n, j)))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					ops[j] = Op{Method: Update, Type: "Basic", ID: res.ID(), Resource: res}
+				}
+				if _, err := d.Commit(t.Context(), tester, ops); err != nil {
+					t.Error(err)
+					return
+				}
+				large.Add(1)
+			}
+		})
+	}
+	for large.Load() < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	messages.Go(func() {
+		for range 200 {
+			observe(t, d, fmt.Sprint("small", small.Add(1)))
+		}
+	})
+	before := large.Load()
+	messages.Wait()
+	went := large.Load() - before
+	stop.Store(true)
+	loads.Wait()
+	if went > 100 {
+		t.Errorf("%d large commits went beside 200 small ones that came one upon the other", went)
+	}
+	if went == 0 {
+		t.Error("the large ones waited for all small ones")
+	}
+}

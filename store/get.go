@@ -89,24 +89,37 @@ func (s *Store) many(ctx context.Context, q Queryer, refs []Ref, seq int64) ([]*
 		for i, ref := range some {
 			hashes[i], wanted[ref] = search.IdentityHash(ref.Type, ref.ID), true
 		}
-		sql, args := "SELECT "+versionColumns+" FROM res WHERE "+s.d.Any("idh"), []any{s.d.Ints(hashes)}
-		if seq == 0 {
-			sql += " AND until = 9223372036854775807"
-		} else {
-			sql, args = sql+" AND rid <= ? AND until > ?", append(args, seq, seq)
-		}
-		err := q.Query(ctx, sql, args, func(r Row) error {
+		keep := func(r Row) (Ref, error) {
 			v, err := s.scanVersion(r)
-			if err == nil && wanted[Ref{v.Type, v.ID}] {
+			if err != nil {
+				return Ref{}, err
+			}
+			ref := Ref{v.Type, v.ID}
+			if wanted[ref] && v.Op < Delete {
 				out = append(out, v)
 			}
-			return err
-		})
+			return ref, nil
+		}
+		shared, err := newest(ctx, q, s.d, versionColumns, hashes, seq, keep, func(ref Ref) bool { return wanted[ref] })
+		if err == nil && len(shared) > 0 {
+			err = s.allOf(ctx, q, shared, seq, func(r Row) error { _, err := keep(r); return err })
+		}
 		if err != nil {
 			return nil, s.db.Faulty(err)
 		}
 	}
 	return out, nil
+}
+
+// allOf reads every row of some identity hashes that was current as of change seq (0 for now).
+func (s *Store) allOf(ctx context.Context, q Queryer, hashes []int64, seq int64, row func(Row) error) error {
+	sql, args := "SELECT "+versionColumns+" FROM res WHERE "+s.d.Any("idh"), []any{s.d.Ints(hashes)}
+	if seq == 0 {
+		sql += " AND until = 9223372036854775807"
+	} else {
+		sql, args = sql+" AND rid <= ? AND until > ?", append(args, seq, seq)
+	}
+	return q.Query(ctx, sql, args, row)
 }
 
 // Log asks for changes: of one resource, of a type, or of everything.

@@ -26,6 +26,8 @@ type Dialect struct {
 	// Each writes a query of the rows of a table where one column is a given number and another one of a list of numbers, the
 	// arguments in this order. It is looked up value by value, whatever the database knows of the table when it makes its plan.
 	Each func(columns, table, one, many string) string
+	// Numbers is a list argument as a table of one column, value.
+	Numbers string
 	// Statistics is the statement that counts what the tables hold, for a database that plans by it; "" where none is needed.
 	Statistics string
 }

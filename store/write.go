@@ -125,20 +125,65 @@ func (w *Writer) Heads(ctx context.Context, refs []Ref) (map[Ref]*Version, error
 	for _, ref := range refs {
 		wanted[ref] = out[ref] == nil
 	}
-	sql := "SELECT " + headColumns + " FROM res WHERE " + w.s.d.Any("idh") + " AND (until = 9223372036854775807 OR until = rid) ORDER BY rid"
-	err := w.tx.Query(ctx, sql, []any{w.s.d.Ints(ask)}, func(r Row) error {
+	read := func(r Row) (*Version, error) {
 		v := &Version{}
 		var typ, op int64
-		if err := r.Scan(&v.Rid, &typ, &v.ID, &v.Version, &op, &v.Updated, &v.Patient, &v.Until, &v.Keys); err != nil {
-			return err
-		}
+		err := r.Scan(&v.Rid, &typ, &v.ID, &v.Version, &op, &v.Updated, &v.Patient, &v.Until, &v.Keys)
 		v.Type, v.Op = spec.TypeID(typ), Op(op)
-		if ref := (Ref{v.Type, v.ID}); wanted[ref] {
+		return v, err
+	}
+	shared, err := newest(ctx, w.tx, w.s.d, headColumns, ask, 0, func(r Row) (Ref, error) {
+		v, err := read(r)
+		ref := Ref{v.Type, v.ID}
+		if err == nil && wanted[ref] {
 			out[ref] = v
 		}
-		return nil
+		return ref, err
+	}, func(ref Ref) bool { return wanted[ref] })
+	if err != nil || len(shared) == 0 {
+		return out, err
+	}
+	sql := "SELECT " + headColumns + " FROM res WHERE " + w.s.d.Any("idh") + " AND (until = 9223372036854775807 OR until = rid) ORDER BY rid"
+	return out, w.tx.Query(ctx, sql, []any{w.s.d.Ints(shared)}, func(r Row) error {
+		v, err := read(r)
+		if ref := (Ref{v.Type, v.ID}); err == nil && wanted[ref] {
+			out[ref] = v
+		}
+		return err
 	})
-	return out, err
+}
+
+// newest reads for each identity hash the newest row, as of change seq (0 for now), whatever the number of its versions: a resource that was written
+// ten thousand times is read as fast as one that was written once. Hashes under which a row stands that is of none of those asked for are
+// answered: two resources share one, and all their rows must be looked at.
+func newest(ctx context.Context, q Queryer, d Dialect, columns string, hashes []int64, seq int64, row func(Row) (Ref, error), asked func(Ref) bool) (shared []int64, err error) {
+	seen := make(map[int64]int, len(hashes))
+	for _, h := range hashes {
+		seen[h]++
+	}
+	if len(seen) < len(hashes) { // two that are asked for share a hash
+		hashes = hashes[:0:0]
+		for h, n := range seen {
+			if n == 1 {
+				hashes = append(hashes, h)
+			} else {
+				shared = append(shared, h)
+			}
+		}
+	}
+	before, args := "", []any{d.Ints(hashes)}
+	if seq > 0 {
+		before, args = " AND x.rid <= ?", []any{seq, d.Ints(hashes)}
+	}
+	sql := "SELECT " + columns + " FROM res WHERE rid IN (SELECT (SELECT x.rid FROM res x WHERE x.idh = value" + before + " ORDER BY x.rid DESC LIMIT 1) FROM " + d.Numbers + ")"
+	err = q.Query(ctx, sql, args, func(r Row) error {
+		ref, err := row(r)
+		if err == nil && !asked(ref) {
+			shared = append(shared, search.IdentityHash(ref.Type, ref.ID))
+		}
+		return err
+	})
+	return shared, err
 }
 
 // LatestOf is the number of the newest change to a type, 0 where there is none.

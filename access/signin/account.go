@@ -297,7 +297,11 @@ func (s *Service) End(ctx context.Context, by access.Actor, id string) error {
 		if a.Ended != nil {
 			return record.Noted{}, fhir.Errorf(fhir.Gone, "account %s was ended on %s", id, a.Ended.Format(time.DateOnly))
 		}
+		// A provider's subject still leads to the account, so that whoever was taken away is not let in anew by signing in there.
+		subjects := a.Subjects
+		a.Subjects = nil
 		n := record.Noted{Items: s.strip(a), Who: by, Action: access.Delete, What: "account/" + id + " of " + a.Name + " ended"}
+		a.Subjects = subjects
 		if a.Patient != "" {
 			n.Items = append(n.Items, record.BoxItem{Kind: "patient", Key: a.Patient})
 		}
@@ -322,37 +326,6 @@ func (s *Service) strip(a *Account) (items []record.BoxItem) {
 	a.Passkeys, a.Subjects, a.Code = nil, nil, nil
 	a.Epoch++
 	return items
-}
-
-// LinkSubject says that somebody of a provider is the owner of an account.
-func (s *Service) LinkSubject(ctx context.Context, by access.Actor, id string, u Subject) error {
-	if u.Issuer == "" || u.Subject == "" {
-		return fhir.Errorf(fhir.Invalid, "a link needs the issuer and the subject")
-	}
-	_, err := s.change(ctx, id, func(read reader, a *Account) (record.Noted, error) {
-		items, err := s.link(read, a, u)
-		return record.Noted{Items: items, Who: by, Action: access.Update, What: "account/" + id + " linked to " + u.Subject + " of " + u.Issuer}, err
-	})
-	return err
-}
-
-func (s *Service) link(read reader, a *Account, u Subject) ([]record.BoxItem, error) {
-	key := subjectKey(u.Issuer, u.Subject)
-	have, err := read("subject", key)
-	if err != nil {
-		return nil, err
-	}
-	if have != nil && string(have) != a.ID {
-		return nil, fhir.Errorf(fhir.Conflict, "%s of %s belongs to another account", u.Subject, u.Issuer)
-	}
-	if a.Ended != nil {
-		return nil, fhir.Errorf(fhir.Gone, "account %s was ended", a.ID)
-	}
-	if have == nil {
-		u.Since = s.o.Now().UTC()
-		a.Subjects = append(a.Subjects, u)
-	}
-	return []record.BoxItem{{Kind: "subject", Key: key, Value: []byte(a.ID)}}, nil
 }
 
 // SetRoles gives staff their roles anew. Roles that a provider says are not touched.
@@ -385,11 +358,6 @@ func randomID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
-}
-
-func subjectKey(issuer, subject string) string {
-	sum := sha256.Sum256([]byte(issuer + "\n" + subject))
-	return hex.EncodeToString(sum[:])
 }
 
 func credentialKey(id []byte) string {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 
@@ -258,7 +257,16 @@ func (p *provider) patient(ctx context.Context, r *http.Request, st *step, v vis
 				return nil, nil, err
 			}
 			if have != nil {
-				return nil, nil, fhir.Errorf(fhir.Conflict, "there is another account for you already: ask the desk of your practice to help you back into it")
+				// The desk made an account meanwhile: it is the same person, so that one goes on and this one is given up.
+				other, err := readAccount(read, string(have))
+				if err != nil {
+					return nil, nil, err
+				}
+				items, now := s.strip(a), s.o.Now().UTC()
+				a.Ended = &now
+				item, err := a.item()
+				other.Level, other.Why = level, why
+				return other, append(items, item), err
 			}
 			a.Patient, a.Level, a.Why = patients[0], level, why
 			items = append(items, record.BoxItem{Kind: "patient", Key: a.Patient, Value: []byte(a.ID)})
@@ -278,15 +286,22 @@ func (p *provider) patient(ctx context.Context, r *http.Request, st *step, v vis
 // staff signs in somebody who works here. Roles that this provider gave before are replaced by those it gives now.
 func (p *provider) staff(ctx context.Context, r *http.Request, st *step, v visit, c *claims) (*SignedIn, error) {
 	roles := c.roles(p.Provider)
+	practitioner, err := p.s.practitioner(ctx, c.User)
+	if err != nil {
+		return nil, err
+	}
 	return p.enter(ctx, r, st, v, c, func(read reader, a *Account) (*Account, []record.BoxItem, error) {
 		if a == nil {
 			if len(roles) == 0 {
 				return nil, nil, fhir.Errorf(fhir.Forbidden, "%s gives you no role that is known here: ask whoever looks after this system at your organisation", p.Title)
 			}
-			return p.s.newAccount(read, NewAccount{Kind: Staff, Name: c.fullName(), Roles: roles})
+			return p.s.newAccount(read, NewAccount{Kind: Staff, Name: c.fullName(), Practitioner: practitioner, Roles: roles})
 		}
 		if a.Kind != Staff {
 			return nil, nil, fhir.Errorf(fhir.Forbidden, "this sign-in belongs to an account of a patient: sign in the way patients do")
+		}
+		if a.Practitioner == "" {
+			a.Practitioner = practitioner
 		}
 		before := slices.Clone(a.Roles)
 		kept := slices.DeleteFunc(slices.Clone(a.Roles), func(r Role) bool { return r.Issuer == p.Issuer })
@@ -305,6 +320,7 @@ func (p *provider) staff(ctx context.Context, r *http.Request, st *step, v visit
 func (p *provider) enter(ctx context.Context, r *http.Request, st *step, v visit, c *claims, settle func(reader, *Account) (*Account, []record.BoxItem, error)) (*SignedIn, error) {
 	s := p.s
 	var in *SignedIn
+	var was string // whose account the subject led to before
 	err := s.box.Decide(ctx, func(read reader) (record.Noted, error) {
 		used, err := useUp(read, st)
 		if err != nil {
@@ -318,11 +334,15 @@ func (p *provider) enter(ctx context.Context, r *http.Request, st *step, v visit
 		if err != nil {
 			return record.Noted{}, err
 		}
+		was = ""
+		if a != nil {
+			was = a.ID
+		}
 		a, items, err := settle(read, a)
 		if err != nil {
 			return record.Noted{}, err
 		}
-		linked, err := s.link(read, a, Subject{Provider: p.Name, Issuer: p.Issuer, Subject: c.Subject})
+		linked, err := s.link(read, a, Subject{Provider: p.Name, Issuer: p.Issuer, Subject: c.Subject}, was)
 		if err != nil {
 			return record.Noted{}, err
 		}
@@ -337,33 +357,7 @@ func (p *provider) enter(ctx context.Context, r *http.Request, st *step, v visit
 	if err != nil {
 		return nil, err
 	}
+	s.cache.forget(was)
 	in.To = v.To
 	return in, nil
-}
-
-// match finds the Patients of the one person who has this NHS number and date of birth. Where it is not exactly one person, why says what the person can do.
-func (s *Service) match(ctx context.Context, c *claims) (patients []string, why string, err error) {
-	number, born := c.number(), c.born()
-	if number == "" || born == "" {
-		return nil, "your NHS number or date of birth was not shared, so your record could not be found", nil
-	}
-	page, err := s.o.Door.Find(ctx, self(), "Patient?identifier="+url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+number)+"&birthdate="+born+"&_count=50")
-	if err != nil {
-		return nil, "", err
-	}
-	if len(page.Matches) == 0 {
-		return nil, "no record here has your NHS number and date of birth", nil
-	}
-	if patients, err = s.o.Door.Person(ctx, page.Matches[0].ID); err != nil {
-		return nil, "", err
-	}
-	// The Patient that was found comes first: it bears the number.
-	first := page.Matches[0].ID
-	patients = append([]string{first}, slices.DeleteFunc(patients, func(id string) bool { return id == first })...)
-	for _, m := range page.Matches {
-		if !slices.Contains(patients, m.ID) {
-			return nil, "more than one record here has your NHS number", nil
-		}
-	}
-	return patients, "", nil
 }

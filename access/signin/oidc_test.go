@@ -229,6 +229,45 @@ func TestOneAccountForOnePerson(t *testing.T) {
 		if in, err = newBrowser().visit(t, s, l); err != nil || in.Account.ID != first.Account.ID || in.Account.Patient != "reed" || in.Account.Level != access.P9 {
 			t.Errorf("from P5 to P9: %+v, %v", in, err)
 		}
+		// Somebody has a P5, is then vouched for at the desk, and then proves a P9: the desk's account goes on, the other is given up.
+		second := with(t, dbOf(t, db), c, l.provider())
+		l.says("sub-3", "P5", "", "")
+		b := newBrowser()
+		lone, err := b.visit(t, second, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		desk = newBrowser().patient(t, second)
+		l.says("sub-3", "P9", "9990000018", "1945-07-14")
+		if in, err = newBrowser().visit(t, second, l); err != nil || in.Account.ID != desk.ID || len(in.Account.Subjects) != 1 {
+			t.Errorf("the two accounts are not one: %+v, %v", in, err)
+		}
+		if _, err := b.who(t, second); err == nil {
+			t.Error("the account that was given up is still signed in")
+		}
+		if gone, err := second.Account(t.Context(), lone.Account.ID); err != nil || gone.Ended == nil {
+			t.Errorf("the other account goes on: %v", err)
+		}
+		if in, err = newBrowser().visit(t, second, l); err != nil || in.Account.ID != desk.ID {
+			t.Errorf("the next time: %v", err)
+		}
+		// Whoever was taken away is not let in anew by signing in elsewhere; an operator may link them to another account.
+		if err := second.End(t.Context(), operator, desk.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = newBrowser().visit(t, second, l); fhir.KindOf(err) != fhir.Gone {
+			t.Errorf("an ended account: %v", err)
+		}
+		fresh, err := second.Add(t.Context(), operator, NewAccount{Kind: Patient, Name: "Ada Okafor", Patient: "okafor", Level: access.P9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := second.LinkSubject(t.Context(), operator, fresh.ID, Subject{Issuer: l.URL, Subject: "sub-3"}); err != nil {
+			t.Error(err)
+		}
+		if in, err = newBrowser().visit(t, second, l); err != nil || in.Account.ID != fresh.ID {
+			t.Errorf("linked by an operator: %v", err)
+		}
 		// The provider now says that sub-2 is Mrs Okafor: one of two is wrong, and nobody is let into either.
 		l.says("sub-2", "P9", "9990000018", "1945-07-14")
 		if _, err = newBrowser().visit(t, s, l); fhir.KindOf(err) != fhir.Forbidden {
@@ -379,6 +418,13 @@ func TestStaffRolesComeFromTheTable(t *testing.T) {
 		c := newClock()
 		l := newLiar(t)
 		s := with(t, db, c, cis2(l))
+		nia, err := fhir.Parse([]byte(`{"resourceType":"Practitioner","id":"nia","identifier":[{"system":"https://fhir.nhs.uk/Id/sds-user-id","value":"555"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.o.Door.Commit(t.Context(), operator, []record.Op{{Method: record.Update, Type: "Practitioner", ID: "nia", Resource: nia}}); err != nil {
+			t.Fatal(err)
+		}
 		has := func(roles ...map[string]any) {
 			l.claims = map[string]any{"sub": "555"}
 			l.info = map[string]any{"sub": "555", "name": "Nia Nurse", "nhsid_useruid": "555", "nhsid_nrbac_roles": roles}
@@ -395,8 +441,8 @@ func TestStaffRolesComeFromTheTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []Role{{Role: "clinician", Organization: "A81001", Issuer: l.URL}, {Role: "receptionist", Organization: "RXX01", Issuer: l.URL}}
-		if !slices.Equal(in.Account.Roles, want) {
-			t.Errorf("roles %+v", in.Account.Roles)
+		if !slices.Equal(in.Account.Roles, want) || in.Account.Practitioner != "Practitioner/nia" {
+			t.Errorf("roles %+v of %s", in.Account.Roles, in.Account.Practitioner)
 		}
 		if _, err := b.who(t, s); err != (RoleError{}) {
 			t.Errorf("with two roles: %v", err)
@@ -500,4 +546,83 @@ func TestFilesThatAreRefused(t *testing.T) {
 	if _, err := secret("/nowhere"); !errors.As(err, &e) {
 		t.Error(err)
 	}
+}
+
+// A provider knows somebody at P5, the desk sees them, and they say that both are them: from then on the provider opens the record. Nobody is joined who
+// was born on another day, or by the cookie of another.
+func TestAccountsAreJoinedByTheirOwner(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		c := newClock()
+		l := newLiar(t)
+		s := with(t, db, c, l.provider())
+		offer := func(sub, born string) (*browser, *Account, bool) {
+			l.says(sub, "P5", "", born)
+			b := newBrowser()
+			if _, err := b.visit(t, s, l); err != nil {
+				t.Fatal(err)
+			}
+			_, before, err := s.Session(b.get())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := s.Vouch(t.Context(), receptionist, Vouching{Patient: "okafor", Seen: []string{"photo"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := s.Redeem(t.Context(), b.get(), p.Text, "1945-07-14")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.in(t, s, in)
+			w := httptest.NewRecorder()
+			offered, err := s.OfferJoin(w, before, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.take(t, w)
+			return b, before, offered
+		}
+		if b, _, offered := offer("young", "1990-01-01"); offered {
+			t.Error("somebody born on another day is offered")
+		} else if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), true); fhir.KindOf(err) != fhir.Invalid {
+			t.Errorf("joined without an offer: %v", err)
+		}
+		b, before, offered := offer("ada", "1945-07-14")
+		if !offered {
+			t.Fatal("not offered")
+		}
+		if from, err := s.Offered(b.get()); err != nil || from.ID != before.ID {
+			t.Errorf("offered %v: %v", from, err)
+		}
+		thief := newBrowser()
+		p, err := s.Vouch(t.Context(), receptionist, Vouching{Patient: "reed", Seen: []string{"photo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := s.Redeem(t.Context(), thief.get(), p.Text, "1950-01-02")
+		if err != nil {
+			t.Fatal(err)
+		}
+		thief.in(t, s, in)
+		thief.cookies["__Host-kith-step-join"] = b.cookies["__Host-kith-step-join"]
+		if err := s.Join(t.Context(), httptest.NewRecorder(), thief.get(), true); fhir.KindOf(err) != fhir.Conflict {
+			t.Errorf("by the cookie of another: %v", err)
+		}
+		if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), false); err != nil {
+			t.Error(err)
+		}
+		if in, err := newBrowser().visit(t, s, l); err != nil || in.Account.ID != before.ID {
+			t.Errorf("joined though they said no: %v", err)
+		}
+		if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), true); err != nil {
+			t.Fatal(err)
+		}
+		in, err = newBrowser().visit(t, s, l)
+		if err != nil || in.Account.Patient != "okafor" || in.Account.Level != access.P9 {
+			t.Errorf("after joining: %+v, %v", in, err)
+		}
+		if err := s.Join(t.Context(), httptest.NewRecorder(), b.get(), true); err == nil {
+			t.Error("joined twice")
+		}
+	})
 }

@@ -346,3 +346,24 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		t.Errorf("removing long after signing in: %v", err)
 	}
 }
+
+// Whatever a browser sends as the answer of an authenticator, nobody signs in by it and nothing breaks.
+func FuzzPasskeyAnswer(f *testing.F) {
+	s, err := Open(f.Context(), Options{Door: record.Test(f), Origin: "https://kith.example"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("{}")
+	f.Add(`{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AAAA","signature":"AAAA","userHandle":"YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE"}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		b := newBrowser()
+		w := httptest.NewRecorder()
+		if _, err := s.BeginPasskey(w, ""); err != nil {
+			t.Fatal(err)
+		}
+		b.take(t, w)
+		if _, err := s.FinishPasskey(t.Context(), httptest.NewRecorder(), b.request("POST", "/", body)); err == nil || fhir.KindOf(err) == fhir.Broken {
+			t.Errorf("%q: %v", body, err)
+		}
+	})
+}

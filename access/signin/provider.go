@@ -32,6 +32,7 @@ type Provider struct {
 	Roles map[string]string `json:"roles"`
 	// Organisations are the ODS codes whose staff may sign in; none for all of them.
 	Organisations []string `json:"organisations"`
+	BuiltIn       bool     `json:"-"` // it is Kith's own: nobody shows it photo ID
 }
 
 func (p Provider) check() error {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func readCookie(text string) (id string, secret []byte, ok bool) {
 		return "", nil, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || len(b) != idSize+32 { // line ends are passed over by the decoder
 		return "", nil, false
 	}
 	return hex.EncodeToString(b[:idSize]), b[idSize:], true
@@ -230,9 +231,7 @@ func (s *Service) Sessions(ctx context.Context, a *Account) ([]Session, error) {
 			out = append(out, *se)
 		}
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
+	slices.SortFunc(out, func(a, b Session) int { return b.Began.Compare(a.Began) })
 	return out, nil
 }
 

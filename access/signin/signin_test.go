@@ -489,6 +489,61 @@ func TestVouchingThatIsRefused(t *testing.T) {
 	}
 }
 
+// Under the policy Kith comes with, a code for somebody's record is given out where that person is registered, and nowhere else.
+func TestVouchingIsForPeopleOfOnesOwn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		c := newClock()
+		door, err := record.Open(t.Context(), record.Options{DB: db, Base: "http://kith.test/fhir", Policy: access.Default(), Now: c.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer door.Close()
+		var ops []record.Op
+		for _, text := range []string{
+			`{"resourceType":"Organization","id":"gp","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A81001"}]}`,
+			`{"resourceType":"Organization","id":"far","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"B82002"}]}`,
+			`{"resourceType":"Patient","id":"okafor","name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"1945-07-14","managingOrganization":{"reference":"Organization/gp"},"generalPractitioner":[{"reference":"Organization/gp"}]}`,
+			`{"resourceType":"EpisodeOfCare","id":"reg","status":"active","patient":{"reference":"Patient/okafor"},"managingOrganization":{"reference":"Organization/gp"},"type":[{"coding":[{"code":"24"}]}],"period":{"start":"2001-01-01"}}`,
+		} {
+			r, err := fhir.Parse([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ops = append(ops, record.Op{Method: record.Update, Type: r.Type(), ID: r.ID(), Resource: r})
+		}
+		if _, err := door.Commit(t.Context(), operator, ops); err != nil {
+			t.Fatal(err)
+		}
+		s := another(t, door, c)
+		far := receptionist
+		far.Organization = "B82002"
+		before := audited(t, s)
+		if _, err := s.Vouch(t.Context(), far, Vouching{Patient: "okafor", Seen: []string{"photo"}}); fhir.KindOf(err) != fhir.Forbidden || !strings.Contains(err.Error(), "not known at B82002") {
+			t.Errorf("another practice: %v", err)
+		}
+		if audited(t, s) == before {
+			t.Error("the try of another practice is not in the audit")
+		}
+		p, err := s.Vouch(t.Context(), receptionist, Vouching{Patient: "okafor", Seen: []string{"photo"}})
+		if err != nil {
+			t.Fatalf("their own practice: %v", err)
+		}
+		b := newBrowser()
+		in, err := s.Redeem(t.Context(), b.get(), p.Text, "1945-07-14")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.in(t, s, in)
+		who, err := s.Who(b.get())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := door.Get(t.Context(), who, "Patient", "okafor"); err != nil {
+			t.Errorf("the patient does not see their own record: %v", err)
+		}
+	})
+}
+
 // Recovery closes every old way in, at once, and leaves one code.
 func TestRecoveryRemovesOldWaysIn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {

@@ -41,11 +41,30 @@ func Enough(seen []string) bool {
 }
 
 // deskRoles may vouch for people and help them back in.
-var deskRoles = []string{"receptionist", "administrator", "manager", "nurse", "clinician", "pharmacist"}
+var deskRoles = []string{"receptionist", "administrator", "nurse", "clinician"}
+
+// DeskRoles are the roles of those who may stand at the desk.
+func DeskRoles() []string { return slices.Clone(deskRoles) }
 
 // MayVouch reports whether an actor may give out codes at the desk.
 func MayVouch(who access.Actor) bool {
 	return slices.Contains(deskRoles, who.Role) && who.Organization != ""
+}
+
+// MayVouchFor reports, by its error, whether an actor may give out a code for one person. A code opens that person's record, so it is given out where the
+// person is known: by those who may change what their Patient says of them, which is where they are registered, treated or cared for.
+func (s *Service) MayVouchFor(ctx context.Context, who access.Actor, patient string) error {
+	if !MayVouch(who) {
+		return fhir.Errorf(fhir.Forbidden, "people are vouched for by front-line staff of an organisation: your role is not one of theirs")
+	}
+	if who.Patient != "" {
+		return fhir.Errorf(fhir.Forbidden, "nobody vouches for themselves")
+	}
+	decision, err := s.o.Door.Decide(ctx, who, access.Update, "Patient", patient)
+	if err == nil && !decision.Permit {
+		err = fhir.Errorf(fhir.Forbidden, "this person is not known at %s, so they are vouched for where they are registered or treated: %s", who.Organization, decision.Reason)
+	}
+	return err
 }
 
 // Vouching is what staff at the desk say of a person before them.
@@ -59,15 +78,14 @@ type Vouching struct {
 
 // Vouch makes the account of a person whom staff have seen, or finds it, and gives out a one-use code for it. The account then has level P9.
 func (s *Service) Vouch(ctx context.Context, by access.Actor, v Vouching) (*Printed, error) {
-	if !MayVouch(by) {
-		err := fhir.Errorf(fhir.Forbidden, "people are vouched for by front-line staff of an organisation: your role is not one of theirs")
-		if note := s.box.Note(ctx, by, access.Update, "vouching for Patient/"+short(v.Patient, 64), err.Msg); note != nil {
+	if err := s.MayVouchFor(ctx, by, v.Patient); err != nil {
+		if fhir.KindOf(err) != fhir.Forbidden {
+			return nil, err
+		}
+		if note := s.box.Note(ctx, by, access.Update, "vouching for Patient/"+short(v.Patient, 64), err.Error()); note != nil {
 			return nil, note
 		}
 		return nil, err
-	}
-	if by.Patient != "" || by.ID == "Patient/"+v.Patient {
-		return nil, fhir.Errorf(fhir.Forbidden, "nobody vouches for themselves")
 	}
 	if !Enough(v.Seen) {
 		return nil, fhir.Errorf(fhir.Invalid, "what was seen is not enough to be sure who this is")

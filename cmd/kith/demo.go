@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/match"
 	"github.com/kith-care/kith/record"
@@ -23,13 +24,13 @@ import (
 	"github.com/kith-care/kith/web/staff"
 )
 
-const demoUsage = `usage: kith demo [--addr HOST:PORT] [--data DIR] [--people N] [--seed S] [--speed N]
+const demoUsage = `usage: kith demo [--addr HOST:PORT] [--data DIR] [--people N] [--seed S] [--speed N] [--auth on]
 
 Serves Merrowby, a made-up English town: people with problems, medicines, results and visits, none of whom exists. What one sees came in
 as the town's systems send it: extracts of five practices, the hospital's messages, home care, devices, the council; the records of one
 person were matched. The first start fills the record while it is served already; then four weeks of the town pass, --speed times as fast as they would,
 up to the day of the first start. Later starts go on from there. Pages are at /, the feeds at /feeds, FHIR R4 is at /fhir. Nobody has to sign in, so it works
-on loopback addresses only. Remove DIR to begin again.
+on loopback addresses only. With --auth on one signs in as one of its people, or as staff of any role, and sees what they may see. Remove DIR to begin again.
 
 `
 
@@ -47,6 +48,7 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 	people := f.Int("people", 2000, "how many `people` live in the town")
 	speed := f.Float64("speed", 3600, "how many `seconds` of the town pass in one, after it is filled; 0 for none")
 	seed := f.Int64("seed", 1, "which town: the same `number` draws the same people")
+	auth := f.String("auth", "off", "on: one signs in, as whoever of the town one likes")
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
@@ -64,7 +66,7 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d := demo{addr: *addr, data: *data, speed: *speed, want: townOf{*seed, *people, time.Now().UTC().Truncate(24 * time.Hour)}, stdout: stdout, stderr: stderr}
+	d := demo{addr: *addr, data: *data, auth: *auth, speed: *speed, want: townOf{*seed, *people, time.Now().UTC().Truncate(24 * time.Hour)}, stdout: stdout, stderr: stderr}
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintf(stderr, "kith demo: %v\n", err)
 		return 1
@@ -75,6 +77,7 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 // demo is a server that fills its record with a town.
 type demo struct {
 	addr, data     string
+	auth           string  // on or off; "" is off
 	speed          float64 // of the town's clock, 0 to stand still once it is filled
 	want           townOf
 	stdout, stderr io.Writer
@@ -90,7 +93,17 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.settle(); err != nil {
 		return err
 	}
-	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: "off", testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp}
+	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp}
+	if s.auth == "" {
+		s.auth = "off"
+	}
+	if s.auth == "on" {
+		people, err := madeUpPeople(town.Town{Seed: d.want.Seed, People: d.want.People, Until: d.want.Until})
+		if err != nil {
+			return err
+		}
+		s.people = func() []idp.Person { return people }
+	}
 	return s.run(ctx, d.stdout, d.fill)
 }
 

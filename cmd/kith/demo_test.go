@@ -133,7 +133,12 @@ type started struct {
 
 func startDemo(t *testing.T, address, dir string, people int) started {
 	t.Helper()
-	d := &demo{addr: address, data: dir, want: townOf{Seed: 1, People: people, Until: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)},
+	return startDemoAs(t, address, dir, people, "off")
+}
+
+func startDemoAs(t *testing.T, address, dir string, people int, auth string) started {
+	t.Helper()
+	d := &demo{addr: address, data: dir, auth: auth, want: townOf{Seed: 1, People: people, Until: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)},
 		stdout: io.Discard, stderr: io.Discard, filled: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

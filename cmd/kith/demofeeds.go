@@ -101,10 +101,12 @@ func (p *passing) begin(ctx context.Context) error {
 	bar := newBar(p.stderr, "filling "+town.Name, total)
 	defer bar.end()
 	for ctx.Err() == nil {
+		looking := time.Now()
 		done, whole, err := p.filed(ctx)
 		if err != nil {
 			return err
 		}
+		looked := time.Since(looking) // of a large town, long enough to hold up what is being filed
 		bar.set(done)
 		p.done.Store(int64(float64(p.want.People) * float64(min(done, total)) / float64(total)))
 		select {
@@ -122,7 +124,7 @@ func (p *passing) begin(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(max(200*time.Millisecond, 20*looked)):
 		}
 	}
 	return ctx.Err()

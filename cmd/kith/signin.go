@@ -1,18 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/town"
 	"github.com/kith-care/kith/web/account"
 	"github.com/kith-care/kith/web/kit"
 )
@@ -64,12 +69,12 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 	}
 	var clients []idp.Client
 	for _, kind := range file.BuiltIn {
-		p := signin.Provider{Name: "built-in", Title: "a user name and password", For: kind, ClientID: "kith-" + string(kind)}
+		p := signin.Provider{Name: "built-in", Title: "a Kith password", BuiltIn: true, For: kind, ClientID: "kith-" + string(kind)}
 		if s.people != nil {
-			p.Title = "a made-up person"
+			p.Title = "Kith try-out"
 		}
 		if kind == signin.Staff {
-			p.Name, p.Title, p.Roles = "built-in-staff", p.Title+", as staff", builtInRoles()
+			p.Name, p.Title, p.Roles = "built-in-staff", p.Title+" (staff)", builtInRoles()
 		}
 		o.Providers = append(o.Providers, p)
 		clients = append(clients, idp.Client{ID: p.ClientID})
@@ -88,15 +93,58 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 		}
 	}
 	e := &entrance{}
+	own := &inside{at: issuer, others: http.DefaultTransport}
+	o.HTTP = &http.Client{Timeout: 15 * time.Second, Transport: own}
 	if e.service, err = signin.Open(ctx, o); err != nil {
 		return nil, err
 	}
 	e.site = &account.Site{SignIn: e.service, Door: door, MadeUp: madeUp}
 	if len(clients) > 0 {
 		e.provider, err = idp.Open(ctx, idp.Options{Door: door, Issuer: issuer, Clients: clients, People: s.people, Show: e.site.ShowProvider, From: e.service.From})
+		if err != nil {
+			return nil, err
+		}
+		own.provider = http.StripPrefix("/idp", e.provider.Handler())
 	}
-	return e, err
+	return e, nil
 }
+
+// inside answers what sign-in asks of the built-in provider without leaving the program: a server need not reach itself under its own name.
+type inside struct {
+	at       string       // the provider's address
+	provider http.Handler // nil where there is none
+	others   http.RoundTripper
+}
+
+// RoundTrip answers one request.
+func (i *inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	if i.provider == nil || !strings.HasPrefix(r.URL.String(), i.at+"/") {
+		return i.others.RoundTrip(r)
+	}
+	asked := r.Clone(r.Context())
+	if asked.Body == nil {
+		asked.Body = http.NoBody
+	}
+	w := &answerInside{header: http.Header{}, status: http.StatusOK}
+	i.provider.ServeHTTP(w, asked)
+	return &http.Response{Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r}, nil
+}
+
+// answerInside is an answer in memory.
+type answerInside struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header is that of the answer.
+func (w *answerInside) Header() http.Header { return w.header }
+
+// WriteHeader keeps the status.
+func (w *answerInside) WriteHeader(status int) { w.status = status }
+
+// Write keeps the body.
+func (w *answerInside) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 // pages puts the pages of signing in into mux, and answers what stands before all other pages.
 func (e *entrance) pages(mux *http.ServeMux) (guard func(http.Handler) http.Handler) {
@@ -132,4 +180,48 @@ func (e *entrance) run(ctx context.Context) {
 		all.Go(func() { ended(ctx, "the sweeping of the built-in provider", e.provider.Run(ctx)) })
 	}
 	all.Wait()
+}
+
+// madeUpPeople are some of a made-up town whom anybody may sign in as: patients of each level, and staff of each role.
+func madeUpPeople(made town.Town) ([]idp.Person, error) {
+	var out []idp.Person
+	until := made.Until
+	if until.IsZero() {
+		until = time.Now()
+	}
+	grown := until.AddDate(-18, 0, 0).Format(time.DateOnly)
+	for i := 0; len(out) < 6 && i < made.People; i++ {
+		bundle, err := made.Person(i)
+		if err != nil {
+			return nil, err
+		}
+		b, err := fhir.Parse(bundle)
+		if err != nil {
+			return nil, err
+		}
+		for e := range b.Root().Get("entry").Items() {
+			p := e.Get("resource")
+			if p.Get("resourceType").Text() != "Patient" {
+				continue
+			}
+			number, err := kit.NHSNumberDigits(kit.NHSNumberOf(p))
+			adult := p.Get("birthDate").Text() < grown
+			if err != nil || !adult || p.Get("deceasedDateTime").Text() != "" || p.Get("deceasedBoolean").Text() == "true" {
+				continue
+			}
+			name := kit.FirstOf(p.Get("name"))
+			level := [...]string{"P9", "P9", "P9", "P9", "P5", "P0"}[len(out)]
+			out = append(out, idp.Person{Subject: p.Get("id").Text(), Given: kit.FirstOf(name.Get("given")).Text(), Family: name.Get("family").Text(), Number: number, Born: p.Get("birthDate").Text(), Proofing: level})
+			break
+		}
+	}
+	for i, role := range signin.StaffRoles() {
+		given := [...]string{"Grace", "Sam", "Priya", "Owen", "Leah", "Rita", "Ben", "Mina", "Paul", "Olga", "Ana", "Rhys"}[i%12]
+		one := idp.Person{Subject: "staff-" + role, Given: given, Family: "Made-Up", Staff: true, User: "staff-" + role, Roles: []idp.Role{{Organisation: "ZZ001", Code: role, Title: role}}}
+		if role == "clinician" {
+			one.Roles = append(one.Roles, idp.Role{Organisation: "ZZC", Code: "privacy", Title: "privacy"})
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }

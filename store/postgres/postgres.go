@@ -81,6 +81,7 @@ func (db *DB) Dialect() store.Dialect {
 		Any:        func(column string) string { return column + " = ANY(?)" },
 		Ints:       func(v []int64) any { return v },
 		Strings:    func(v []string) any { return v },
+		Numbers:    "unnest(?::bigint[]) AS numbers (value)",
 		Statistics: "ANALYZE res, hash, clin, word, span, also, extra, home, person, box, part",
 		Each: func(columns, table, one, many string) string {
 			return "SELECT p.* FROM (SELECT ?::bigint AS a) x, unnest(?::bigint[]) AS u(b), LATERAL (SELECT " + columns + " FROM " + table + " WHERE " + one + " = x.a AND " + many + " = u.b OFFSET 0) p"

@@ -174,6 +174,7 @@ func (db *DB) Dialect() store.Dialect {
 		Any:     func(column string) string { return column + " IN (SELECT value FROM json_each(?))" },
 		Ints:    func(v []int64) any { b, _ := json.Marshal(v); return string(b) },
 		Strings: func(v []string) any { b, _ := json.Marshal(v); return string(b) },
+		Numbers: "json_each(?)",
 		Each: func(columns, table, one, many string) string {
 			return "SELECT " + columns + " FROM " + table + " WHERE " + one + " = ? AND " + many + " IN (SELECT value FROM json_each(?))"
 		},

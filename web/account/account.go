@@ -54,6 +54,8 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("POST /account/passkey", s.finishRegistration)
 	mux.HandleFunc("GET /account/passkey/{id}", s.onePasskey)
 	mux.HandleFunc("POST /account/passkey/{id}", s.removePasskey)
+	mux.HandleFunc("GET /account/join", s.askJoin)
+	mux.HandleFunc("POST /account/join", s.takeJoin)
 	mux.HandleFunc("GET /account/static/", serveScript)
 	mux.HandleFunc("GET /desk/vouch", s.desk)
 	mux.HandleFunc("POST /desk/vouch", s.desk)
@@ -85,11 +87,10 @@ var sayPage = page(sayHTML)
 
 // sayView is a page that says one thing.
 type sayView struct {
-	Frame    kit.Frame
-	Head     string
-	Reason   string
-	Ways     []way
-	Provider bool // of the built-in provider
+	Frame  kit.Frame
+	Head   string
+	Reason string
+	Ways   []way
 }
 
 // way is where the reader can go on.

@@ -66,7 +66,7 @@ func open(t *testing.T) *place {
 	site := &Site{SignIn: p.signIn, Door: p.door, Now: now}
 	provider, err := idp.Open(t.Context(), idp.Options{Door: p.door, Issuer: p.origin + "/idp", Show: site.ShowProvider, Clients: []idp.Client{{ID: "kith", Redirects: []string{p.origin + "/signin/back/built-in"}}}, Now: now,
 		People: func() []idp.Person {
-			return []idp.Person{{Subject: "p0", Given: "Zoe", Family: "Zero", Proofing: "P0"}, {Subject: "p5", Given: "Fay", Family: "Five", Proofing: "P5"}, {Subject: "p9", Given: "Ada", Family: "Okafor", Number: "9990000018", Born: "1945-07-14", Proofing: "P9"}}
+			return []idp.Person{{Subject: "p0", Given: "Zoe", Family: "Zero", Proofing: "P0"}, {Subject: "p5", Given: "Fay", Family: "Five", Proofing: "P5"}, {Subject: "pj", Given: "Ada", Family: "Okafor", Born: "1945-07-14", Proofing: "P5"}, {Subject: "p9", Given: "Ada", Family: "Okafor", Number: "9990000018", Born: "1945-07-14", Proofing: "P9"}}
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -488,5 +488,32 @@ func golden(t *testing.T, name, got string) {
 			}
 		}
 		t.Fatalf("%s: %d lines, want %d (go test -update writes it again)", path, len(a), len(b))
+	}
+}
+
+// Somebody whom a provider knows only at P5 goes to the desk, uses the code where they are signed in, and says that both are them.
+func TestTheDeskUnlocksAProvidersSignIn(t *testing.T) {
+	p := open(t)
+	vouch := func() string {
+		text, _ := p.reader(t).staff(signin.Role{Role: "nurse", Organization: "A81001"}).post("/desk/vouch", url.Values{"patient": {"okafor"}, "seen": {"photo"}, "where": {"here"}})
+		return codeOn.FindStringSubmatch(text)[1]
+	}
+	b := p.reader(t).builtIn("pj")
+	text, res := b.code(vouch(), "14", "7", "1945")
+	if res.Request.URL.Path != "/account/join" || !strings.Contains(text, "signed in as <b>Ada Okafor</b> with the built-in one") {
+		t.Fatalf("%s %s", res.Request.URL, text)
+	}
+	golden(t, "join", text)
+	if _, res = b.post("/account/join", nil); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("nothing said: %d", res.StatusCode)
+	}
+	if _, res = b.post("/account/join", url.Values{"join": {"yes"}}); res.Request.URL.Path != "/account/passkey" {
+		t.Errorf("sent to %s", res.Request.URL)
+	}
+	if text, _ = p.reader(t).builtIn("pj").get("/account"); !strings.Contains(text, "We know who you are") {
+		t.Errorf("still locked: %s", text)
+	}
+	if _, res = b.get("/account/join"); res.Request.URL.Path != "/account/passkey" {
+		t.Errorf("offered again: %s", res.Request.URL)
 	}
 }

@@ -119,6 +119,10 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		wrong(field{ID: "born", Error: bad})
 		return
 	}
+	_, before, err := s.SignIn.Session(r)
+	if err != nil {
+		before = nil // nobody was signed in, as usual
+	}
 	in, err := s.SignIn.Redeem(r.Context(), r, v.Code.Value, iso)
 	if until, slowed := signin.Slowed(err); slowed {
 		v.Errors = []field{{ID: "born", Error: "There were too many wrong tries. You can try again at " + until.In(london()).Add(time.Minute-time.Second).Format("15:04")}}
@@ -137,6 +141,13 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.SignIn.SetCookie(w, in)
+	if offered, err := s.SignIn.OfferJoin(w, before, in); err != nil {
+		s.fail(w, r, err)
+		return
+	} else if offered {
+		see(w, r, "/account/join"+toQuery(v.To))
+		return
+	}
 	// The code is used up: the next time needs another way in, so it is offered now.
 	see(w, r, "/account/passkey"+toQuery(v.To))
 }

@@ -55,11 +55,11 @@ type thing struct {
 
 // paperView is the page that is printed.
 type paperView struct {
-	Frame      kit.Frame
-	Name, Code string
-	Site       string // the address, as one says it
-	Until      string
-	Recover    bool
+	Frame         kit.Frame
+	Name, Code    string
+	Site          string // the address, as one says it
+	Until         string
+	Here, Recover bool
 }
 
 func (s *Site) desk(w http.ResponseWriter, r *http.Request) {
@@ -116,11 +116,26 @@ func (s *Site) find(w http.ResponseWriter, r *http.Request, who access.Actor, v 
 		s.showDesk(w, r, http.StatusNotFound, v)
 		return
 	}
-	if v.Person, err = s.personOf(r, one); err != nil {
-		s.fail(w, r, err)
+	err = s.SignIn.MayVouchFor(r.Context(), who, one.ID)
+	if err == nil {
+		v.Person, err = s.personOf(r, one)
+	}
+	if err != nil {
+		s.notHere(w, r, v, err)
 		return
 	}
 	s.showDesk(w, r, http.StatusOK, v)
+}
+
+// notHere says why no code was given out.
+func (s *Site) notHere(w http.ResponseWriter, r *http.Request, v deskView, err error) {
+	if k := fhir.KindOf(err); k == fhir.Conflict || k == fhir.NotFound || k == fhir.Forbidden {
+		if _, out := signin.IsNoSession(err); !out {
+			s.say(w, r, statusOf(k), "No code was given out", sentence(err.Error()), way{v.Address, "Begin again"})
+			return
+		}
+	}
+	s.fail(w, r, err)
 }
 
 // only is the one person whom a search found.
@@ -203,15 +218,11 @@ func (s *Site) vouch(w http.ResponseWriter, r *http.Request, who access.Actor, v
 	}
 	printed, err := s.SignIn.Vouch(r.Context(), who, said)
 	if err != nil {
-		if k := fhir.KindOf(err); k == fhir.Conflict || k == fhir.NotFound {
-			s.say(w, r, statusOf(k), "No code was given out", sentence(err.Error()), way{v.Address, "Begin again"})
-			return
-		}
-		s.fail(w, r, err)
+		s.notHere(w, r, v, err)
 		return
 	}
 	origin := strings.TrimPrefix(strings.TrimPrefix(s.SignIn.Origin(), "https://"), "http://")
-	s.write(w, r, http.StatusOK, paperPage, paperView{Frame: s.frame(r, "Code for "+printed.Account.Name), Name: printed.Account.Name, Code: printed.Text, Site: origin + "/signin", Until: clock(printed.Expires), Recover: v.Recover})
+	s.write(w, r, http.StatusOK, paperPage, paperView{Frame: s.frame(r, "Code for "+printed.Account.Name), Name: printed.Account.Name, Code: printed.Text, Site: origin + "/signin", Until: clock(printed.Expires), Here: said.Here, Recover: v.Recover})
 }
 
 func (s *Site) showDesk(w http.ResponseWriter, r *http.Request, status int, v deskView) {

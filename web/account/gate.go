@@ -32,9 +32,6 @@ type Gate struct {
 	What  string       // what is locked, in words that follow "To see"
 }
 
-// deskRoles are those of signin.MayVouch.
-var deskRoles = []string{"receptionist", "administrator", "manager", "nurse", "clinician", "pharmacist"}
-
 // gates is the whole table of pages and levels; the longest path counts. What stands under /my is a patient's own and needs P9 where nothing else is
 // said; everything that has no row is for staff, so that a page that somebody forgets is locked.
 var gates = []Gate{
@@ -57,7 +54,7 @@ var gates = []Gate{
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
 	{"/audit", Workers, 0, []string{"privacy"}, "the audit"},
-	{"/desk", Workers, 0, deskRoles, "the desk"},
+	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
 	{"", Workers, 0, nil, "pages for staff"},
 }
 
@@ -138,7 +135,7 @@ func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access
 		}
 		v.Why, v.Unlock = a.Why, s.unlock()
 		for _, p := range s.SignIn.Providers() {
-			if p.For == signin.Patient {
+			if p.For == signin.Patient && !p.BuiltIn {
 				v.Ways = append([]way{{"/signin/with/" + p.Name + toQuery(local(r.URL.RequestURI())), "Sign in with " + p.Title}}, v.Ways...)
 			}
 		}

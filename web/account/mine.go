@@ -110,7 +110,7 @@ func (s *Site) howWords(how string) string {
 // unlock says what somebody does to have their record opened: what there is here.
 func (s *Site) unlock() string {
 	for _, p := range s.SignIn.Providers() {
-		if p.For == signin.Patient {
+		if p.For == signin.Patient && !p.BuiltIn {
 			return "To unlock it, show " + p.Title + " photo ID and sign in with " + p.Title + " again. Or ask at the desk of your GP practice: they check who you are and give you a code. You do not need a smartphone or photo ID for that."
 		}
 	}

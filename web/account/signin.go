@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/signin"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
@@ -138,10 +137,4 @@ func (s *Site) signOut(w http.ResponseWriter, r *http.Request) {
 	// What pages of this site a browser still holds is thrown away with the session.
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	see(w, r, "/signin?out=yes")
-}
-
-// Who names who is asking for pages that show themselves to whoever may read: it is the actor of the session, and nobody without one.
-func (s *Site) Who(r *http.Request) access.Actor {
-	who, _ := s.SignIn.Who(r) // without a session the actor has no role, and is refused by the record
-	return who
 }

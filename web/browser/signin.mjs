@@ -337,6 +337,24 @@ await attempt("every page", { bypassCSP: true }, async (page) => {
   await shown("locked for a patient", page);
 });
 
+// A provider's sign-in is unlocked by a code from the desk.
+await attempt("the desk unlocks a provider's sign-in", { bypassCSP: true }, async (page) => {
+  const code = await vouch(counter);
+  await look(page, "/signin/with/built-in");
+  await page.getByLabel("Ada Okafor").check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  must(await page.getByText("Your health record is still locked").isVisible(), "it is not locked");
+  await withCode(page, code, ada).catch(() => {});
+  must(at(page) === "/account/join", page.url());
+  await shown("join", page);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await shown("join wrong", page);
+  await page.getByLabel("Yes, that is me").check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await look(page, "/account");
+  must(await page.getByText("We know who you are").isVisible(), "still locked");
+});
+
 // The paper from the desk is one page of A4.
 await attempt("the paper is one page", { storageState: await desk.storageState() }, async (page) => {
   await vouch(page);

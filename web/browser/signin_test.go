@@ -99,7 +99,7 @@ func openSignIn(t *testing.T) (origin string, codes map[string]string) {
 		path, back string
 		people     func() []idp.Person
 	}{{"/idp", "built-in", func() []idp.Person {
-		return []idp.Person{{Subject: "fay", Given: "Fay", Family: "Five", Proofing: "P5", Born: "1970-01-01"}, {Subject: "tom", Given: "Tom", Family: "Reed", Number: "9990000026", Born: "1950-01-02", Proofing: "P9"}}
+		return []idp.Person{{Subject: "fay", Given: "Fay", Family: "Five", Proofing: "P5", Born: "1970-01-01"}, {Subject: "ada", Given: "Ada", Family: "Okafor", Proofing: "P5", Born: "1945-07-14"}, {Subject: "tom", Given: "Tom", Family: "Reed", Number: "9990000026", Born: "1950-01-02", Proofing: "P9"}}
 	}}, {"/passwords/idp", "passwords", nil}} {
 		p, err := idp.Open(t.Context(), idp.Options{Door: door, Issuer: origin + each.path, Show: site.ShowProvider, People: each.people, Clients: []idp.Client{{ID: "kith", Redirects: []string{origin + "/signin/back/" + each.back}}}})
 		if err != nil {
