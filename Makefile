@@ -8,7 +8,7 @@ export KITH_DATA ?= $(abspath ../shared/data)
 export GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench build generate setup test-go test-nocgo test-browser
+.PHONY: help demo test check vuln bench build generate setup test-go test-nocgo test-browser
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ check: setup ## what needs no database: formatting, vet, staticcheck, rooms, doc
 	$(GO) tool staticcheck ./...
 	scripts/gotest -count=1 .
 	scripts/generate --check
+
+vuln: ## known vulnerabilities in what Kith is made of, where their database can be reached
+	@scripts/vuln
 
 bench: ## the figures of docs/performance.md: Go benchmarks, then a load run on SQLite and on PostgreSQL
 	scripts/setup all

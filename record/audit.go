@@ -2,12 +2,14 @@ package record
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
 	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -23,6 +25,8 @@ type auditor struct {
 	queue  chan auditJob
 	done   sync.WaitGroup
 	quit   chan struct{}
+	key    atomic.Pointer[ed25519.PrivateKey] // signs checkpoints; nil for none
+	sealed chan chan error                    // asks for a checkpoint now
 }
 
 type auditJob struct {
@@ -32,11 +36,13 @@ type auditJob struct {
 
 const (
 	syncEvery = 100 * time.Millisecond
-	headEvery = time.Minute // the head goes to the log, which leaves the machine: what it covers cannot be changed unseen
+	markEvery = time.Minute     // checkpoints go to the log, which leaves the machine: what they cover cannot be changed unseen
+	flushWait = 2 * time.Second // how long rows of the index wait, and how many
+	flushRows = 32768
 )
 
 func newAuditor(l *store.Ledger, now func() time.Time) *auditor {
-	a := &auditor{ledger: l, now: now, queue: make(chan auditJob, 256), quit: make(chan struct{})}
+	a := &auditor{ledger: l, now: now, queue: make(chan auditJob, 256), quit: make(chan struct{}), sealed: make(chan chan error)}
 	a.done.Add(1)
 	go a.run()
 	return a
@@ -47,8 +53,18 @@ func (a *auditor) run() {
 	tick := time.NewTicker(syncEvery)
 	defer tick.Stop()
 	dirty := false
-	told := time.Now()
+	marked, flushed := time.Now(), time.Now()
+	first := true  // this process has made no checkpoint yet
+	behind := true // other chains may not be in the index
+	var writing *store.Batch
+	wrote := make(chan indexed, 1)
 	var failing error
+	mark := func() error {
+		marked = time.Now()
+		made, err := a.mark(first)
+		first = first && !made
+		return err
+	}
 	for {
 		select {
 		case j := <-a.queue:
@@ -80,18 +96,88 @@ func (a *auditor) run() {
 				failing = a.ledger.Sync(context.Background())
 				dirty = false
 			}
-			if time.Since(told) >= headEvery {
-				told = time.Now()
-				chain, n, hash := a.ledger.Head()
-				slog.Info("audit head", "chain", chain, "entries", n, "hash", hex.EncodeToString(hash))
+			if failing != nil {
+				continue
 			}
+			if idle := time.Since(flushed) >= flushWait; writing == nil && (idle || a.ledger.Waiting() > flushRows) {
+				flushed, writing = time.Now(), a.ledger.TakeBatch()
+				go func(batch *store.Batch, behind bool) { wrote <- a.index(batch, behind) }(writing, behind && idle)
+			}
+			if time.Since(marked) >= markEvery {
+				behind = true // other processes may have been killed
+				if err := mark(); err != nil {
+					slog.Error("no audit checkpoint could be made", "error", err)
+				}
+			}
+		case w := <-wrote:
+			if w.err != nil {
+				slog.Error("the index of the audit trail was not written and will be tried again", "error", w.err)
+				a.ledger.GiveBack(writing)
+			}
+			writing, behind = nil, w.more
+		case reply := <-a.sealed:
+			reply <- mark()
 		case <-a.quit:
 			if dirty {
 				_ = a.ledger.Sync(context.Background()) // closing: the entries survive the process either way
 			}
+			if writing != nil {
+				if w := <-wrote; w.err != nil {
+					a.ledger.GiveBack(writing)
+				}
+			}
+			if err := a.ledger.TakeBatch().Write(context.Background()); err != nil {
+				slog.Warn("the index of the audit trail was not written; the next process makes it", "error", err)
+			}
+			if a.key.Load() == nil {
+				return
+			}
+			if err := mark(); err != nil {
+				slog.Error("the last audit checkpoint could not be made", "error", err)
+			}
 			return
 		}
 	}
+}
+
+// indexed is what became of a batch of the index.
+type indexed struct {
+	more bool
+	err  error
+}
+
+// index writes a batch of the index beside the entries, and where told takes in what other processes have left.
+func (a *auditor) index(batch *store.Batch, behind bool) indexed {
+	if err := batch.Write(context.Background()); err != nil {
+		return indexed{behind, err}
+	}
+	if !behind {
+		return indexed{}
+	}
+	more, err := a.ledger.CatchUp(context.Background(), 5000)
+	if err != nil {
+		slog.Error("the index of the audit trail could not be brought up to date", "error", err)
+	}
+	return indexed{more: more}
+}
+
+// mark makes a signed checkpoint of the trail and logs it; without a key it logs the head of this process's chain.
+func (a *auditor) mark(first bool) (made bool, err error) {
+	key := a.key.Load()
+	if key == nil {
+		if chain, n, hash := a.ledger.Head(); n > 0 {
+			slog.Info("audit head", "chain", chain, "entries", n, "hash", hex.EncodeToString(hash))
+		}
+		return false, nil
+	}
+	m, short, err := a.ledger.Mark(context.Background(), a.now(), *key, first)
+	if short != nil {
+		slog.Error("the audit trail has been tampered with", "error", short)
+	}
+	if m != nil && err == nil {
+		slog.Info("audit checkpoint", "number", m.N, "checkpoint", m.String())
+	}
+	return m != nil, err
 }
 
 func (a *auditor) close() error {
@@ -151,6 +237,12 @@ func (a *auditor) entry(who access.Actor, action access.Action, what, refusal st
 	b = appendMember(b, "who", who.ID)
 	b = appendMember(b, "name", who.Name)
 	b = appendMember(b, "role", who.Role)
+	b = appendMember(b, "org", who.Organization)
+	b = appendMember(b, "is", who.Patient)
+	b = appendMember(b, "helper", who.Helper)
+	if who.App != nil {
+		b = appendMember(b, "app", who.App.ID)
+	}
 	b = appendMember(b, "why", who.Purpose)
 	b = appendMember(b, "from", who.From)
 	b = appendMember(b, "action", string(action))

@@ -13,11 +13,19 @@ import (
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/fhirxml"
+	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 )
 
 func (q *request) read(typ, id string) error {
 	if err := q.only(); err != nil {
+		return err
+	}
+	if typ == "AuditEvent" && auditEventID(id) {
+		e, err := q.Door.TrailEntry(q.r.Context(), q.who, id)
+		if err == nil {
+			q.write(http.StatusOK, r4.Encode(auditEvent(e)))
+		}
 		return err
 	}
 	s, err := q.Door.Get(q.r.Context(), q.who, typ, id)
@@ -52,6 +60,11 @@ func (q *request) vread(typ, id, vid string) error {
 
 // search answers a query on a type, or on the whole system where typ is "".
 func (q *request) search(typ string) error {
+	if typ == "AuditEvent" {
+		if values, own := q.onlyTrail(); own {
+			return q.trail(values)
+		}
+	}
 	find := q.Door.Find
 	if q.lenient() {
 		find = q.Door.FindLenient

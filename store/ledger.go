@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 
 	"github.com/kith-care/kith/fhir"
 )
@@ -19,6 +18,9 @@ type Ledger struct {
 
 	doubt    bool    // the last Append failed, and may have written all the same
 	unsynced [][]any // rows that the machine may still lose, while this process has them
+
+	trail []trailRow // rows of the trail that are still to be written
+	about []int64    // used again and again
 }
 
 var (
@@ -31,8 +33,7 @@ func NewLedger(ctx context.Context, db DB, chain string, sync func(context.Conte
 	l := &Ledger{db: db, chain: chain, head: make([]byte, sha256.Size), sync: sync}
 	d := db.Dialect()
 	err := db.Write(ctx, func(tx Tx) error {
-		_, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS audit (chain TEXT NOT NULL, n BIGINT NOT NULL, entry "+d.Blob+" NOT NULL, hash "+d.Blob+" NOT NULL, PRIMARY KEY (chain, n))")
-		return err
+		return d.LedgerTables(ctx, tx)
 	})
 	return l, db.Faulty(err)
 }
@@ -56,6 +57,7 @@ func (l *Ledger) Append(ctx context.Context, entries [][]byte) error {
 		if err == nil {
 			l.n, l.head = n, head
 			l.unsynced = append(l.unsynced, rows...)
+			l.note(rows)
 			return nil
 		}
 		l.doubt = true
@@ -87,6 +89,7 @@ func (l *Ledger) settle(ctx context.Context) error {
 	})
 	if err == nil {
 		l.n, l.head, l.unsynced, l.doubt = n, head, append(l.unsynced, rows...), false
+		l.note(rows)
 	}
 	return err
 }
@@ -131,42 +134,26 @@ func (l *Ledger) Head() (chain string, n int64, hash []byte) { return l.chain, l
 // Close closes the ledger's database.
 func (l *Ledger) Close() error { return l.db.Close() }
 
-// Verify reads every chain from its beginning and answers how many entries are sound. The error names the first that
-// is not: changed, missing or out of order.
+// Verify reads the whole trail and answers how many entries it has. The error names the first fault.
 func (l *Ledger) Verify(ctx context.Context) (int64, error) {
-	var total, n int64
-	chain, head := "", []byte(nil)
-	err := l.db.Query(ctx, "SELECT chain, n, entry, hash FROM audit ORDER BY chain, n", nil, func(r Row) error {
-		var c string
-		var i int64
-		var entry, hash []byte
-		if err := r.Scan(&c, &i, &entry, &hash); err != nil {
-			return err
-		}
-		if c != chain {
-			chain, n, head = c, 0, make([]byte, sha256.Size)
-		}
-		n++
-		if i != n {
-			return fmt.Errorf("chain %s: entry %d is missing", c, n)
-		}
-		head = link(head, entry)
-		if string(head) != string(hash) {
-			return fmt.Errorf("chain %s: entry %d has been changed", c, i)
-		}
-		total++
-		return nil
-	})
-	return total, err
+	report, err := l.Check(ctx, Checking{})
+	if err != nil {
+		return 0, err
+	}
+	if len(report.Faults) > 0 {
+		return report.Entries, fhir.Errorf(fhir.Broken, "%s", report.Faults[0])
+	}
+	return report.Entries, nil
 }
 
-// Entries calls f for each audit entry, oldest first by chain.
-func (l *Ledger) Entries(ctx context.Context, f func(entry []byte) error) error {
-	return l.db.Query(ctx, "SELECT entry FROM audit ORDER BY chain, n", nil, func(r Row) error {
-		var e []byte
-		if err := r.Scan(&e); err != nil {
+// Rows calls f for each entry of a chain, the oldest first, with its hash.
+func (l *Ledger) Rows(ctx context.Context, chain string, f func(n int64, entry, hash []byte) error) error {
+	return l.db.Query(ctx, "SELECT n, entry, hash FROM audit WHERE chain = ? ORDER BY n", []any{chain}, func(r Row) error {
+		var n int64
+		var entry, hash []byte
+		if err := r.Scan(&n, &entry, &hash); err != nil {
 			return err
 		}
-		return f(e)
+		return f(n, entry, hash)
 	})
 }

@@ -61,7 +61,7 @@ func TestDemoFillsOnceAndIsFoundAgain(t *testing.T) {
 	}
 
 	other := demo{addr: address, data: dir, want: townOf{Seed: 2, People: 40}, stdout: io.Discard, stderr: io.Discard}
-	if err := other.run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds town 1 with 40 people, not town 2") {
+	if err := other.run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds town 1 with 40 people, tenth, 28 days, not town 2") {
 		t.Errorf("another town in the same folder: %v", err)
 	}
 }

@@ -54,7 +54,7 @@ func extractCommand(args []string, stdout, stderr io.Writer) int {
 	kinds := formats()
 	names := strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
 	f := flagsOf("extract", extractUsage, stderr)
-	db := f.String("db", "sqlite:kith.db", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	feed := f.String("feed", "", "the `NAME` of the feed: lower case letters, digits, dashes")
 	kind := f.String("kind", "", "its `KIND`: "+names)
 	title := f.String("title", "", "what people call it, such as Mill Lane Surgery (default the feed's name)")

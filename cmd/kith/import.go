@@ -28,7 +28,7 @@ is reported with its file and entry and does not stop the rest; the exit code is
 
 func importCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("import", importUsage, stderr)
-	db := f.String("db", "sqlite:kith.db", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	idempotent := f.Bool("idempotent", false, "store each item under an id made from its source's identity, so that importing it again does not duplicate it")
 	base := f.String("base", "http://127.0.0.1:8080/fhir", "the `URL` of the record: references under it become relative in searches")
 	testNumbers := f.Bool("test-numbers", false, testNumbersHelp)

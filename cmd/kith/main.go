@@ -27,6 +27,9 @@ func commands() []command {
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
 		{"client", "register, approve and revoke apps and systems", clientCommand},
+		{"backup", "save a record while it is in use, encrypted", backupCommand},
+		{"restore", "make a record of a backup", restoreCommand},
+		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
 		{"account", "make, list and end the accounts of those who sign in", accountCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}

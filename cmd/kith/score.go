@@ -30,7 +30,7 @@ person must be linked, those of two must not. Prints a score for each feed; the 
 
 func scoreCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("score", scoreUsage, stderr)
-	db := f.String("db", "sqlite:kith.db", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	show := f.Int("show", 5, "how many faults of each kind to show")
 	if code, done := parsed(f, args, stdout); done {
 		return code

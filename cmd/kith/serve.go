@@ -47,6 +47,7 @@ type serving struct {
 	pause                       time.Duration       // between two questions to a practice, 0 as usual
 	madeUp                      func() *kit.MadeUp  // what pages say where the people are made up, nil where they are real
 	people                      func() []idp.Person // made-up people whom anybody may sign in as; nil where people are real
+	reach                       reach
 }
 
 const serveUsage = `usage: kith serve [--addr HOST:PORT] [--db DATABASE] [--auth off] [--signin FILE] [--base URL] [--feeds FILE] [--debug HOST:PORT]
@@ -87,13 +88,12 @@ func parsed(f *flag.FlagSet, args []string, stdout io.Writer) (code int, done bo
 
 const testNumbersHelp = "a new record is for made-up people, whose NHS numbers begin with 999; one with real people in it is refused"
 
-const dbHelp = "the `DATABASE`: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"
-
 func serveCommand(args []string, stdout, stderr io.Writer) int {
 	var s serving
 	f := flagsOf("serve", serveUsage, stderr)
 	f.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to serve on")
-	f.StringVar(&s.db, "db", "sqlite:kith.db", dbHelp)
+	databaseVar(f, &s.db, "sqlite:kith.db")
+	s.reach.flags(f)
 	f.StringVar(&s.auth, "auth", "on", "off: no sign-in, everything is shown to everyone; on loopback addresses only")
 	f.StringVar(&s.base, "base", "", "the `URL` of /fhir as others see it (default http://ADDR/fhir)")
 	f.BoolVar(&s.testNumbers, "test-numbers", false, testNumbersHelp)
@@ -137,12 +137,16 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	} else if s.auth != "on" {
 		return fmt.Errorf("--auth is on or off, not %q", s.auth)
 	}
+	wrapListener, wrap, scheme, err := s.reach.open(s.addr)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		return err
 	}
 	if s.base == "" {
-		s.base = "http://" + listener.Addr().String() + "/fhir"
+		s.base = scheme + "://" + listener.Addr().String() + "/fhir"
 	}
 	door, err := record.Open(ctx, record.Options{DB: s.db, Base: s.base, Policy: policy, TestNumbers: s.testNumbers})
 	if err != nil {
@@ -150,6 +154,10 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	defer door.Close()
+	if err := s.sealAudit(ctx, door, stdout); err != nil {
+		listener.Close()
+		return err
+	}
 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -201,6 +209,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.HandleFunc("GET /health", health(door))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door, board, linker, people)
+	s.auditPages(mux, door, people)
+	watch, err := s.watch(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
@@ -212,11 +226,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if s.auth == "off" {
 		handler = localOnly(handler)
 	}
-	server := &http.Server{Handler: counted(metrics, handler), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: counted(metrics, wrap(handler)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if err := s.startDebug(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "Kith serves http://%s (FHIR at %s)\n", listener.Addr(), s.base)
+	fmt.Fprintf(stdout, "Kith serves %s://%s (FHIR at %s)\n", scheme, listener.Addr(), s.base)
 	if s.auth == "off" {
 		fmt.Fprintln(stdout, "Access control is off: everyone on this machine sees every record.")
 	}
@@ -240,11 +254,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
 	}
-	err = server.Serve(listener)
+	err = server.Serve(wrapListener(listener))
 	cancel()
 	background.Wait()
 	<-answered // Serve returns as soon as it is told to stop; the door stays open until the last request is answered

@@ -20,7 +20,7 @@ plan for it.
 
 func explainCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("explain", explainUsage, stderr)
-	db := f.String("db", "sqlite::memory:", dbHelp)
+	db := databaseFlag(f, "sqlite::memory:")
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
@@ -51,7 +51,7 @@ Kith is refused and left as it is.
 
 func migrateCommand(args []string, stdout, stderr io.Writer) int {
 	f := flagsOf("migrate", migrateUsage, stderr)
-	db := f.String("db", "sqlite:kith.db", dbHelp)
+	db := databaseFlag(f, "sqlite:kith.db")
 	testNumbers := f.Bool("test-numbers", false, testNumbersHelp)
 	if code, done := parsed(f, args, stdout); done {
 		return code

@@ -76,6 +76,16 @@ func Check(ctx context.Context, path string) (said string, err error) {
 	return said, err
 }
 
+// Run runs one statement on a file, for tests that do what nobody should.
+func Run(ctx context.Context, path, statement string) error {
+	db, err := open(ctx, path, "FULL")
+	if err != nil {
+		return err
+	}
+	_, err = db.write.ExecContext(ctx, statement)
+	return errors.Join(err, db.Close())
+}
+
 // DB is one SQLite file.
 type DB struct {
 	path string // "" in memory
@@ -106,6 +116,11 @@ func open(ctx context.Context, path, sync string) (*DB, error) {
 		name = fmt.Sprintf("kith-memory-%d", memory.n)
 		memory.Unlock()
 	}
+	if !inMemory {
+		if err := private(path); err != nil {
+			return nil, fhir.Errorf(fhir.Broken, "the database %s cannot be opened: %w", path, err)
+		}
+	}
 	wdb := sql.OpenDB(connect(name, inMemory, sync, true))
 	wdb.SetMaxOpenConns(1)
 	conn, err := wdb.Conn(ctx)
@@ -124,6 +139,19 @@ func open(ctx context.Context, path, sync string) (*DB, error) {
 		db.path = path
 	}
 	return db, nil
+}
+
+// private makes a file that only its owner can read, where there is none; SQLite gives the files beside it the same mode. What is there keeps the
+// mode that its owner gave it.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // pragmas are the settings of every connection: 64 MB of page cache for the writer, 16 for each reader.

@@ -4,7 +4,9 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/kith-care/kith/conformance/need"
 
+	"github.com/kith-care/kith/store"
+	"github.com/kith-care/kith/store/postgres"
 	"github.com/kith-care/kith/store/sqlite"
 )
 
@@ -66,6 +70,62 @@ func Intact(t testing.TB, db string) {
 		if said, err := sqlite.Check(context.Background(), p); err != nil || said != "ok" {
 			t.Errorf("%s is damaged: %s (%v)", p, said, err)
 		}
+	}
+}
+
+// Ledger opens the audit trail beside the record, or in it.
+func Ledger(ctx context.Context, db string) (*store.Ledger, error) {
+	if path, file := strings.CutPrefix(db, "sqlite:"); file {
+		return sqlite.OpenLedger(ctx, path, "")
+	}
+	return postgres.OpenLedger(ctx, db, "")
+}
+
+// Tamper runs a statement on the database of the audit trail, as somebody could who has its file or its password.
+func Tamper(t testing.TB, db, statement string) {
+	t.Helper()
+	path, file := strings.CutPrefix(db, "sqlite:")
+	if !file {
+		run(t, db, statement)
+		return
+	}
+	if err := sqlite.Run(context.Background(), path+"-audit", statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// Rehash puts another text into an entry of a chain and makes its hash and all that follow anew, as somebody would who knows how the
+// trail is made.
+func Rehash(t testing.TB, db, chain string, n int64, text []byte) {
+	t.Helper()
+	ledger, err := Ledger(context.Background(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	var head []byte
+	err = ledger.Rows(context.Background(), chain, func(i int64, entry, hash []byte) error {
+		if i == n {
+			entry = text
+		}
+		if i >= n {
+			h := sha256.New()
+			h.Write(head)
+			h.Write(entry)
+			hash = h.Sum(nil)
+			literal := func(b []byte) string {
+				if strings.HasPrefix(db, "sqlite:") {
+					return "x'" + hex.EncodeToString(b) + "'"
+				}
+				return "'\\x" + hex.EncodeToString(b) + "'"
+			}
+			Tamper(t, db, fmt.Sprintf("UPDATE audit SET entry = %s, hash = %s WHERE chain = '%s' AND n = %d", literal(entry), literal(hash), chain, i))
+		}
+		head = hash
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

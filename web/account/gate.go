@@ -53,6 +53,7 @@ var gates = []Gate{
 	{"/my/medicines", Patients, access.P9, nil, "your medicines"},
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
+	{"/audit", Workers, 0, []string{"privacy"}, "the audit"},
 	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
 	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known
 	{"/apps", SignedIn, 0, nil, "the apps you have connected"},

@@ -22,6 +22,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/town"
+	"github.com/kith-care/kith/web/audit"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/staff"
 	"github.com/kith-care/kith/web/staff/stafftest"
@@ -61,6 +62,8 @@ func TestPagesInARealBrowser(t *testing.T) {
 			"check": "console:/feeds/emis-zz001/checks/parent", "check of messages": "console:/feeds/hospital-zz1/checks/coded", "nothing fails": "console:/feeds/emis-zz001/checks/late", "no such check": "console:/feeds/emis-zz001/checks/colour",
 			"item": "console:" + feed, "no such feed": "console:/feeds/nobody", "matches": "console:/matches", "question": "console:" + questionOf(t, console), "joined person": ada, "lists": ada + "/lists",
 			"arrived": ada + "/arrived", "links": ada + "/links", "trace of nothing": "console:/trace/AllergyIntolerance/none", "trace of a row": "console:/trace/Patient/" + stafftest.OkaforAt, "no feeds": "/feeds",
+			"who looked": "console:/my/seen", "what looks wrong": "console:" + linkOn(t, console+"/my/seen", `href="(/my/seen/wrong[^"]+)"`), "no such entry": "console:/my/seen/wrong?entry=x.1",
+			"audit": "console:/audit", "audit of one": "console:/audit?actor=Practitioner%2F1", "audit wrong": "console:/audit?from=never&patient=a%2Fb",
 			"everybody": "/", "found": "/?name=" + who.Family, "nobody found": "/?name=zzz", "error": "/?born=never&nhs=12", "person": who.Path,
 			"timeline": who.Path + "?show=results", "deceased": "/person/" + merrowby.PatientID(36), "child": "/person/" + merrowby.PatientID(41),
 			"empty record": "/person/empty", "not found": "/nowhere", "no such person": "/person/nobody", "filling": "filling:/",
@@ -137,7 +140,22 @@ func openConsole(t *testing.T) (address, item string) {
 	t.Helper()
 	p := stafftest.Fill(t)
 	site := &staff.Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Now: func() time.Time { return stafftest.Today }}
-	server := httptest.NewServer(site.Handler())
+	looked := &audit.Site{Door: p.Door, Now: func() time.Time { return stafftest.Today }, Who: func(r *http.Request) (access.Actor, error) {
+		if strings.HasPrefix(r.URL.Path, "/my/") {
+			return access.Actor{ID: "Patient/" + stafftest.Okafor, Name: "Ada Okafor", Role: "patient", Patient: stafftest.Okafor, Purpose: "PATRQT"}, nil
+		}
+		return access.Actor{ID: "Practitioner/9", Name: "R. Vale", Role: "privacy", Purpose: "PATSFTY"}, nil
+	}}
+	jessop := access.Actor{ID: "Practitioner/1", Name: "Dr A. Jessop", Role: "clinician", Organization: "M81001", Purpose: "TREAT"}
+	if _, err := p.Door.Get(t.Context(), jessop, "Patient", stafftest.Okafor); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", site.Handler())
+	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {
+		mux.Handle(path, looked.Handler())
+	}
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL, linkOn(t, server.URL+"/feeds/emis-zz001", `href="(/feeds/emis-zz001/items/\d+)"`)
 }

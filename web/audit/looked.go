@@ -1,0 +1,291 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/london"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
+)
+
+//go:embed looked.html
+var lookedHTML string
+
+//go:embed wrong.html
+var wrongHTML string
+
+var lookedPage, wrongPage = kit.Page(lookedHTML), kit.Page(wrongHTML)
+
+// lookedView is who looked at one person's record, newest first.
+type lookedView struct {
+	Frame kit.Frame
+	Said  bool // that something looks wrong was just said
+	Days  []day
+	Older string
+}
+
+type day struct {
+	Name      string
+	Looks     []*look
+	Computers []*look
+}
+
+// look is what one person, for one organisation, in one role and for one reason, did on one day.
+type look struct {
+	Who, Role, Organisation, App, Why, When string
+	Did                                     []string
+	Wrong                                   string // the address where one says that it looks wrong
+	Self                                    bool
+
+	first, last time.Time
+}
+
+const looksAPage = 300
+
+// patientOf is the Patient who is looking.
+func (s *Site) patientOf(r *http.Request) (access.Actor, error) {
+	who, err := s.Who(r)
+	if err == nil && who.Patient == "" {
+		err = fhir.Errorf(fhir.Forbidden, "This page shows who looked at your own record. Sign in as yourself to see it.")
+	}
+	return who, err
+}
+
+func (s *Site) looked(w http.ResponseWriter, r *http.Request) {
+	who, err := s.patientOf(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	page, err := s.Door.Trail(r.Context(), who, record.TrailQuery{Patient: who.Patient, Count: looksAPage, Page: r.URL.Query().Get("page")})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	view := lookedView{Frame: s.frame("Who looked at your record", true), Said: r.URL.Query().Get("did") == "told"}
+	if page.Next != "" {
+		view.Older = "/my/seen?" + url.Values{"page": {page.Next}}.Encode()
+	}
+	if view.Days, err = s.days(r.Context(), who, page.Entries); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.write(w, r, http.StatusOK, lookedPage, view)
+}
+
+// days groups entries.
+func (s *Site) days(ctx context.Context, who access.Actor, entries []record.TrailEntry) ([]day, error) {
+	names := map[string]string{}
+	var out []day
+	by := map[string]*look{}
+	for i := range entries {
+		e := &entries[i]
+		name := e.At.In(london.Zone).Format("Monday 2 January 2006")
+		if len(out) == 0 || out[len(out)-1].Name != name {
+			out = append(out, day{Name: name})
+			clear(by)
+		}
+		d := &out[len(out)-1]
+		key := strings.Join([]string{e.Who, e.Role, e.Organization, e.App, e.Purpose, e.Helper}, "\x00")
+		l := by[key]
+		if l == nil {
+			var err error
+			if l, err = s.lookOf(ctx, e, names); err != nil {
+				return nil, err
+			}
+			l.Self = e.Who == who.ID || e.Is != "" && e.Is == who.Patient
+			if l.Self {
+				l.Who, l.Role, l.Organisation, l.Wrong = "You", "", "", ""
+			}
+			by[key] = l
+			if computer(e) {
+				d.Computers = append(d.Computers, l)
+			} else {
+				d.Looks = append(d.Looks, l)
+			}
+		}
+		l.first = e.At // entries come newest first
+		for _, phrase := range did(e) {
+			if !slices.Contains(l.Did, phrase) {
+				l.Did = append(l.Did, phrase)
+			}
+		}
+		first, last := l.first.In(london.Zone).Format("15:04"), l.last.In(london.Zone).Format("15:04")
+		if l.When = first; first != last {
+			l.When = first + " to " + last
+		}
+	}
+	return out, nil
+}
+
+func (s *Site) lookOf(ctx context.Context, e *record.TrailEntry, names map[string]string) (*look, error) {
+	l := &look{Who: e.Name, Role: roles[e.Role], Why: reason(e), Wrong: "/my/seen/wrong?" + url.Values{"entry": {e.ID}}.Encode(), last: e.At}
+	if l.Who == "" {
+		l.Who = "Somebody whose name is not known"
+	}
+	if computer(e) {
+		l.Role, l.Who = "", programs[e.Who]
+		if l.Who == "" {
+			l.Who = "The computer system"
+			if e.Name != "" {
+				l.Who = e.Name
+			}
+		}
+	}
+	if e.Organization != "" {
+		var err error
+		if l.Organisation, err = s.organisation(ctx, e.Organization, names); err != nil {
+			return nil, err
+		}
+	}
+	if e.App != "" {
+		l.App = e.App
+	}
+	return l, nil
+}
+
+// programs are parts of this program, as a patient may call them.
+var programs = map[string]string{"kith/import": "The computer system, taking in records", "kith/feeds": "The computer system, taking in records", "kith/linker": "The computer system, checking which records are yours", "kith/match": "The computer system, checking which records are yours"}
+
+// organisation is the name of the organisation with an ODS code, the code itself where the record does not know it.
+func (s *Site) organisation(ctx context.Context, code string, names map[string]string) (string, error) {
+	if name, ok := names[code]; ok {
+		return name, nil
+	}
+	names[code] = code
+	page, err := s.Door.Find(ctx, access.Actor{ID: "kith/page", Role: access.Kith, Purpose: "HOPERAT"}, "Organization?identifier="+url.QueryEscape("https://fhir.nhs.uk/Id/ods-organization-code|"+code)+"&_count=1")
+	if err != nil || len(page.Matches) == 0 {
+		return code, err
+	}
+	res, err := page.Matches[0].Resource()
+	if err != nil {
+		return code, err
+	}
+	if name := res.Root().Get("name").Text(); name != "" {
+		names[code] = name
+	}
+	return names[code], nil
+}
+
+// wrongView asks what looks wrong about one look.
+type wrongView struct {
+	Frame kit.Frame
+	Entry string
+	Look  *look
+	Day   string
+	Error string
+	Text  string
+}
+
+// entry is the entry that an address names, which must be about the person who asks.
+func (s *Site) entry(r *http.Request, who access.Actor, id string) (*record.TrailEntry, error) {
+	e, err := s.Door.TrailEntry(r.Context(), who, id)
+	if err != nil {
+		return nil, err
+	}
+	person, err := s.Door.Person(r.Context(), who.Patient)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(e.Patients, func(id string) bool { return slices.Contains(person, id) }) {
+		return nil, fhir.Errorf(fhir.NotFound, "this is not about you")
+	}
+	return e, nil
+}
+
+func (s *Site) wrong(w http.ResponseWriter, r *http.Request) {
+	s.ask(w, r, r.URL.Query().Get("entry"), http.StatusOK, "", "")
+}
+
+func (s *Site) ask(w http.ResponseWriter, r *http.Request, id string, status int, text, problem string) {
+	who, err := s.patientOf(r)
+	var e *record.TrailEntry
+	if err == nil {
+		e, err = s.entry(r, who, id)
+	}
+	var l *look
+	if err == nil {
+		l, err = s.lookOf(r.Context(), e, map[string]string{})
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	l.Did = did(e)
+	title := "What looks wrong?"
+	if problem != "" {
+		title = "Error: " + title
+	}
+	s.write(w, r, status, wrongPage, wrongView{s.frame(title, true), id, l, e.At.In(london.Zone).Format("Monday 2 January 2006 at 15:04"), problem, text})
+}
+
+const mostWords = 2000
+
+// report makes a Task for the privacy officer. Saying the same twice makes one.
+func (s *Site) report(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		s.fail(w, r, fhir.Errorf(fhir.Invalid, "the form could not be read: %w", err))
+		return
+	}
+	id, text := r.PostForm.Get("entry"), strings.TrimSpace(r.PostForm.Get("why"))
+	if len([]rune(text)) > mostWords {
+		s.ask(w, r, id, http.StatusUnprocessableEntity, text, "What you write must be 2,000 letters or fewer")
+		return
+	}
+	who, err := s.patientOf(r)
+	var e *record.TrailEntry
+	if err == nil {
+		e, err = s.entry(r, who, id)
+	}
+	if err == nil {
+		err = s.tell(r.Context(), who, e, text)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/my/seen?did=told", http.StatusSeeOther)
+}
+
+func (s *Site) tell(ctx context.Context, who access.Actor, e *record.TrailEntry, text string) error {
+	sum := sha256.Sum256([]byte(who.Patient + "\x00" + e.ID))
+	due := s.Due
+	if due == 0 {
+		due = 5 * 24 * time.Hour
+	}
+	now := s.now().UTC()
+	owner := s.Privacy
+	if owner == "" {
+		owner = "Privacy officer"
+	}
+	t := &r4.Task{ID: "looked-" + hex.EncodeToString(sum[:10]), Status: "requested", Intent: "order", Priority: "urgent", AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now),
+		Code:        &r4.CodeableConcept{Coding: []r4.Coding{{System: "urn:kith:task", Code: "access-questioned"}}, Text: "A patient says that somebody looked at their record wrongly"},
+		Description: "The patient says that this looks wrong: " + e.At.Format(time.RFC3339) + ", " + e.Name + " (" + e.Who + "), " + strings.Join(did(e), ", ") + ".",
+		For:         &r4.Reference{Reference: "Patient/" + who.Patient}, Requester: &r4.Reference{Reference: "Patient/" + who.Patient}, Owner: &r4.Reference{Display: owner},
+		Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(now.Add(due))}},
+		Input:       []r4.TaskInput{{Type: &r4.CodeableConcept{Text: "Entry of the audit trail"}, ValueReference: &r4.Reference{Reference: "AuditEvent/" + e.ID}}}}
+	if text != "" {
+		t.Note = []r4.Annotation{{AuthorReference: &r4.Reference{Reference: "Patient/" + who.Patient}, Time: fhir.DateTimeOf(now), Text: text}}
+	}
+	res, err := fhir.Parse(r4.Encode(t))
+	if err != nil {
+		return err
+	}
+	_, err = s.Door.Commit(ctx, access.Actor{ID: "kith/looked", Role: access.Kith, Helper: who.ID, Purpose: "PATRQT"}, []record.Op{{Method: record.Update, Type: "Task", ID: t.ID, Resource: res, IfNone: true}})
+	if fhir.KindOf(err) == fhir.Precondition {
+		return nil // it was said before
+	}
+	return err
+}
