@@ -33,8 +33,8 @@ type Table struct {
 
 // label is a mark of sensitivity.
 type label struct {
-	name, title string
-	codes       []Code
+	name  string
+	codes []Code
 }
 
 // Code is a code with its system.

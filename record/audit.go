@@ -218,14 +218,14 @@ func (a *auditor) disclosed(ctx context.Context, who access.Actor, action access
 	return a.write(ctx, a.entry(who, action, what, "", versions))
 }
 
-// refused writes that somebody asked and was refused, and answers the refusal.
-func (a *auditor) refused(ctx context.Context, who access.Actor, action access.Action, what string, err error) error {
-	return errors.Join(err, a.write(ctx, a.entry(who, action, what, err.Error(), nil)))
+// refused writes that somebody asked and was refused, whose records they asked for, and answers the refusal.
+func (a *auditor) refused(ctx context.Context, who access.Actor, action access.Action, what string, err error, versions ...*store.Version) error {
+	return errors.Join(err, a.write(ctx, a.entry(who, action, what, err.Error(), versions)))
 }
 
 // refusedAs writes that somebody asked and why they were refused, and answers what they are told, which may be less.
-func (a *auditor) refusedAs(ctx context.Context, who access.Actor, action access.Action, what string, why access.Decision, told error) error {
-	return errors.Join(told, a.write(ctx, a.entry(who, action, what, why.Reason, nil)))
+func (a *auditor) refusedAs(ctx context.Context, who access.Actor, action access.Action, what string, why access.Decision, told error, versions ...*store.Version) error {
+	return errors.Join(told, a.write(ctx, a.entry(who, action, what, why.Reason, versions)))
 }
 
 // entry is one line of JSON: when, who, in which role and why, what was asked, whose records were shown (by number),

@@ -57,7 +57,6 @@ var circleTypes, circleBodies = typesOf("Patient Consent Encounter EpisodeOfCare
 var (
 	organizationType = typesOf("Organization")[0]
 	consentType      = typesOf("Consent")[0]
-	taskType         = typesOf("Task")[0]
 	touchingTypes    = append(slices.Clone(circleTypes), organizationType)
 )
 

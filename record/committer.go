@@ -41,7 +41,7 @@ const (
 	batchOps  = 4000                 // bounds what one transaction takes from a queue
 	largeFrom = 200                  // operations and rows from which a commit is large
 	lately    = time.Second          // so long after a small commit each large one is a transaction of its own, so that the next need not wait for several
-	upon      = 5 * time.Millisecond // how soon after an answer the next small commit comes from somebody who sends one upon the other
+	upon      = 5 * time.Millisecond // how soon after an answer the next small commit comes from somebody who sends one upon the other; ten times as long after a long one
 )
 
 // size is how much there is to write.
@@ -102,7 +102,7 @@ func (k *committer) run() {
 			case p := <-k.quick:
 				quick(p)
 				continue
-			case <-time.After(upon):
+			case <-time.After(min(max(turn/20, upon), 10*upon)):
 			case <-k.quit:
 				return // what still waits in a queue was not begun, and is answered so
 			}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/kith-care/kith/access"
@@ -28,6 +29,8 @@ type eyes struct {
 
 	ask    map[int64]bool  // patients to be learned about
 	askIDs map[string]bool // and those known by id only
+
+	named []*store.Version // whose records a search named that was refused: only their numbers
 
 	// While a row is looked at:
 	home   *seen
@@ -377,6 +380,14 @@ func (e *eyes) open(q *search.Query) error {
 		if refusal.Permit || !s.sight.May(access.Search, patientType, 0) || !s.there {
 			return nil
 		}
+	}
+	ids := slices.Collect(maps.Keys(named))
+	numbers, err := e.d.store.Numbers(e.ctx, nil, ids)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		e.named = append(e.named, &store.Version{Patient: n})
 	}
 	return fhir.Errorf(fhir.Forbidden, "%s", refusal.Sentence())
 }

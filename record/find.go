@@ -99,7 +99,7 @@ func (d *Door) answer(ctx context.Context, who access.Actor, q *search.Query, ty
 	e := d.eyes(ctx, nil, &who, access.Search)
 	if e != nil {
 		if err := e.open(q); err != nil {
-			return nil, d.audit.refused(ctx, who, access.Search, query, err)
+			return nil, d.audit.refused(ctx, who, access.Search, query, err, e.named...)
 		}
 	}
 	page, versions, err := d.run(ctx, q, e)

@@ -74,7 +74,7 @@ func glassResources(who access.Actor, patient, reason string, now, until time.Ti
 			Actor: []r4.ConsentProvisionActor{{Role: &r4.CodeableConcept{Coding: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/v3-RoleClass", Code: "PROV"}}},
 				Reference: &r4.Reference{Reference: who.ID, Display: by}}}}}
 	// The owner is no organisation: a task about somebody lets its owner see their record.
-	task := &r4.Task{Status: "requested", Intent: "order", Priority: "urgent", Code: text("Look at an opening in an emergency"), For: subject, AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now),
+	task := &r4.Task{Status: "requested", Intent: "order", Priority: "urgent", Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: "urn:kith:task", Code: "break-glass"}}, Text: "Look at an opening in an emergency"}, For: subject, AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now),
 		Description: by + " opened this record in an emergency: " + reason, Requester: &r4.Reference{Display: "Kith, access"}, Owner: &r4.Reference{Type: "PractitionerRole", Display: "Privacy officer"},
 		PerformerType: []r4.CodeableConcept{*text("Privacy officer")}, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(now.AddDate(0, 0, 3))}}}
 	notice := &r4.Communication{Status: "completed", Subject: subject, Recipient: []r4.Reference{*subject}, Sent: fhir.DateTimeOf(now), Category: []r4.CodeableConcept{*text("Your record was opened in an emergency")},

@@ -53,7 +53,7 @@ func (d *Door) Changes(ctx context.Context, who access.Actor, l Log) ([]Stored, 
 			if seen, err := e.may(access.Read, head); err != nil {
 				return nil, err
 			} else if !seen {
-				return nil, d.audit.refusedAs(ctx, who, access.Read, what, e.why(access.Read, head), fhir.Errorf(fhir.NotFound, "there is no %s", head.Ref()))
+				return nil, d.audit.refusedAs(ctx, who, access.Read, what, e.why(access.Read, head), fhir.Errorf(fhir.NotFound, "there is no %s", head.Ref()), head)
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func (d *Door) Everything(ctx context.Context, who access.Actor, patient string,
 	eyes := d.eyes(ctx, nil, &who, access.Read)
 	if eyes != nil {
 		if err := eyes.everything(self); err != nil {
-			return nil, d.audit.refused(ctx, who, access.Read, what, err)
+			return nil, d.audit.refused(ctx, who, access.Read, what, err, self)
 		}
 	}
 	if self.Op >= store.Delete {

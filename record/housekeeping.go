@@ -130,7 +130,7 @@ func (d *Door) Erase(ctx context.Context, who access.Actor, typ, id, why string)
 		return err
 	}
 	if err := d.permit(ctx, who, access.Delete, head); err != nil {
-		return d.audit.refused(ctx, who, access.Delete, "erase "+head.Ref(), err)
+		return d.audit.refused(ctx, who, access.Delete, "erase "+head.Ref(), err, head)
 	}
 	if err := d.audit.disclosed(ctx, who, access.Delete, "erase "+head.Ref()+": "+why, head); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (d *Door) relate(ctx context.Context, who access.Actor, what string, patien
 			return fhir.Errorf(fhir.Gone, "Patient/%s was deleted", id)
 		}
 		if err := d.mayLink(ctx, who, v); err != nil {
-			return d.audit.refused(ctx, who, access.Update, what+" "+v.Ref(), err)
+			return d.audit.refused(ctx, who, access.Update, what+" "+v.Ref(), err, v)
 		}
 		shown = append(shown, v)
 	}
@@ -137,7 +137,7 @@ func (b Box) Relate(ctx context.Context, who access.Actor, relations []Relation,
 		gone := map[string]bool{}
 		for _, v := range found {
 			if err := d.mayLink(ctx, who, v); err != nil {
-				return d.audit.refused(ctx, who, access.Update, b.room+":"+what.String(), err)
+				return d.audit.refused(ctx, who, access.Update, b.room+":"+what.String(), err, v)
 			}
 			gone[v.ID] = v.Op >= store.Delete
 		}

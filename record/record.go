@@ -223,7 +223,7 @@ func (d *Door) read(ctx context.Context, who access.Actor, what string, v *store
 		ok, err := e.may(access.Read, v)
 		if err == nil && !ok {
 			// Whoever may not see it learns nothing, not even that it is there.
-			return nil, d.audit.refusedAs(ctx, who, access.Read, what, e.why(access.Read, v), fhir.Errorf(fhir.NotFound, "there is no %s", v.Ref()))
+			return nil, d.audit.refusedAs(ctx, who, access.Read, what, e.why(access.Read, v), fhir.Errorf(fhir.NotFound, "there is no %s", v.Ref()), v)
 		}
 		if err == nil {
 			v, err = e.narrow(v)

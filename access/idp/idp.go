@@ -26,6 +26,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/kith-care/kith/access/secret"
 	"github.com/kith-care/kith/access/signin"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -37,10 +38,11 @@ type Options struct {
 	Issuer  string   // its address: https://kith.example/idp
 	Clients []Client // who may ask
 	// People are those whom anybody may sign in as, by choosing them from a list: for made-up people only. nil where people have passwords.
-	People func() []Person
-	Show   func(w http.ResponseWriter, r *http.Request, status int, v View) // writes the sign-in page
-	From   func(r *http.Request) string                                     // the address a request comes from; nil for that of the connection
-	Now    func() time.Time                                                 // nil for the clock
+	People  func() []Person
+	Show    func(w http.ResponseWriter, r *http.Request, status int, v View) // writes the sign-in page
+	From    func(r *http.Request) string                                     // the address a request comes from; nil for that of the connection
+	Now     func() time.Time                                                 // nil for the clock
+	Secrets *secret.Keeper                                                   // keeps signing keys encrypted; nil keeps them as they are
 }
 
 // Client is a program that may ask who somebody is.
@@ -110,6 +112,9 @@ func Open(ctx context.Context, o Options) (*Provider, error) {
 	return p, p.openKeys(ctx)
 }
 
+// purpose is what the keys are sealed for.
+const purpose = "idp/signing"
+
 // keys are the private keys, in PKCS #8.
 type keys struct{ RSA, EC []byte }
 
@@ -129,12 +134,15 @@ func (p *Provider) openKeys(ctx context.Context) error {
 			if value = have; have != nil || err != nil {
 				return record.Noted{}, err
 			}
-			value = fresh
-			return record.Noted{Items: []record.BoxItem{{Kind: "key", Key: "signing", Value: fresh}}}, nil
+			value = p.o.Secrets.Keep(purpose, fresh)
+			return record.Noted{Items: []record.BoxItem{{Kind: "key", Key: "signing", Value: value}}}, nil
 		})
 		if err != nil {
 			return err
 		}
+	}
+	if value, err = p.o.Secrets.Read(purpose, value); err != nil {
+		return err
 	}
 	var k keys
 	if err := json.Unmarshal(value, &k); err != nil {

@@ -173,13 +173,14 @@ func (s *Service) patch(ctx context.Context, who access.Actor, id string, ops ..
 }
 
 func nameOf(p *r4.Patient) string {
-	for _, n := range p.Name {
-		if n.Text != "" {
-			return n.Text
-		}
-		return strings.TrimSpace(strings.Join(n.Given, " ") + " " + n.Family)
+	if len(p.Name) == 0 {
+		return "somebody without a name"
 	}
-	return "somebody without a name"
+	n := p.Name[0]
+	if n.Text != "" {
+		return n.Text
+	}
+	return strings.TrimSpace(strings.Join(n.Given, " ") + " " + n.Family)
 }
 
 func contains(all []string, one string) bool {

@@ -16,9 +16,11 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/automate/unusual"
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store"
 	"github.com/kith-care/kith/web/audit"
+	webtrust "github.com/kith-care/kith/web/trust"
 )
 
 // auditKeyFile is where the key that signs checkpoints of the audit trail is kept where nothing else is said: beside a
@@ -28,6 +30,26 @@ func auditKeyFile(db string) string {
 		return path + "-audit-key"
 	}
 	return "kith-audit-key"
+}
+
+// secretKeyFile is where the key that keeps secrets is, likewise.
+func secretKeyFile(db string) string {
+	if path, ok := strings.CutPrefix(db, "sqlite:"); ok {
+		return path + "-secret-key"
+	}
+	return "kith-secret-key"
+}
+
+const secretKeyHelp = "`FILE` (or env:NAME) with the key that keeps signing keys encrypted in the database, made where it is not there (default beside the database)"
+
+// or is the first text that is not empty.
+func or(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // auditKey reads the place's key, or makes one that only its owner may read, with the public half in a file beside it. A key that
@@ -115,6 +137,17 @@ func (s *serving) auditPages(mux *http.ServeMux, door *record.Door, people *entr
 	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {
 		mux.Handle(path, handler)
 	}
+}
+
+// trustPages serves whom somebody trusts, to people who have signed in to their record.
+func (s *serving) trustPages(mux *http.ServeMux, door *record.Door, people *entrance) {
+	if people == nil {
+		return
+	}
+	site := &webtrust.Site{Trust: &trust.Service{Door: door}, Who: people.who, MadeUp: s.says(door)}
+	handler := people.site.Guard(site.Handler())
+	mux.Handle("/my/trusted", handler)
+	mux.Handle("/my/trusted/", handler)
 }
 
 // watch looks for unusual access.

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/secret"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest/smart"
 )
@@ -33,6 +34,7 @@ Running servers on the same database take notice within five seconds.
 // clientArgs is what kith client was asked for.
 type clientArgs struct {
 	db, by, reason        string
+	secretKey             string
 	c                     smart.Client
 	kind, redirects, keys string
 	scopes                string
@@ -42,6 +44,7 @@ func clientCommand(args []string, stdout, stderr io.Writer) int {
 	var a clientArgs
 	f := flagsOf("client", clientUsage, stderr)
 	f.StringVar(&a.db, "db", "sqlite:kith.db", dbHelp)
+	f.StringVar(&a.secretKey, "secret-key", "", secretKeyHelp)
 	f.StringVar(&a.by, "by", "", "the `NAME` of whoever decides or adds; for approve, suspend and revoke it is needed")
 	f.StringVar(&a.reason, "reason", "", "`WHY`; for approve, suspend and revoke it is needed")
 	f.StringVar(&a.c.ID, "id", "", "the client `ID`; one is made where empty")
@@ -81,7 +84,11 @@ func (a *clientArgs) run(words []string, stdout io.Writer) error {
 		return err
 	}
 	defer door.Close()
-	service, err := smart.Open(ctx, smart.Options{Door: door, Base: "http://localhost/fhir", CheckScope: door.CheckScope})
+	secrets, err := secret.Open(or(a.secretKey, secretKeyFile(a.db)))
+	if err != nil {
+		return err
+	}
+	service, err := smart.Open(ctx, smart.Options{Door: door, Base: "http://localhost/fhir", Secrets: secrets, CheckScope: door.CheckScope})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/idp"
+	"github.com/kith-care/kith/access/secret"
 	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gpconnect"
@@ -41,6 +42,8 @@ type serving struct {
 	asid, practiceASID          string // of GP Connect: ours, and whom we ask
 	feeds                       string // file with the list of feeds, "" for those the record has
 	policy                      string // file with the policy, "" for the one Kith comes with
+	secretKey                   string // file with the key that keeps secrets, "" for the usual one
+	secrets                     *secret.Keeper
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
@@ -103,6 +106,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.practiceASID, "practice-asid", "", "the `ASID` of the practices' system that is asked by GP Connect")
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
 	f.StringVar(&s.policy, "policy", "", "`FILE` that says who may see and do what, instead of the policy Kith comes with (kith policy prints that)")
+	f.StringVar(&s.secretKey, "secret-key", "", secretKeyHelp)
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
 	if code, done := parsed(f, args, stdout); done {
@@ -210,6 +214,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	s.pages(mux, door, board, linker, people)
 	s.auditPages(mux, door, people)
+	s.trustPages(mux, door, people)
 	watch, err := s.watch(door)
 	if err != nil {
 		listener.Close()

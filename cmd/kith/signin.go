@@ -14,6 +14,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/idp"
+	"github.com/kith-care/kith/access/secret"
 	"github.com/kith-care/kith/access/signin"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -45,6 +46,10 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 			return nil, fmt.Errorf("--signin says how people sign in, and --auth off that nobody does: leave one of them out")
 		}
 		return nil, nil
+	}
+	var err error
+	if s.secrets, err = secret.Open(or(s.secretKey, secretKeyFile(s.db))); err != nil {
+		return nil, err
 	}
 	var file signin.File
 	var o signin.Options
@@ -100,7 +105,7 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 	}
 	e.site = &account.Site{SignIn: e.service, Door: door, MadeUp: madeUp}
 	if len(clients) > 0 {
-		e.provider, err = idp.Open(ctx, idp.Options{Door: door, Issuer: issuer, Clients: clients, People: s.people, Show: e.site.ShowProvider, From: e.service.From})
+		e.provider, err = idp.Open(ctx, idp.Options{Door: door, Issuer: issuer, Clients: clients, People: s.people, Show: e.site.ShowProvider, From: e.service.From, Secrets: s.secrets})
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ func (s *serving) openApps(ctx context.Context, door *record.Door, people *entra
 		return nil, nil
 	}
 	trusted := &trust.Service{Door: door}
-	return smart.Open(ctx, smart.Options{Door: door, Base: s.base, Session: people.service.Who, Still: people.still, From: people.service.From, CheckScope: door.CheckScope,
+	return smart.Open(ctx, smart.Options{Door: door, Base: s.base, Session: people.service.Who, Still: people.still, From: people.service.From, Secrets: s.secrets, CheckScope: door.CheckScope,
 		People: func(ctx context.Context, who access.Actor) ([]smart.Person, error) {
 			list := []smart.Person{{Patient: who.Patient, Name: who.Name}}
 			given, err := trusted.To(ctx, who)

@@ -187,7 +187,8 @@ func (m *mapping) entry(e *entry) error {
 	if e.kind == "Composition" || e.kind == "List" {
 		m.section(e)
 	}
-	if e.id == "" {
+	if e.id == "" || m.isSection(e) {
+		// An id of a section's list is not one to go by: systems number them anew in each answer, the same for every patient.
 		e.id = m.nameless(e)
 	}
 	if e.id == "" {
@@ -232,6 +233,20 @@ func (m *mapping) section(e *entry) {
 			m.record.Lists = append(m.record.Lists, code)
 		}
 	}
+}
+
+// isSection reports whether an entry is the list of a section, of which there is one of each for a patient.
+func (m *mapping) isSection(e *entry) bool {
+	if e.kind != "List" {
+		return false
+	}
+	for _, c := range e.tree.get("code", "coding").items() {
+		code := c.text("code")
+		if _, ok := sectionOf(code); ok || code == endedAllergies {
+			return true
+		}
+	}
+	return false
 }
 
 // nameless makes a key for a resource without id: lists of sections have none, as there is one of each for a patient; of

@@ -59,7 +59,7 @@ func (s *Service) loadKeys(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				fresh = append(fresh, item(kindKey, key.JWK.KeyID, key))
+				fresh = append(fresh, s.sealed(key.JWK.KeyID, key))
 				// Whoever else makes a key of this month makes it under the same name, so that one of them fails.
 				was = append(was, absent(kindKey, key.JWK.KeyID))
 			}
@@ -71,7 +71,7 @@ func (s *Service) loadKeys(ctx context.Context) error {
 		}
 		if ring.ticket == nil {
 			secret := make32()
-			fresh = append(fresh, item(kindKey, ticketKey, ticketSecret{secret}))
+			fresh = append(fresh, s.sealed(ticketKey, ticketSecret{secret}))
 			was = append(was, absent(kindKey, ticketKey))
 		}
 		if fresh == nil {
@@ -95,18 +95,32 @@ func make32() []byte {
 	return b
 }
 
+// sealed is an item that holds a secret.
+func (s *Service) sealed(key string, v any) record.BoxItem {
+	it := item(kindKey, key, v)
+	it.Value = s.Secrets.Keep(purposeOf(key), it.Value)
+	return it
+}
+
+// purposeOf is what a key is sealed for.
+func purposeOf(key string) string { return "smart/" + key }
+
 func (s *Service) readKeys(ctx context.Context) (*keyring, []record.BoxItem, error) {
 	ring := &keyring{}
 	var was []record.BoxItem
 	err := s.each(ctx, kindKey, "", func(it record.BoxItem) (bool, error) {
+		value, err := s.Secrets.Read(purposeOf(it.Key), it.Value)
+		if err != nil {
+			return false, err
+		}
 		if it.Key == ticketKey {
 			var k ticketSecret
-			err := json.Unmarshal(it.Value, &k)
+			err := json.Unmarshal(value, &k)
 			ring.ticket = k.Secret
 			return true, err
 		}
 		var k ownKey
-		if err := json.Unmarshal(it.Value, &k); err != nil {
+		if err := json.Unmarshal(value, &k); err != nil {
 			return false, fhir.Errorf(fhir.Broken, "the signing key %s cannot be read: %w", it.Key, err)
 		}
 		ring.signing = append(ring.signing, k)

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/secret"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
@@ -43,6 +44,9 @@ type Options struct {
 	People func(context.Context, access.Actor) ([]Person, error)
 	// CheckScope says whether type and query of a scope make sense. Nil checks the type only.
 	CheckScope func(access.Scope) error
+
+	// Secrets keeps signing keys encrypted; nil keeps them as they are.
+	Secrets *secret.Keeper
 
 	// From is the network address of a request, nil for that of the connection.
 	From func(*http.Request) string

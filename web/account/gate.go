@@ -52,6 +52,7 @@ var gates = []Gate{
 	{"/my/results", Patients, access.P9, nil, "your results"},
 	{"/my/medicines", Patients, access.P9, nil, "your medicines"},
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
+	{"/my/trusted/accept", Patients, access.P5, nil, "the page to act for someone who trusts you"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
 	{"/audit", Workers, 0, []string{"privacy"}, "the audit"},
 	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
