@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -194,7 +196,8 @@ func (p *passing) filed(ctx context.Context) (done int64, whole bool, err error)
 // sentMark is the file that says how many of the hospital's messages were sent.
 func (p *passing) sentMark() string { return filepath.Join(p.data, "hospital-sent") }
 
-// messages sends the hospital's messages of the past over MLLP, one after the other as the hospital did.
+// messages sends the hospital's messages of the past over MLLP: those about one patient one after the other, as the hospital did, those about
+// different patients over several connections, and one about two patients when all before it have been answered.
 func (p *passing) messages(ctx context.Context) error {
 	raw, err := os.ReadFile(filepath.Join(p.folder("hospital-zz1"), "messages.hl7"))
 	if err != nil {
@@ -210,24 +213,93 @@ func (p *passing) messages(ctx context.Context) error {
 			return fmt.Errorf("%s is damaged: %w", p.sentMark(), err)
 		}
 	}
-	for i, piece := range pieces {
-		if i < done || piece.Junk {
-			continue
+	lines := make([]hl7.Client, 8)
+	defer func() {
+		for i := range lines {
+			lines[i].Close()
 		}
-		if err := p.message(ctx, piece.Data); err != nil {
+	}()
+	for done < len(pieces) && ctx.Err() == nil {
+		end := min(done+1000, len(pieces))
+		if err := p.together(ctx, lines, pieces[done:end]); err != nil {
 			return err
 		}
-		if i%50 == 49 || i == len(pieces)-1 {
-			if err := os.WriteFile(p.sentMark(), []byte(strconv.Itoa(i+1)), 0o644); err != nil {
+		// What is sent twice after a stop in between is answered as it was the first time.
+		if err := os.WriteFile(p.sentMark(), []byte(strconv.Itoa(end)), 0o644); err != nil {
+			return err
+		}
+		done = end
+	}
+	return ctx.Err()
+}
+
+// together sends some messages over several connections.
+func (p *passing) together(ctx context.Context, lines []hl7.Client, pieces []hl7.Piece) error {
+	send := make([][][]byte, len(lines))
+	flush := func() error {
+		var all sync.WaitGroup
+		errs := make([]error, len(lines))
+		for i := range lines {
+			all.Go(func() {
+				for _, data := range send[i] {
+					if errs[i] = p.sendOn(ctx, &lines[i], data); errs[i] != nil {
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		for i := range send {
+			send[i] = send[i][:0]
+		}
+		return errors.Join(errs...)
+	}
+	for _, piece := range pieces {
+		if piece.Junk {
+			continue
+		}
+		line, alone := lineOf(piece.Data, len(lines))
+		if alone {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		send[line] = append(send[line], piece.Data)
+		if alone {
+			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return flush()
+}
+
+// lineOf says over which connection a message goes, by whom it is about; alone where it is about two patients, or where that cannot be read.
+func lineOf(data []byte, lines int) (line int, alone bool) {
+	m, err := hl7.Parse(data)
+	if err != nil {
+		return 0, true
+	}
+	patients := 0
+	h := fnv.New32a()
+	for s := range m.All() {
+		switch s.Name() {
+		case "PID":
+			patients++
+			io.WriteString(h, s.Field(3).Text())
+		case "MRG":
+			patients = 2
+		}
+	}
+	return int(h.Sum32() % uint32(lines)), patients != 1
 }
 
 // message sends one message of the hospital. What the record refuses is on the console; here only a lost connection counts.
 func (p *passing) message(ctx context.Context, data []byte) error {
+	return p.sendOn(ctx, &p.hospital, data)
+}
+
+func (p *passing) sendOn(ctx context.Context, line *hl7.Client, data []byte) error {
 	for p.board.Bound("hospital-zz1") == nil {
 		select {
 		case <-ctx.Done():
@@ -235,8 +307,8 @@ func (p *passing) message(ctx context.Context, data []byte) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	p.hospital.Addr = p.board.Bound("hospital-zz1").String()
-	_, err := p.hospital.Send(ctx, data)
+	line.Addr = p.board.Bound("hospital-zz1").String()
+	_, err := line.Send(ctx, data)
 	return err
 }
 
