@@ -15,8 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kith-care/kith/automate/unusual"
 	"github.com/kith-care/kith/access/trust"
+	"github.com/kith-care/kith/automate/unusual"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store"
 	"github.com/kith-care/kith/web/audit"

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -26,6 +27,7 @@ import (
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/staff"
 	"github.com/kith-care/kith/web/staff/stafftest"
+	webtrust "github.com/kith-care/kith/web/trust"
 )
 
 var picture = flag.Bool("picture", false, "take the picture in docs/person.png again")
@@ -55,7 +57,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 	console, feed := openConsole(t)
 	ada := "console:/person/" + stafftest.Okafor
 	asked := map[string]any{
-		"chromium": chromium, "site": site, "filling": filling, "console": console, "person": who, "joined": "/person/" + stafftest.Okafor, "reed": "/person/" + stafftest.Reed,
+		"chromium": chromium, "site": site, "filling": filling, "console": console, "closed": openClosed(t), "person": who, "joined": "/person/" + stafftest.Okafor, "reed": "/person/" + stafftest.Reed,
 		"pages": map[string]string{
 			"feeds": "console:/feeds", "feed": "console:/feeds/emis-zz001", "feed held": "console:/feeds/emis-zz002", "feed of messages": "console:/feeds/hospital-zz1", "release": "console:/feeds/emis-zz002/release",
 			"not held": "console:/feeds/emis-zz001/release", "replay": "console:/feeds/emis-zz001/replay?from=31-Oct-2026&to=1-Nov-2026", "replay wrong": "console:/feeds/emis-zz001/replay?from=never&to=",
@@ -64,6 +66,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 			"arrived": ada + "/arrived", "links": ada + "/links", "trace of nothing": "console:/trace/AllergyIntolerance/none", "trace of a row": "console:/trace/Patient/" + stafftest.OkaforAt, "no feeds": "/feeds",
 			"who looked": "console:/my/seen", "what looks wrong": "console:" + linkOn(t, console+"/my/seen", `href="(/my/seen/wrong[^"]+)"`), "no such entry": "console:/my/seen/wrong?entry=x.1",
 			"audit": "console:/audit", "audit of one": "console:/audit?actor=Practitioner%2F1", "audit wrong": "console:/audit?from=never&patient=a%2Fb",
+			"people I trust": "console:/my/trusted", "trust somebody": "console:/my/trusted/new", "a code from somebody": "console:/my/trusted/accept", "who they trust": ada + "/trusted", "closed record": "closed:/person/ada",
 			"everybody": "/", "found": "/?name=" + who.Family, "nobody found": "/?name=zzz", "error": "/?born=never&nhs=12", "person": who.Path,
 			"timeline": who.Path + "?show=results", "deceased": "/person/" + merrowby.PatientID(36), "child": "/person/" + merrowby.PatientID(41),
 			"empty record": "/person/empty", "not found": "/nowhere", "no such person": "/person/nobody", "filling": "filling:/",
@@ -155,9 +158,37 @@ func openConsole(t *testing.T) (address, item string) {
 	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {
 		mux.Handle(path, looked.Handler())
 	}
+	trusts := &webtrust.Site{Trust: &trust.Service{Door: p.Door}, Who: func(*http.Request) (access.Actor, error) {
+		return access.Actor{ID: "Patient/" + stafftest.Okafor, Name: "Ada Okafor", Role: "patient", Patient: stafftest.Okafor, Level: access.P9}, nil
+	}}
+	mux.Handle("/my/trusted", trusts.Handler())
+	mux.Handle("/my/trusted/", trusts.Handler())
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL, linkOn(t, server.URL+"/feeds/emis-zz001", `href="(/feeds/emis-zz001/items/\d+)"`)
+}
+
+// openClosed serves the pages of a record that is closed to the reader, who may open it in an emergency.
+func openClosed(t *testing.T) (address string) {
+	t.Helper()
+	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: access.Default()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { door.Close() })
+	res, err := fhir.Parse([]byte(`{"resourceType":"Patient","id":"ada","name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"1950-03-01","gender":"female"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := door.Commit(t.Context(), access.Actor{ID: "kith/test", Role: access.Kith}, []record.Op{{Method: record.Update, Type: "Patient", ID: "ada", Resource: res}}); err != nil {
+		t.Fatal(err)
+	}
+	site := &staff.Site{Door: door, Who: func(*http.Request) access.Actor {
+		return access.Actor{ID: "Practitioner/1", Name: "Dr A. Jessop", Role: "clinician", Organization: "H", Purpose: "TREAT"}
+	}}
+	server := httptest.NewServer(site.Handler())
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func questionOf(t *testing.T, address string) string {

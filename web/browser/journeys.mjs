@@ -154,7 +154,7 @@ await attempt("axe finds barriers", { bypassCSP: true }, async (page) => {
 
 // Each page: nothing from elsewhere, few bytes, nothing wider than a small telephone, no fault that axe knows of.
 for (const [name, at] of Object.entries(asked.pages)) {
-  const where = at.match(/^(filling|console):/)?.[1];
+  const where = at.match(/^(filling|console|closed):/)?.[1];
   const base = where ? asked[where] : asked.site;
   const path = where ? at.slice(where.length + 1) : at;
 
@@ -244,7 +244,7 @@ await attempt("a feed is given a file", {}, async (page) => {
 });
 
 // Pages that a form answers when something in it is wrong.
-for (const [name, path, button] of [["upload", "/feeds/emis-zz001", "Upload"], ["hold", "/feeds/emis-zz001", "Hold"], ["answer", asked.pages.question.slice(8), "Save the answer"], ["take out", asked.joined + "/links", "Take it out"]]) {
+for (const [name, path, button] of [["upload", "/feeds/emis-zz001", "Upload"], ["hold", "/feeds/emis-zz001", "Hold"], ["answer", asked.pages.question.slice(8), "Save the answer"], ["take out", asked.joined + "/links", "Take it out"], ["record trust", asked.joined + "/trusted", "Record it"], ["trust nobody", "/my/trusted/new", "Continue"], ["no code", "/my/trusted/accept", "Continue"]]) {
   await attempt(`axe, wrong form: ${name}`, { bypassCSP: true }, async (page) => {
     await look(page, path, asked.console);
     await page.getByRole("button", { name: button, exact: true }).click();
@@ -257,6 +257,54 @@ for (const [name, path, button] of [["upload", "/feeds/emis-zz001", "Upload"], [
     must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
   });
 }
+
+// Letting somebody in: each step looked at by axe, then all of it without script, and with the keyboard alone.
+async function letIn(page, each = async () => {}) {
+  await look(page, "/my/trusted/new", asked.console);
+  await each("who");
+  await page.getByLabel("Who do you trust?").fill("My daughter Joy");
+  await page.keyboard.press("Enter");
+  await page.getByText("What may they do?").waitFor();
+  await each("what");
+  await page.getByLabel("See my health record").check();
+  await page.getByLabel("Book, change and cancel").check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("For how long?").waitFor();
+  await each("how long");
+  await page.getByLabel("1 year").check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("heading", { name: "Check your answers" }).waitFor();
+  await each("check");
+  await page.getByRole("button", { name: "Make a code for them" }).click();
+  await page.getByRole("heading", { name: "Give them this code" }).waitFor();
+  await each("code");
+  must(/[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}/.test(await page.locator(".kith-code").innerText()), "there is no code");
+}
+
+await attempt("somebody is let in, each step looked at by axe", { bypassCSP: true, viewport: { width: 320, height: 640 } }, async (page) => {
+  await letIn(page, async (step) => {
+    const found = await barriers(page);
+    must(found.violations.length === 0, step + ": " + found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
+  });
+});
+
+await attempt("somebody is let in without JavaScript", { javaScriptEnabled: false }, (page) => letIn(page));
+
+await attempt("a closed record is opened in an emergency with the keyboard alone, and says so", {}, async (page) => {
+  await look(page, "/person/ada", asked.closed);
+  must(await page.getByText("are not caring for this person").isVisible(), "nothing says why it is closed");
+  for (let n = 0; (await page.evaluate(() => document.activeElement.id)) !== "reason"; n++) {
+    must(n < 40, "the reason is not reached");
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.type("no");
+  await page.keyboard.press("Enter");
+  await page.getByText("There is a problem").waitFor();
+  await page.getByLabel("Why you must see this record now").fill("collapsed in the waiting room");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/open=/);
+  must(await page.getByText("is open to you until").isVisible(), "nothing says how long it is open");
+});
 
 await attempt("a question is answered with the keyboard alone, and taken back", {}, async (page) => {
   await look(page, asked.pages.question.slice(8), asked.console);
