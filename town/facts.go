@@ -75,8 +75,8 @@ const (
 type Density string
 
 // The densities: full histories are those of §10 of the specification of feeds; sixty facts a person where a town is
-// large; a tenth of full for the demonstration; and what was written in the month before the first extracts, with what that refers to, to try what
-// depends on how many people there are.
+// large; a tenth of full for the demonstration; and what was written and sent in the month before the first extracts, with what that refers to, to
+// try what depends on how many people there are.
 const (
 	Full   Density = "full"
 	Sixty  Density = "sixty"

@@ -92,6 +92,7 @@ func (t Town) live(place *place, bulk, begin, end time.Time) []feed {
 // between draws everyone's days from begin to end.
 func (t Town) between(ctx context.Context, place *place, bulk, begin, end time.Time, density Density) []Event {
 	feeds := t.live(place, bulk, begin, end)
+	density.lately(feeds, bulk)
 	all := &outbox{sheets: map[sheetKey]*sheet{}}
 	for _, f := range feeds {
 		f.shared(all)

@@ -124,6 +124,7 @@ func (t Town) feeds(place *place, cuts []time.Time, w *Writing) []feed {
 			s.few = t.People < 50_000
 		}
 	}
+	w.Density.lately(all, cuts[0])
 	return all
 }
 

@@ -28,6 +28,24 @@ type stream struct {
 // streamPart is one file of a stream.
 type streamPart struct{ file, header string }
 
+// lately shortens streams to the month before the bulk extract, where that is all that is written.
+func (d Density) lately(feeds []feed, bulk time.Time) {
+	if d != Lately {
+		return
+	}
+	month := bulk.Add(-30 * day)
+	for _, f := range feeds {
+		switch s := f.(type) {
+		case *stream:
+			if s.from.Before(month) {
+				s.from = month
+			}
+		case *highStreet:
+			s.from = month
+		}
+	}
+}
+
 // streamBack is how long before the bulk extract streams begin: from before the spring's change of clocks.
 const streamBack = 240
 
