@@ -222,6 +222,13 @@ func TestBreakingTheGlass(t *testing.T) {
 		if sees(t, d, hospital, "Observation", "o") {
 			t.Error("it stays open")
 		}
+		nameless := access.Actor{ID: "account/7", Name: "Dr New", Role: "clinician", Organization: "H"} // of whom there is no Practitioner yet
+		if _, err := d.BreakGlass(t.Context(), nameless, "ada", "she has collapsed here"); err != nil {
+			t.Fatal(err)
+		}
+		if !sees(t, d, nameless, "Observation", "o") {
+			t.Error("the record is not open to somebody who has an account and no Practitioner")
+		}
 		forged := `{"resourceType":"Consent","status":"active","scope":{"text":"x"},"category":[{"coding":[{"system":"` + record.ConsentSystem + `","code":"emergency-access"}]}],"patient":{"reference":"Patient/ada"},"provision":{"type":"permit","actor":[{"role":{"text":"x"},"reference":{"reference":"Practitioner/hosp"}}]}}`
 		res, err := fhir.Parse([]byte(forged))
 		if err != nil {

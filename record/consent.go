@@ -17,6 +17,9 @@ const (
 	TrustSystem   = "https://kith.care/fhir/CodeSystem/trust"            // see, book, message, manage
 )
 
+// accountSystem names somebody by their account, of whom there is no Practitioner.
+const accountSystem = "https://kith.care/fhir/account"
+
 var consentKinds = map[string]access.ConsentKind{"trusted": access.Trusted, "sharing": access.Sharing, "opt-out": access.OptOut, "research": access.Research, "emergency-access": access.Glass}
 
 // restrictedCode marks a Patient whose whereabouts are withheld, as PDS does.
@@ -98,8 +101,11 @@ func consentsOf(res *fhir.Resource, persons []string, organization func(id strin
 			case "Organization":
 				c.Organization = organization(ref.ID)
 			case "":
-				if id := actor.Get("reference").Get("identifier"); id.Get("system").Is(odsSystem) {
+				switch id := actor.Get("reference").Get("identifier"); id.Get("system").Text() {
+				case odsSystem:
 					c.Organization = id.Get("value").Text()
+				case accountSystem:
+					c.Actor = id.Get("value").Text()
 				}
 			default:
 				c.Actor = ref.Type + "/" + ref.ID

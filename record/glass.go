@@ -8,6 +8,7 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/fhir/spec"
 )
 
 // ShortReason is how many letters the reason for opening a record in an emergency must have at least.
@@ -72,7 +73,7 @@ func glassResources(who access.Actor, patient, reason string, now, until time.Ti
 		Provision: &r4.ConsentProvision{Type: "permit", Period: &r4.Period{Start: fhir.DateTimeOf(now), End: fhir.DateTimeOf(until)},
 			Purpose: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/v3-ActReason", Code: "BTG", Display: "break the glass"}},
 			Actor: []r4.ConsentProvisionActor{{Role: &r4.CodeableConcept{Coding: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/v3-RoleClass", Code: "PROV"}}},
-				Reference: &r4.Reference{Reference: who.ID, Display: by}}}}}
+				Reference: named(who.ID, by)}}}}
 	// The owner is no organisation: a task about somebody lets its owner see their record.
 	task := &r4.Task{Status: "requested", Intent: "order", Priority: "urgent", Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: "urn:kith:task", Code: "break-glass"}}, Text: "Look at an opening in an emergency"}, For: subject, AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now),
 		Description: by + " opened this record in an emergency: " + reason, Requester: &r4.Reference{Display: "Kith, access"}, Owner: &r4.Reference{Type: "PractitionerRole", Display: "Privacy officer"},
@@ -80,4 +81,12 @@ func glassResources(who access.Actor, patient, reason string, now, until time.Ti
 	notice := &r4.Communication{Status: "completed", Subject: subject, Recipient: []r4.Reference{*subject}, Sent: fhir.DateTimeOf(now), Category: []r4.CodeableConcept{*text("Your record was opened in an emergency")},
 		Payload: []r4.CommunicationPayload{{ContentString: by + " opened your record in an emergency on " + now.Format("2 January 2006 at 15:04 MST") + ". The reason they gave: " + reason + ". If you think this was wrong, tell us."}}}
 	return []any{consent, task, notice}
+}
+
+// named refers to somebody by their resource, or by their account where there is none of them.
+func named(id, name string) *r4.Reference {
+	if _, ok := spec.Resource(fhir.ParseReference(id).Type); ok {
+		return &r4.Reference{Reference: id, Display: name}
+	}
+	return &r4.Reference{Identifier: &r4.Identifier{System: accountSystem, Value: id}, Display: name}
 }
