@@ -28,6 +28,7 @@ type circles struct {
 	related int                 // how often people were joined or taken apart: what was being gathered then is void
 	looked  int64               // changes up to here have been dealt with
 	ods     map[string]string   // Organization id to ODS code, "" where it has none
+	minutes []int64             // the last change as it was at each of the last minutes
 	within  map[string][]string // Patients in whose records somebody who is a patient may see anything
 }
 
@@ -251,6 +252,21 @@ func (c *circles) catchUp(ctx context.Context) error {
 		c.empty(seq)
 	}
 	return nil
+}
+
+// forget removes the note of who was joined or taken apart more than ten minutes ago, which every process has dealt with. It is called once a minute.
+func (c *circles) forget(ctx context.Context) error {
+	c.mu.Lock()
+	c.minutes = append(c.minutes, c.looked)
+	var before int64
+	if len(c.minutes) > 10 {
+		before, c.minutes = c.minutes[0], c.minutes[1:]
+	}
+	c.mu.Unlock()
+	if before == 0 {
+		return nil
+	}
+	return c.d.store.ForgetRelinked(ctx, before)
 }
 
 // gatherer makes circles from rows.

@@ -57,6 +57,9 @@ func (d *Door) housekeeping(ctx context.Context) {
 		if err == nil && n%60 == 0 {
 			err = d.sweep(ctx)
 		}
+		if err == nil && n%60 == 0 {
+			err = d.circles.forget(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			slog.Error("housekeeping failed", "error", err)
 		}

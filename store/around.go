@@ -171,17 +171,26 @@ func (s *Store) Touched(ctx context.Context, after int64, types []spec.TypeID, f
 	return seq, s.db.Faulty(err)
 }
 
-// Relinked are the ids of patients who became one person with others, or ceased to be, at a change or after it.
+// Relinked are the ids of patients who became one person with others, or ceased to be, at a change or after it. They stand in a table of their own for
+// some minutes: an index of the memberships by their moments would tempt a database to begin there when it asks who is one person.
 func (s *Store) Relinked(ctx context.Context, seq int64) ([]string, error) {
 	if !s.linked.Load() {
 		return nil, nil
 	}
 	var out []string
-	err := s.db.Query(ctx, "SELECT h.id FROM person p JOIN home h ON h.patient = p.patient WHERE p.from_seq >= ? UNION SELECT h.id FROM person p JOIN home h ON h.patient = p.patient WHERE p.until_seq >= ? AND p.until_seq < 9223372036854775807", []any{seq, seq}, func(r Row) error {
+	err := s.db.Query(ctx, "SELECT h.id FROM relinked r JOIN home h ON h.patient = r.patient WHERE r.seq >= ?", []any{seq}, func(r Row) error {
 		var id string
 		err := r.Scan(&id)
 		out = append(out, id)
 		return err
 	})
 	return out, s.db.Faulty(err)
+}
+
+// ForgetRelinked removes what Relinked would answer of changes before one.
+func (s *Store) ForgetRelinked(ctx context.Context, seq int64) error {
+	return s.Write(ctx, func(w *Writer) error {
+		_, err := w.tx.Exec(ctx, "DELETE FROM relinked WHERE seq < ?", seq)
+		return err
+	})
 }

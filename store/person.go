@@ -133,6 +133,20 @@ func (w *Writer) member(ctx context.Context, before, now map[int64]int64) error 
 			rows = append(rows, []any{p, n, w.seq, int64(open)})
 		}
 	}
+	changed := slices.Clone(ended)
+	for _, row := range rows {
+		changed = append(changed, row[1].(int64))
+	}
+	slices.Sort(changed)
+	var moved [][]any
+	for _, n := range slices.Compact(changed) {
+		moved = append(moved, []any{w.seq, n})
+	}
+	if len(moved) > 0 {
+		if err := w.tx.Insert(ctx, relinkedTable, moved); err != nil {
+			return err
+		}
+	}
 	if len(ended) > 0 {
 		slices.Sort(ended)
 		list := w.s.d.Ints(ended)

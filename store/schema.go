@@ -78,8 +78,9 @@ var (
 	boxTable   = &Table{Name: "box", Columns: []string{"room", "kind", "key", "value"}, Types: []string{"text", "text", "text", "blob"}, Replace: "room, kind, key"}
 	partTable  = &Table{Name: "part", Columns: strings.Split("feed unit part tab content stamp item line place size state waits made fails", " "),
 		Types: slices.Repeat([]string{"int"}, 14), Replace: "feed, unit, part"}
-	personTable = &Table{Name: "person", Columns: []string{"person", "patient", "from_seq", "until_seq"}, Types: []string{"int", "int", "int", "int"}, Replace: "patient, from_seq"}
-	closedTable = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
+	personTable   = &Table{Name: "person", Columns: []string{"person", "patient", "from_seq", "until_seq"}, Types: []string{"int", "int", "int", "int"}, Replace: "patient, from_seq"}
+	relinkedTable = &Table{Name: "relinked", Columns: []string{"seq", "patient"}, Types: []string{"int", "int"}, Unique: true}
+	closedTable   = &Table{Name: "closed", Columns: []string{"rid", "at"}, Types: []string{"int", "int"}, Unique: true}
 )
 
 // migrations bring the database from one schema version to the next. They only ever grow, and each must leave the
@@ -122,8 +123,7 @@ ALTER TABLE part ADD COLUMN fails {int} NOT NULL DEFAULT 0;
 CREATE INDEX part_fails ON part (feed, fails, item DESC, line, part) WHERE fails <> 0;
 `,
 	4: `
-CREATE INDEX person_from ON person (from_seq);
-CREATE INDEX person_until ON person (until_seq);
+CREATE TABLE relinked (seq {int} NOT NULL, patient {int} NOT NULL, PRIMARY KEY (seq, patient)){clustered};
 `,
 }
 
