@@ -2,6 +2,7 @@ package town
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -82,7 +83,8 @@ func (p *person) behind() *background {
 	}
 	b.mobile = "07700 900" + p.number[5:8]
 	if age > 14 && d.chance(curve(age, 15, 0.5, 30, 0.8, 65, 0.5, 85, 0.15)) {
-		b.email = strings.ToLower(plain(p.first)+"."+plain(p.last)) + fmt.Sprint(p.born.Year()%100) + "@example.org"
+		// No two people have one address: whoever gives them out sees to that.
+		b.email = strings.ToLower(plain(p.first)+"."+plain(p.last)) + fmt.Sprint(p.born.Year()%100) + strconv.FormatInt(int64(p.i), 36) + "@example.org"
 	}
 	if d.chance(0.09) { // the whole household would move; here one of them does, which is the harder case
 		b.moved = workday(after(until, -3*d.Float64()))

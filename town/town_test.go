@@ -61,6 +61,21 @@ func TestNHSNumbersAreTestNumbersWithRightCheckDigitsAndAllDiffer(t *testing.T) 
 }
 
 // Every resource must be valid R4: members, cardinality, primitives, required bindings, invariants.
+func TestNoTwoPeopleHaveOneEmailAddress(t *testing.T) {
+	town := Town{Seed: 3, People: 20000}
+	place, of := town.place(), map[string]int{}
+	for i := range town.People {
+		email := town.draw(i, place).behind().email
+		if first, ok := of[email]; ok && email != "" {
+			t.Fatalf("%s is of person %d and of person %d", email, first, i)
+		}
+		of[email] = i
+	}
+	if len(of) < 8000 {
+		t.Errorf("%d of %d people have an address", len(of), town.People)
+	}
+}
+
 func TestEveryResourceIsValid(t *testing.T) {
 	bundles := []*fhir.Resource{shared(t, sample)}
 	for i := range 120 {
