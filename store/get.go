@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/fhir"
@@ -74,20 +75,19 @@ func (s *Store) getIn(ctx context.Context, q Queryer, ref Ref, sql string, args 
 	return found, nil
 }
 
-// Many are the versions of resources that were current as of change seq (0 for now), in no order; those that were not
+// Many are the versions of resources that were current as of change seq (0 for now), in the order of refs; those that were not
 // there are left out.
 func (s *Store) Many(ctx context.Context, refs []Ref, seq int64) ([]*Version, error) {
 	return s.many(ctx, s.db, refs, seq)
 }
 
 func (s *Store) many(ctx context.Context, q Queryer, refs []Ref, seq int64) ([]*Version, error) {
-	var out []*Version
-	for len(refs) > 0 {
-		some := refs[:min(len(refs), chunkLimit)]
-		refs = refs[len(some):]
-		hashes, wanted := make([]int64, len(some)), make(map[Ref]bool, len(some))
+	out := make([]*Version, len(refs))
+	for start := 0; start < len(refs); start += chunkLimit {
+		some := refs[start:min(len(refs), start+chunkLimit)]
+		hashes, at := make([]int64, len(some)), make(map[Ref]int, len(some))
 		for i, ref := range some {
-			hashes[i], wanted[ref] = search.IdentityHash(ref.Type, ref.ID), true
+			hashes[i], at[ref] = search.IdentityHash(ref.Type, ref.ID), start+i
 		}
 		keep := func(r Row) (Ref, error) {
 			v, err := s.scanVersion(r)
@@ -95,12 +95,12 @@ func (s *Store) many(ctx context.Context, q Queryer, refs []Ref, seq int64) ([]*
 				return Ref{}, err
 			}
 			ref := Ref{v.Type, v.ID}
-			if wanted[ref] && v.Op < Delete {
-				out = append(out, v)
+			if i, wanted := at[ref]; wanted && v.Op < Delete {
+				out[i] = v
 			}
 			return ref, nil
 		}
-		shared, err := newest(ctx, q, s.d, versionColumns, hashes, seq, keep, func(ref Ref) bool { return wanted[ref] })
+		shared, err := newest(ctx, q, s.d, versionColumns, hashes, seq, keep, func(ref Ref) bool { _, wanted := at[ref]; return wanted })
 		if err == nil && len(shared) > 0 {
 			err = s.allOf(ctx, q, shared, seq, func(r Row) error { _, err := keep(r); return err })
 		}
@@ -108,7 +108,7 @@ func (s *Store) many(ctx context.Context, q Queryer, refs []Ref, seq int64) ([]*
 			return nil, s.db.Faulty(err)
 		}
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(v *Version) bool { return v == nil }), nil
 }
 
 // allOf reads every row of some identity hashes that was current as of change seq (0 for now).

@@ -59,7 +59,9 @@ func kith(t testing.TB, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exec.Command(path, args...)
+	cmd := exec.Command(path, args...)
+	cmd.Dir = filepath.Dir(path) // keys that are made beside no database are made there
+	return cmd
 }
 
 // serve starts kith serve on a free port and waits until it answers.
