@@ -2,6 +2,7 @@ package match
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"runtime"
 	"slices"
@@ -64,6 +65,13 @@ func (w *work) commit(ctx context.Context, more ...record.BoxItem) error {
 		was, items = append(was, before), append(items, now...)
 	}
 	items = append(items, more...)
+	if w.s.fresh {
+		value, err := json.Marshal(w.s.learnt)
+		if err != nil {
+			return err
+		}
+		items, w.s.fresh = append(items, record.BoxItem{Kind: placeKind, Key: "learnt", Value: value}), false
+	}
 	if len(items) == 0 {
 		return nil
 	}

@@ -60,8 +60,8 @@ type state struct {
 	same    map[string][]string // Patients that a source says are one person
 	said    map[string]bool     // what people did elsewhere, that is dealt with
 	newest  string              // of those, by key
-	shares  map[string]float64  // by source: how likely its people are to be known elsewhere
-	learned int                 // how many Patients there were when that was counted
+	learnt  learnt
+	fresh   bool // it was learnt anew and is not in the box yet
 }
 
 // NewLinker makes a linker for a record.
@@ -199,7 +199,7 @@ func (l *Linker) changed(ctx context.Context, changes []record.Stored) (err erro
 		return err
 	}
 	l.s.seen = max(l.s.seen, last)
-	if len(w.order) == 0 {
+	if len(w.order) == 0 && !l.s.fresh {
 		return nil
 	}
 	return w.commit(ctx, record.BoxItem{Kind: placeKind, Key: "each", Value: strconv.AppendInt(nil, last, 10)})
@@ -304,9 +304,9 @@ func (l *Linker) hear(ctx context.Context) error {
 	return w.commit(ctx)
 }
 
-// place reads how far matching has come. The follower's own place may be a little further.
+// place reads how far matching has come, and what was learnt by then. The follower's own place may be a little further.
 func (l *Linker) place(ctx context.Context) error {
-	for key, into := range map[string]*int64{"batch": &l.s.batched, "each": &l.s.dealt} {
+	for key, into := range map[string]any{"batch": &l.s.batched, "each": &l.s.dealt, "learnt": &l.s.learnt} {
 		value, err := l.box.Get(ctx, placeKind, key)
 		if err != nil {
 			return err

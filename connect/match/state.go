@@ -109,14 +109,20 @@ func (g graph) parts(ids []string) (people [][]string) {
 	return people
 }
 
+// learnt is what the record says of its sources. It is kept with the links, so that a linker that starts again judges by what it judged by before.
+type learnt struct {
+	Patients int                `json:"patients"` // how many there were when it was counted
+	Shares   map[string]float64 `json:"shares"`   // by source: how likely its people are to be known elsewhere
+}
+
 // learn counts anew how likely the people of each source are to be known elsewhere, once there are many more Patients than when it was
 // last counted; it reports whether it did.
 func (s *state) learn() bool {
 	n := s.index.Len()
-	if s.shares != nil && n < s.learned+s.learned/4+200 {
+	if was := s.learnt; was.Shares != nil && n < was.Patients+was.Patients/4+200 {
 		return false
 	}
-	s.shares, s.learned = s.index.shares(s.sources), n
+	s.learnt, s.fresh = learnt{n, s.index.shares(s.sources)}, true
 	return true
 }
 
@@ -124,7 +130,7 @@ func (s *state) learn() bool {
 func (s *state) share(patients ...string) float64 {
 	share := s.index.settings.Share
 	for _, id := range patients {
-		share = max(share, s.shares[s.sources[id]])
+		share = max(share, s.learnt.Shares[s.sources[id]])
 	}
 	return share
 }
