@@ -306,17 +306,17 @@ func (l *Linker) hear(ctx context.Context) error {
 
 // place reads how far matching has come, and what was learnt by then. The follower's own place may be a little further.
 func (l *Linker) place(ctx context.Context) error {
-	for key, into := range map[string]any{"batch": &l.s.batched, "each": &l.s.dealt, "learnt": &l.s.learnt} {
-		value, err := l.box.Get(ctx, placeKind, key)
-		if err != nil {
-			return err
-		}
-		if value == nil {
-			continue
-		}
-		if err := json.Unmarshal(value, into); err != nil {
-			return fhir.Errorf(fhir.Broken, "how far matching has come cannot be read: %w", err)
-		}
+	return errors.Join(read(ctx, l, "batch", &l.s.batched), read(ctx, l, "each", &l.s.dealt), read(ctx, l, "learnt", &l.s.learnt))
+}
+
+// read reads into what stands under a key of places, and leaves it alone where nothing does.
+func read[T any](ctx context.Context, l *Linker, key string, into *T) error {
+	value, err := l.box.Get(ctx, placeKind, key)
+	if err != nil || value == nil {
+		return err
+	}
+	if err := json.Unmarshal(value, into); err != nil {
+		return fhir.Errorf(fhir.Broken, "how far matching has come cannot be read (%s): %w", key, err)
 	}
 	return nil
 }
