@@ -1,5 +1,6 @@
 // bearer: stands before a Kith with access control on and adds an access token to every request, so that a load generator that knows nothing of
 // tokens can put its load on it. Registers itself as a backend service by the command line, and renews its token as it must.
+// Kith is told that it is reached here (--base), so that links between pages lead here too.
 // usage: node scripts/bearer.mjs KITH DATABASE http://HOST:PORT (of Kith) PORT (to listen on) FOLDER (for its keys)
 import { execFileSync } from "node:child_process";
 import { createSign, generateKeyPairSync, randomUUID } from "node:crypto";
@@ -17,7 +18,7 @@ const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url")
 let token = "";
 async function renew() {
   const now = Math.floor(Date.now() / 1000);
-  const head = `${part({ alg: "ES384", kid: "1", typ: "JWT" })}.${part({ iss: id, sub: id, aud: `${origin}/auth/token`, exp: now + 240, iat: now, jti: randomUUID() })}`;
+  const head = `${part({ alg: "ES384", kid: "1", typ: "JWT" })}.${part({ iss: id, sub: id, aud: `http://127.0.0.1:${port}/auth/token`, exp: now + 240, iat: now, jti: randomUUID() })}`;
   const sign = createSign("SHA384").update(head).sign({ key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url");
   const answer = await fetch(`${origin}/auth/token`, { method: "POST", body: new URLSearchParams({ grant_type: "client_credentials", scope: "system/*.cruds", client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", client_assertion: `${head}.${sign}` }) });
   const body = await answer.json();
