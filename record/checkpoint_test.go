@@ -295,7 +295,8 @@ func severalMakeCheckpoints(t *testing.T, db string) {
 		}
 	}
 	report := check(t, db, store.Checking{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
-	if len(report.Faults) > 0 || report.Marks < 30 || report.Entries != 151 || report.Uncovered != 0 {
+	// Where another's mark has covered what a process wrote, it makes none; each makes its first.
+	if len(report.Faults) > 0 || report.Marks < 3 || report.Entries != 151 || report.Uncovered != 0 {
 		t.Errorf("%+v", report.Report)
 	}
 }

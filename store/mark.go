@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,9 +128,10 @@ func (l *Ledger) Mark(ctx context.Context, now time.Time, key ed25519.PrivateKey
 			made, short, err = l.mark(ctx, tx, now, key, first)
 			return err
 		})
-		if err == nil || try == 3 { // another process may just have made the mark of this number
+		if err == nil || try == 12 || ctx.Err() != nil {
 			break
 		}
+		time.Sleep(rand.N(time.Duration(1+try) * 4 * time.Millisecond)) // another process may just have made the mark of this number
 	}
 	if err == nil && made != nil {
 		err = l.sync(ctx)
