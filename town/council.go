@@ -78,7 +78,7 @@ func (x *council) write(c *chart, o *outbox, records []trueRecord) []trueRecord 
 			}
 			x.row(o, n, i, person, &who, c, e)
 			wrote = true
-			key := e.key(person)
+			key := e.key(person, x.ends[len(x.ends)-1])
 			if _, known := truth[key]; !known {
 				order = append(order, key)
 			}
@@ -90,7 +90,7 @@ func (x *council) write(c *chart, o *outbox, records []trueRecord) []trueRecord 
 		return records
 	}
 	for _, e := range events {
-		key := e.key(person)
+		key := e.key(person, x.ends[len(x.ends)-1])
 		line, known := truth[key]
 		if !known || !e.first {
 			continue
@@ -109,10 +109,10 @@ func (x *council) write(c *chart, o *outbox, records []trueRecord) []trueRecord 
 	return append(records, trueRecord{Feed: councilName, Key: person, NHS: who.nhs})
 }
 
-// key is what makes an event the same event: its reference does not. (specification of feeds §6)
-func (e *careEvent) key(person string) string {
+// key is what makes an event the same event, as the last submission has it, which ends on last: its reference does not. (specification of feeds §6)
+func (e *careEvent) key(person string, last time.Time) string {
 	end := ""
-	if e.kind != "Service" && !e.to.IsZero() {
+	if e.kind != "Service" && !e.to.IsZero() && !e.to.After(last) {
 		end = ymd(e.to)
 	}
 	return strings.Join([]string{"ZZC", person, e.kind, ymd(e.from), end, e.clientType, e.detail, e.component}, "|")
