@@ -1,18 +1,24 @@
 // bearer: stands before a Kith with access control on and adds an access token to every request, so that a load generator that knows nothing of
 // tokens can put its load on it. Registers itself as a backend service by the command line, and renews its token as it must.
 // Kith is told that it is reached here (--base), so that links between pages lead here too.
-// usage: node scripts/bearer.mjs KITH DATABASE http://HOST:PORT (of Kith) PORT (to listen on) FOLDER (for its keys)
+// With through in place of on it adds nothing: what passing through it costs.
+// usage: node scripts/bearer.mjs on|through KITH DATABASE http://HOST:PORT (of Kith) PORT (to listen on) FOLDER (for its keys)
 import { execFileSync } from "node:child_process";
 import { createSign, generateKeyPairSync, randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import http from "node:http";
 
-const [kith, db, origin, port, folder] = process.argv.slice(2);
-const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
-writeFileSync(`${folder}/jwks.json`, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", use: "sig", alg: "ES384" }] }));
-const said = execFileSync(kith, ["client", "add", "--db", db, "--name", "Load", "--maker", "Kith", "--does", "Puts load on a server", "--kind", "backend", "--keys", `${folder}/jwks.json`, "--scopes", "system/*.cruds", "--organization", "BENCH", "--purpose", "TREAT"], { encoding: "utf8" });
-const id = said.match(/client id: (\S+)/)[1];
-execFileSync(kith, ["client", "approve", id, "--db", db, "--by", "bench", "--reason", "load test"]);
+const [how, kith, db, origin, port, folder] = process.argv.slice(2);
+let id = "";
+function register() {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  writeFileSync(`${folder}/jwks.json`, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", use: "sig", alg: "ES384" }] }));
+  const said = execFileSync(kith, ["client", "add", "--db", db, "--name", "Load", "--maker", "Kith", "--does", "Puts load on a server", "--kind", "backend", "--keys", `${folder}/jwks.json`, "--scopes", "system/*.cruds", "--organization", "BENCH", "--purpose", "TREAT"], { encoding: "utf8" });
+  id = said.match(/client id: (\S+)/)[1];
+  execFileSync(kith, ["client", "approve", id, "--db", db, "--by", "bench", "--reason", "load test"]);
+  return privateKey;
+}
+const privateKey = how === "on" ? register() : null;
 
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 let token = "";
@@ -26,13 +32,13 @@ async function renew() {
   token = body.access_token;
   setTimeout(renew, (body.expires_in * 1000) / 2);
 }
-await renew();
+if (privateKey) await renew();
 
 const to = new URL(origin);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 http
   .createServer((asked, answer) => {
-    const on = http.request({ agent, host: to.hostname, port: to.port, method: asked.method, path: asked.url, headers: { ...asked.headers, host: to.host, authorization: `Bearer ${token}` } }, (got) => {
+    const on = http.request({ agent, host: to.hostname, port: to.port, method: asked.method, path: asked.url, headers: { ...asked.headers, host: to.host, ...(token && { authorization: `Bearer ${token}` }) } }, (got) => {
       answer.writeHead(got.statusCode, got.headers);
       got.pipe(answer);
     });
