@@ -13,9 +13,9 @@ let id = "";
 function register() {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
   writeFileSync(`${folder}/jwks.json`, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", use: "sig", alg: "ES384" }] }));
-  const said = execFileSync(kith, ["client", "add", "--db", db, "--name", "Load", "--maker", "Kith", "--does", "Puts load on a server", "--kind", "backend", "--keys", `${folder}/jwks.json`, "--scopes", "system/*.cruds", "--organization", "BENCH", "--purpose", "TREAT"], { encoding: "utf8" });
+  const said = execFileSync(kith, ["client", "add", "--db", db, "--secret-key", `${folder}/secret`, "--name", "Load", "--maker", "Kith", "--does", "Puts load on a server", "--kind", "backend", "--keys", `${folder}/jwks.json`, "--scopes", "system/*.cruds", "--organization", "BENCH", "--purpose", "TREAT"], { encoding: "utf8" });
   id = said.match(/client id: (\S+)/)[1];
-  execFileSync(kith, ["client", "approve", id, "--db", db, "--by", "bench", "--reason", "load test"]);
+  execFileSync(kith, ["client", "approve", id, "--db", db, "--secret-key", `${folder}/secret`, "--by", "bench", "--reason", "load test"]);
   return privateKey;
 }
 const privateKey = how === "on" ? register() : null;
