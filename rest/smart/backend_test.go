@@ -259,7 +259,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	private, _ := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{rs.key}})
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
-		t.Skip(err) // newer Go makes none
+		t.Fatal(err)
 	}
 	small := jwks(signer{jose.RS384, jose.JSONWebKey{Key: weak, KeyID: "w", Algorithm: "RS384"}})
 	good := smart.Client{Name: "App", Maker: "Acme", Does: "Shows results", Kind: smart.Public, Redirects: []string{"https://app.example/cb"}, Scopes: []string{"patient/Patient.rs"}}

@@ -75,15 +75,10 @@ func limited(next http.Handler) http.Handler {
 	})
 }
 
-//go:embed parts.html
-var partsHTML string
-
-func page(text string) *template.Template { return kit.Page(partsHTML + text) }
-
 //go:embed say.html
 var sayHTML string
 
-var sayPage = page(sayHTML)
+var sayPage = kit.Page(sayHTML)
 
 // sayView is a page that says one thing.
 type sayView struct {
@@ -276,4 +271,4 @@ func day(t time.Time) string { return t.In(london()).Format("2 January 2006") }
 func clock(t time.Time) string { return t.In(london()).Format("2 January 2006, 15:04") }
 
 // field is one thing that is asked.
-type field struct{ ID, Value, Error string }
+type field = kit.Field

@@ -3,7 +3,6 @@ package account
 import (
 	_ "embed"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 //go:embed code.html
 var codeHTML string
 
-var codePage = page(codeHTML)
+var codePage = kit.Page(codeHTML)
 
 // codeView asks for the code, then for the date of birth: one question a page.
 type codeView struct {
@@ -23,52 +22,8 @@ type codeView struct {
 	To     string
 	Born   bool // the second question
 	Code   field
-	Date   dateField
+	Date   kit.DateField
 	Errors []field
-}
-
-// dateField is a date in three parts.
-type dateField struct{ ID, Day, Month, Year, Error string }
-
-func dateOf(r *http.Request) dateField {
-	typed := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
-	return dateField{ID: "born", Day: typed("day"), Month: typed("month"), Year: typed("year")}
-}
-
-// months are the words for them; the first three letters are enough.
-var months = [...]string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
-
-// iso is the date as FHIR writes it; wrong is a sentence for the reader where it is none.
-func (d dateField) iso(now time.Time) (iso, wrong string) {
-	if d.Day == "" && d.Month == "" && d.Year == "" {
-		return "", "Enter a date of birth"
-	}
-	dayOf, err := strconv.Atoi(d.Day)
-	if err != nil {
-		return "", "The day must be a number, such as 14"
-	}
-	year, err := strconv.Atoi(d.Year)
-	if err != nil || len(d.Year) != 4 {
-		return "", "The year must have 4 numbers, such as 1945"
-	}
-	month, err := strconv.Atoi(d.Month)
-	if word := strings.ToLower(d.Month); err != nil && len(word) >= 3 {
-		for i, m := range months {
-			if strings.HasPrefix(m, word) {
-				month = i + 1
-			}
-		}
-	}
-	t := time.Date(year, time.Month(month), dayOf, 0, 0, 0, 0, time.UTC)
-	switch {
-	case month < 1 || month > 12:
-		return "", "The month must be a number from 1 to 12, or its name"
-	case t.Day() != dayOf || int(t.Month()) != month:
-		return "", "There is no such day: check the day and the month"
-	case t.After(now) || year < 1880:
-		return "", "The year of birth cannot be right"
-	}
-	return t.Format(time.DateOnly), ""
 }
 
 func (s *Site) askCode(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +46,8 @@ func (s *Site) showCode(w http.ResponseWriter, r *http.Request, status int, v co
 }
 
 func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
-	v := codeView{To: local(r.PostFormValue("to")), Code: field{ID: "code", Value: strings.TrimSpace(r.PostFormValue("code"))}, Date: dateOf(r)}
+	v := codeView{To: local(r.PostFormValue("to")), Code: field{ID: "code", Value: strings.TrimSpace(r.PostFormValue("code"))}, Date: kit.DateOf(r, "born")}
+	v.Date.Own = true
 	wrong := func(e field) {
 		if v.Born {
 			v.Date.Error = e.Error
@@ -114,7 +70,7 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		s.showCode(w, r, http.StatusOK, v)
 		return
 	}
-	iso, bad := v.Date.iso(s.now())
+	iso, bad := v.Date.Born(s.now())
 	if bad != "" {
 		wrong(field{ID: "born", Error: bad})
 		return

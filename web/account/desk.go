@@ -19,12 +19,12 @@ import (
 //go:embed desk.html
 var deskHTML string
 
-var deskPage = page(deskHTML)
+var deskPage = kit.Page(deskHTML)
 
 //go:embed paper.html
 var paperHTML string
 
-var paperPage = page(paperHTML)
+var paperPage = kit.Page(paperHTML)
 
 // deskView is staff at the desk finding the person before them, and then saying what they saw. Both are posted, so that no NHS number stands
 // in an address.
@@ -33,7 +33,7 @@ type deskView struct {
 	Recover bool
 	Address string
 	Number  field
-	Date    dateField
+	Date    kit.DateField
 	Person  *personView // nil until somebody is found
 	Things  []thing
 	Seen    field // of the group
@@ -68,7 +68,7 @@ func (s *Site) desk(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	v := deskView{Address: r.URL.Path, Recover: r.URL.Path == "/desk/recover", Number: field{ID: "number"}, Date: dateField{ID: "born"}, Seen: field{ID: "seen"}, Where: field{ID: "where"}, Why: field{ID: "why"}}
+	v := deskView{Address: r.URL.Path, Recover: r.URL.Path == "/desk/recover", Number: field{ID: "number"}, Date: kit.DateField{ID: "born"}, Seen: field{ID: "seen"}, Where: field{ID: "where"}, Why: field{ID: "why"}}
 	if r.Method == http.MethodGet {
 		s.showDesk(w, r, http.StatusOK, v)
 		return
@@ -82,14 +82,14 @@ func (s *Site) desk(w http.ResponseWriter, r *http.Request) {
 
 // find looks for the person by NHS number and date of birth: both, so that nobody browses.
 func (s *Site) find(w http.ResponseWriter, r *http.Request, who access.Actor, v deskView) {
-	v.Number.Value, v.Date = strings.TrimSpace(r.PostFormValue("number")), dateOf(r)
+	v.Number.Value, v.Date = strings.TrimSpace(r.PostFormValue("number")), kit.DateOf(r, "born")
 	digits, err := kit.NHSNumberDigits(v.Number.Value)
 	if v.Number.Value == "" {
 		v.Number.Error = "Enter the NHS number"
 	} else if err != nil {
 		v.Number.Error = strings.TrimSuffix(sentence(err.Error()), ".")
 	}
-	iso, bad := v.Date.iso(s.now())
+	iso, bad := v.Date.Born(s.now())
 	v.Date.Error = bad
 	for _, f := range []field{v.Number, {ID: "born", Error: v.Date.Error}} {
 		if f.Error != "" {

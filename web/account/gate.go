@@ -79,7 +79,7 @@ func GateOf(path string) Gate {
 //go:embed locked.html
 var lockedHTML string
 
-var lockedPage = page(lockedHTML)
+var lockedPage = kit.Page(lockedHTML)
 
 // lockedView is a page that the reader may not see, and what would unlock it.
 type lockedView struct {

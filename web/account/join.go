@@ -12,7 +12,7 @@ import (
 //go:embed join.html
 var joinHTML string
 
-var joinPage = page(joinHTML)
+var joinPage = kit.Page(joinHTML)
 
 // joinView asks whether the account that this browser was signed in to before is of the same person.
 type joinView struct {

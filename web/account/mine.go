@@ -12,7 +12,7 @@ import (
 //go:embed mine.html
 var mineHTML string
 
-var minePage = page(mineHTML)
+var minePage = kit.Page(mineHTML)
 
 // mineView is what somebody can see and change of how they sign in.
 type mineView struct {

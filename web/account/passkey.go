@@ -11,7 +11,7 @@ import (
 //go:embed passkey.html
 var passkeyHTML string
 
-var passkeyPage = page(passkeyHTML)
+var passkeyPage = kit.Page(passkeyHTML)
 
 // passkeyView offers to make a passkey.
 type passkeyView struct {
@@ -56,7 +56,7 @@ func (s *Site) finishRegistration(w http.ResponseWriter, r *http.Request) {
 //go:embed remove.html
 var removeHTML string
 
-var removePage = page(removeHTML)
+var removePage = kit.Page(removeHTML)
 
 // removeView asks whether a passkey is really to be removed.
 type removeView struct {

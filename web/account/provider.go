@@ -13,7 +13,7 @@ import (
 //go:embed provider.html
 var providerHTML string
 
-var providerPage = page(providerHTML)
+var providerPage = kit.Page(providerHTML)
 
 // providerView is the page of the provider that is built in.
 type providerView struct {

@@ -13,7 +13,7 @@ import (
 //go:embed role.html
 var roleHTML string
 
-var rolePage = page(roleHTML)
+var rolePage = kit.Page(roleHTML)
 
 // roleView asks staff in which of their roles they work now.
 type roleView struct {

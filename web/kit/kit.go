@@ -29,6 +29,9 @@ var static embed.FS
 //go:embed frame.html
 var frame string
 
+//go:embed form.html
+var form string
+
 // Frame is what stands around a page.
 type Frame struct {
 	Title  string // of the window; the page's own heading stands in the page
@@ -48,9 +51,13 @@ type MadeUp struct {
 // Filling reports whether people are still being added.
 func (m *MadeUp) Filling() bool { return m.Done < m.Total && m.Failed == "" }
 
-// Page parses a page's template into the frame.
+// Page parses a page's template into the frame, with the parts of forms at hand.
 func Page(text string) *template.Template {
-	return template.Must(template.Must(template.New("page").Funcs(template.FuncMap{"stylesheet": stylesheet}).Parse(frame)).Parse(text))
+	t := template.New("page").Funcs(template.FuncMap{"stylesheet": stylesheet})
+	for _, part := range []string{frame, form, text} {
+		template.Must(t.Parse(part))
+	}
+	return t
 }
 
 // Write sends a page, whole or not at all, compressed where the reader takes it.

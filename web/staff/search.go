@@ -35,7 +35,7 @@ type searchView struct {
 }
 
 // field is one field of the form with what was typed in it.
-type field struct{ ID, Value, Error string }
+type field = kit.Field
 
 // column is the head of one that can be sorted by.
 type column struct{ Text, Address, Sorted string }

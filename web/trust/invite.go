@@ -16,7 +16,7 @@ import (
 //go:embed invite.html
 var inviteHTML string
 
-var invitePage = kit.Page(partsHTML + inviteHTML)
+var invitePage = kit.Page(inviteHTML)
 
 // inviteView asks one question after another: who, what, how long; then whether all is right; and at the end it shows the
 // code. What was answered before goes along in the form.
@@ -123,7 +123,7 @@ func numbered(name string, i int) string {
 //go:embed accept.html
 var acceptHTML string
 
-var acceptPage = kit.Page(partsHTML + acceptHTML)
+var acceptPage = kit.Page(acceptHTML)
 
 // acceptView asks for the code, then for the giver's date of birth.
 type acceptView struct {

@@ -44,9 +44,6 @@ func (s *Site) Handler() http.Handler {
 	return kit.Secure(http.MaxBytesHandler(mux, 64<<10))
 }
 
-//go:embed parts.html
-var partsHTML string
-
 //go:embed say.html
 var sayHTML string
 
@@ -54,12 +51,12 @@ var sayHTML string
 var mineHTML string
 
 var (
-	sayPage  = kit.Page(partsHTML + sayHTML)
-	minePage = kit.Page(partsHTML + mineHTML)
+	sayPage  = kit.Page(sayHTML)
+	minePage = kit.Page(mineHTML)
 )
 
 // field is one question with what was answered.
-type field struct{ ID, Value, Error string }
+type field = kit.Field
 
 type sayView struct {
 	Frame        kit.Frame

@@ -7,8 +7,14 @@ import (
 	"time"
 )
 
-// DateField is a date that somebody types in three parts.
-type DateField struct{ ID, Day, Month, Year, Error string }
+// Field is one thing that a form asks, with what was answered and what is wrong with that. The templates "errors" and "message" show the latter.
+type Field struct{ ID, Value, Error string }
+
+// DateField is a date that somebody types in three parts. The template "date" asks for it.
+type DateField struct {
+	ID, Day, Month, Year, Error string
+	Own                         bool // the date of birth of whoever types it, which their browser may know
+}
 
 // DateOf reads the parts from a form: fields day, month and year.
 func DateOf(r *http.Request, id string) DateField {
