@@ -79,7 +79,13 @@ func TestPagesInARealBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("node", "journeys.mjs", string(input))
+	drive(t, "journeys.mjs", input, 140)
+}
+
+// drive runs a script of journeys in the browser, each a test of its own; there must be so many at least.
+func drive(t *testing.T, script string, input []byte, least int) {
+	t.Helper()
+	cmd := exec.Command("node", script, string(input))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -100,7 +106,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 			}
 		})
 	}
-	if tried < 140 {
+	if tried < least {
 		t.Errorf("only %d things were tried", tried)
 	}
 }

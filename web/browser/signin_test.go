@@ -1,13 +1,11 @@
 package browser
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,30 +38,7 @@ func TestSigningInWithARealBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("node", "signin.mjs", string(input))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Errorf("node: %v\n%s", err, stderr.String())
-	}
-	tried := 0
-	for line := range bytes.Lines(out) {
-		var j journey
-		if err := json.Unmarshal(line, &j); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		tried++
-		t.Run(j.Name, func(t *testing.T) {
-			t.Log(j.Note)
-			if j.Fault != "" {
-				t.Error(j.Fault)
-			}
-		})
-	}
-	if tried < 60 {
-		t.Errorf("only %d things were tried", tried)
-	}
+	drive(t, "signin.mjs", input, 60)
 }
 
 // openSignIn serves the pages of signing in, with codes for the first accounts, by name.
