@@ -173,12 +173,12 @@ func (s *serving) says(door *record.Door) func() *kit.MadeUp {
 
 // pages serves the pages of signing in, and those for staff at every address that nothing else has.
 func (s *serving) pages(mux *http.ServeMux, door *record.Door, board *feeds.Service, linker *match.Linker, people *entrance) {
-	site := &staff.Site{Door: door, Feeds: board, Linker: linker, MadeUp: s.says(door), Signed: people != nil, Who: func(r *http.Request) access.Actor {
+	site := &staff.Site{Door: door, Feeds: board, Linker: linker, Signed: people != nil, Who: func(r *http.Request) access.Actor {
 		who, err := people.who(r)
 		if err != nil {
 			return access.Actor{From: r.RemoteAddr}
 		}
 		return who
-	}}
+	}, Host: kit.Host{MadeUp: s.says(door)}}
 	mux.Handle("/", people.pages(mux)(site.Handler()))
 }

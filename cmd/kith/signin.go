@@ -103,7 +103,7 @@ func (s *serving) enter(ctx context.Context, door *record.Door, madeUp func() *k
 	if e.service, err = signin.Open(ctx, o); err != nil {
 		return nil, err
 	}
-	e.site = &account.Site{SignIn: e.service, Door: door, MadeUp: madeUp}
+	e.site = &account.Site{SignIn: e.service, Door: door, Host: kit.Host{MadeUp: madeUp}}
 	if len(clients) > 0 {
 		e.provider, err = idp.Open(ctx, idp.Options{Door: door, Issuer: issuer, Clients: clients, People: s.people, Show: e.site.ShowProvider, From: e.service.From, Secrets: s.secrets})
 		if err != nil {

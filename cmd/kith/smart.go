@@ -15,6 +15,7 @@ import (
 	"github.com/kith-care/kith/rest"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/apps"
+	"github.com/kith-care/kith/web/kit"
 )
 
 // openApps makes the authorisation server for apps; nil where access control is off, because there nobody needs a token.
@@ -80,7 +81,7 @@ func (s *serving) serveFHIR(mux *http.ServeMux, server *rest.Server, apart *smar
 		for _, path := range smart.Calls() {
 			mux.Handle(path, calls)
 		}
-		pages := (&apps.Site{Door: server.Door, Smart: apart, MadeUp: s.says(server.Door)}).Handler()
+		pages := (&apps.Site{Door: server.Door, Smart: apart, Host: kit.Host{MadeUp: s.says(server.Door)}}).Handler()
 		pages = people.site.Guard(people.roleFirst(pages))
 		for _, path := range []string{"/auth/authorize", "/auth/consent", "/apps", "/apps/", "/clients", "/clients/"} {
 			mux.Handle(path, pages)

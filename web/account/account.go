@@ -9,8 +9,6 @@ package account
 import (
 	_ "embed"
 	"errors"
-	"html/template"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,11 +24,9 @@ import (
 
 // Site serves the pages. SignIn and Door must be set.
 type Site struct {
+	kit.Host
 	SignIn *signin.Service
 	Door   *record.Door
-	Now    func() time.Time   // nil for the clock
-	MadeUp func() *kit.MadeUp // what to say where the people are made up; nil where they are real
-	Log    *slog.Logger       // nil for the default
 }
 
 // Handler serves /signin, /signout, /account and /desk. What changes something is a POST; whoever serves it must refuse those that come from pages of
@@ -95,7 +91,7 @@ func (s *Site) say(w http.ResponseWriter, r *http.Request, status int, head, rea
 	if len(ways) == 0 {
 		ways = []way{{"/signin", "Sign in"}}
 	}
-	s.write(w, r, status, sayPage, sayView{Frame: s.frame(r, head), Head: head, Reason: reason, Ways: ways})
+	s.Send(w, r, status, sayPage, sayView{Frame: s.frame(r, head), Head: head, Reason: reason, Ways: ways})
 }
 
 // fail says in words what went wrong; what only operators understand goes to the log.
@@ -110,7 +106,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status := statusOf(e.Kind)
 	if status >= 500 {
-		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
 	switch {
 	case e.Kind == fhir.Broken:
@@ -142,23 +138,10 @@ func statusOf(k fhir.ErrKind) int {
 	return http.StatusInternalServerError
 }
 
-func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
-	if err := kit.Write(w, r, status, page, view); err != nil {
-		s.log().WarnContext(r.Context(), "a page was not sent", "path", r.URL.Path, "error", err)
-	}
-}
-
 // frame is what stands around a page: the ways to staff's pages for staff who work in a role, the way to the account for whoever has signed in.
 func (s *Site) frame(r *http.Request, title string) kit.Frame {
-	f := kit.Frame{Title: title, Plain: true}
-	if s.MadeUp != nil {
-		f.MadeUp = s.MadeUp()
-	}
-	if who, err := s.SignIn.Who(r); err == nil {
-		f.Signed = "My account"
-		f.Plain = who.Role == "patient"
-	}
-	return f
+	who, err := s.SignIn.Who(r)
+	return s.Frame(title, err != nil || who.Role == "patient", err == nil)
 }
 
 // see answers a change with the address of the page to look at next.
@@ -230,20 +213,6 @@ func (s *Site) AtOrigin(w http.ResponseWriter, r *http.Request) (sent bool) {
 	}
 	see(w, r, s.SignIn.Origin()+r.URL.RequestURI())
 	return true
-}
-
-func (s *Site) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
-}
-
-func (s *Site) log() *slog.Logger {
-	if s.Log != nil {
-		return s.Log
-	}
-	return slog.Default()
 }
 
 func sentence(text string) string {

@@ -20,6 +20,7 @@ import (
 	"github.com/kith-care/kith/access/signin"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
 )
 
 var update = flag.Bool("update", false, "write the goldens again")
@@ -63,7 +64,7 @@ func open(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &Site{SignIn: p.signIn, Door: p.door, Now: now}
+	site := &Site{SignIn: p.signIn, Door: p.door, Host: kit.Host{Now: now}}
 	provider, err := idp.Open(t.Context(), idp.Options{Door: p.door, Issuer: p.origin + "/idp", Show: site.ShowProvider, Clients: []idp.Client{{ID: "kith", Redirects: []string{p.origin + "/signin/back/built-in"}}}, Now: now,
 		People: func() []idp.Person {
 			return []idp.Person{{Subject: "p0", Given: "Zoe", Family: "Zero", Proofing: "P0"}, {Subject: "p5", Given: "Fay", Family: "Five", Proofing: "P5"}, {Subject: "pj", Given: "Ada", Family: "Okafor", Born: "1945-07-14", Proofing: "P5"}, {Subject: "p9", Given: "Ada", Family: "Okafor", Number: "9990000018", Born: "1945-07-14", Proofing: "P9"}}

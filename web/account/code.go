@@ -42,7 +42,7 @@ func (s *Site) showCode(w http.ResponseWriter, r *http.Request, status int, v co
 		title = "Error: " + title
 	}
 	v.Frame = s.frame(r, title)
-	s.write(w, r, status, codePage, v)
+	s.Send(w, r, status, codePage, v)
 }
 
 func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,7 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		s.showCode(w, r, http.StatusOK, v)
 		return
 	}
-	iso, bad := v.Date.Born(s.now())
+	iso, bad := v.Date.Born(s.Time())
 	if bad != "" {
 		wrong(field{ID: "born", Error: bad})
 		return

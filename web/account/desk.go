@@ -89,7 +89,7 @@ func (s *Site) find(w http.ResponseWriter, r *http.Request, who access.Actor, v 
 	} else if err != nil {
 		v.Number.Error = strings.TrimSuffix(sentence(err.Error()), ".")
 	}
-	iso, bad := v.Date.Born(s.now())
+	iso, bad := v.Date.Born(s.Time())
 	v.Date.Error = bad
 	for _, f := range []field{v.Number, {ID: "born", Error: v.Date.Error}} {
 		if f.Error != "" {
@@ -222,7 +222,7 @@ func (s *Site) vouch(w http.ResponseWriter, r *http.Request, who access.Actor, v
 		return
 	}
 	origin := strings.TrimPrefix(strings.TrimPrefix(s.SignIn.Origin(), "https://"), "http://")
-	s.write(w, r, http.StatusOK, paperPage, paperView{Frame: s.frame(r, "Code for "+printed.Account.Name), Name: printed.Account.Name, Code: printed.Text, Site: origin + "/signin", Until: clock(printed.Expires), Here: said.Here, Recover: v.Recover})
+	s.Send(w, r, http.StatusOK, paperPage, paperView{Frame: s.frame(r, "Code for "+printed.Account.Name), Name: printed.Account.Name, Code: printed.Text, Site: origin + "/signin", Until: clock(printed.Expires), Here: said.Here, Recover: v.Recover})
 }
 
 func (s *Site) showDesk(w http.ResponseWriter, r *http.Request, status int, v deskView) {
@@ -243,7 +243,7 @@ func (s *Site) showDesk(w http.ResponseWriter, r *http.Request, status int, v de
 	paper, desk := s.SignIn.Lives()
 	v.Paper, v.Desk = lasting(paper), lasting(desk)
 	v.Frame = s.frame(r, title)
-	s.write(w, r, status, deskPage, v)
+	s.Send(w, r, status, deskPage, v)
 }
 
 // lasting is a length of time in words.

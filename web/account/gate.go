@@ -159,6 +159,6 @@ func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access
 	}
 	v.Frame = s.frame(r, "This page is locked")
 	kit.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.write(w, r, http.StatusForbidden, lockedPage, v)
+		s.Send(w, r, http.StatusForbidden, lockedPage, v)
 	})).ServeHTTP(w, r)
 }

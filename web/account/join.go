@@ -49,7 +49,7 @@ func (s *Site) showJoin(w http.ResponseWriter, r *http.Request, v joinView) {
 		title, status = "Error: "+title, http.StatusBadRequest
 	}
 	v.Frame = s.frame(r, title)
-	s.write(w, r, status, joinPage, v)
+	s.Send(w, r, status, joinPage, v)
 }
 
 func (s *Site) takeJoin(w http.ResponseWriter, r *http.Request) {

@@ -85,7 +85,7 @@ func (s *Site) account(w http.ResponseWriter, r *http.Request) {
 	for _, one := range list {
 		v.Sessions = append(v.Sessions, sessionRow{signin.DeviceName(one.Agent), clock(one.Began), clock(one.Used), s.howWords(one.How), one.ID == se.ID})
 	}
-	s.write(w, r, http.StatusOK, minePage, v)
+	s.Send(w, r, http.StatusOK, minePage, v)
 }
 
 func (s *Site) titleOf(name string) string {

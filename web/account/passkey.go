@@ -37,7 +37,7 @@ func (s *Site) newPasskey(w http.ResponseWriter, r *http.Request) {
 	}
 	v.Frame.Signed, v.Frame.Script = "My account", script()
 	kit.Scripted(w)
-	s.write(w, r, http.StatusOK, passkeyPage, v)
+	s.Send(w, r, http.StatusOK, passkeyPage, v)
 }
 
 func (s *Site) beginRegistration(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +82,7 @@ func (s *Site) onePasskey(w http.ResponseWriter, r *http.Request) {
 			v.Used = clock(*p.Used)
 		}
 		v.Frame.Signed = "My account"
-		s.write(w, r, http.StatusOK, removePage, v)
+		s.Send(w, r, http.StatusOK, removePage, v)
 		return
 	}
 	s.say(w, r, http.StatusNotFound, "Not found", "You have no such passkey. You may have removed it already.", way{"/account", "My account"})

@@ -65,6 +65,6 @@ func (s *Site) ShowProvider(w http.ResponseWriter, r *http.Request, status int, 
 		v.Frame.MadeUp = s.MadeUp()
 	}
 	kit.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.write(w, r, status, providerPage, v)
+		s.Send(w, r, status, providerPage, v)
 	})).ServeHTTP(w, r)
 }

@@ -64,7 +64,7 @@ func (s *Site) showRole(w http.ResponseWriter, r *http.Request, v roleView) {
 		title, status = "Error: "+title, http.StatusBadRequest
 	}
 	v.Frame, v.Role.ID = s.frame(r, title), "role"
-	s.write(w, r, status, rolePage, v)
+	s.Send(w, r, status, rolePage, v)
 }
 
 func (s *Site) takeRole(w http.ResponseWriter, r *http.Request) {

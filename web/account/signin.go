@@ -39,7 +39,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		view.Providers = append(view.Providers, providerRow{p.Title, "/signin/with/" + p.Name + toQuery(view.To)})
 	}
 	kit.Scripted(w)
-	s.write(w, r, http.StatusOK, signInPage, view)
+	s.Send(w, r, http.StatusOK, signInPage, view)
 }
 
 func toQuery(to string) string {
@@ -91,7 +91,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, text []byte, err e
 		}
 		said := sentence(e.Msg)
 		if status := statusOf(e.Kind); status >= 500 {
-			s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+			s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 			if e.Kind == fhir.Broken {
 				said = "Something went wrong. This is our fault and has been logged."
 			}

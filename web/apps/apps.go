@@ -10,7 +10,6 @@ import (
 	_ "embed"
 	"errors"
 	"html/template"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,10 +27,9 @@ import (
 
 // Site serves the pages. Door and Smart must be set.
 type Site struct {
-	Door   *record.Door
-	Smart  *smart.Service
-	MadeUp func() *kit.MadeUp // what to say where the people are made up; nil where they are real
-	Log    *slog.Logger       // nil for the default
+	kit.Host
+	Door  *record.Door
+	Smart *smart.Service
 }
 
 // Handler serves the pages. What changes something is a POST; whoever serves it must refuse those that come from pages of
@@ -115,7 +113,7 @@ func clerk(who access.Actor) bool { return who.Role == "operator" || who.Role ==
 func (s *Site) clerk(w http.ResponseWriter, r *http.Request) (access.Actor, bool) {
 	who, ok := s.who(w, r)
 	if ok && !clerk(who) {
-		s.write(w, r, http.StatusForbidden, missingPage, missingView{Frame: s.frame("No access", who), Head: "You do not have access to this page", Reason: "Apps are looked after by operators and managers."})
+		s.Send(w, r, http.StatusForbidden, missingPage, missingView{Frame: s.frame("No access", who), Head: "You do not have access to this page", Reason: "Apps are looked after by operators and managers."})
 		return who, false
 	}
 	return who, ok
@@ -145,9 +143,9 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "10")
 	}
 	if status >= 500 {
-		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	s.write(w, r, status, missingPage, view)
+	s.Send(w, r, status, missingPage, view)
 }
 
 // refused shows why an app cannot be connected, or lets the app hear of it where it is known to be the app that asked.
@@ -156,7 +154,7 @@ func (s *Site) refused(w http.ResponseWriter, r *http.Request, refusal *smart.Re
 		s.leave(w, r, refusal.To)
 		return
 	}
-	s.write(w, r, http.StatusBadRequest, missingPage, missingView{Frame: s.frame("App not connected", access.Actor{Role: "patient"}), Head: "This app cannot be connected",
+	s.Send(w, r, http.StatusBadRequest, missingPage, missingView{Frame: s.frame("App not connected", access.Actor{Role: "patient"}), Head: "This app cannot be connected",
 		Reason: "It is not set up rightly, or we do not know it. You have not shared anything. Tell whoever makes the app what stands below.", Code: refusal.Code + ": " + refusal.Text})
 }
 
@@ -178,29 +176,9 @@ func leadsTo(w http.ResponseWriter, origins ...string) {
 	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "form-action 'self'", "form-action 'self' "+strings.Join(slices.Compact(origins), " "), 1))
 }
 
-func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
-	if err := kit.Write(w, r, status, page, view); err != nil && r.Context().Err() == nil {
-		s.log().ErrorContext(r.Context(), "page could not be written", "path", r.URL.Path, "error", err)
-	}
-}
-
 // frame is the frame of a page for somebody; patients do not see the links that are for staff.
 func (s *Site) frame(title string, who access.Actor) kit.Frame {
-	f := kit.Frame{Title: title, Plain: !smart.Staff(who)}
-	if who.ID != "" {
-		f.Signed = "My account"
-	}
-	if s.MadeUp != nil {
-		f.MadeUp = s.MadeUp()
-	}
-	return f
-}
-
-func (s *Site) log() *slog.Logger {
-	if s.Log != nil {
-		return s.Log
-	}
-	return slog.Default()
+	return s.Frame(title, !smart.Staff(who), who.ID != "")
 }
 
 // london is where the clocks stand by which people live.

@@ -77,7 +77,7 @@ func (s *Site) choose(w http.ResponseWriter, r *http.Request, who access.Actor, 
 	if view.Errors != nil {
 		status, view.Frame.Title = http.StatusBadRequest, "Error: "+view.Frame.Title
 	}
-	s.write(w, r, status, choosePage, view)
+	s.Send(w, r, status, choosePage, view)
 }
 
 func (v *chooseView) add(c choice) {

@@ -66,7 +66,7 @@ func (s *Site) clients(w http.ResponseWriter, r *http.Request) {
 			view.Clients = append(view.Clients, row)
 		}
 	}
-	s.write(w, r, http.StatusOK, clientsPage, view)
+	s.Send(w, r, http.StatusOK, clientsPage, view)
 }
 
 // clientView is one app in the register.
@@ -158,7 +158,7 @@ func (s *Site) showClient(w http.ResponseWriter, r *http.Request, view clientVie
 	if view.Errors != nil {
 		status, view.Frame.Title = http.StatusBadRequest, "Error: "+view.Frame.Title
 	}
-	s.write(w, r, status, clientPage, view)
+	s.Send(w, r, status, clientPage, view)
 }
 
 // plainWords are the scopes that are not on resources, in words.
@@ -231,7 +231,7 @@ func (s *Site) showRegister(w http.ResponseWriter, r *http.Request, view registe
 	if view.Errors != nil {
 		status, view.Frame.Title = http.StatusBadRequest, "Error: "+view.Frame.Title
 	}
-	s.write(w, r, status, registerPage, view)
+	s.Send(w, r, status, registerPage, view)
 }
 
 // register keeps a new app, which waits for review from then on. Its secret is shown here and never again.

@@ -58,7 +58,7 @@ func (s *Site) connected(w http.ResponseWriter, r *http.Request) {
 			view.Done = c.Name
 		}
 	}
-	s.write(w, r, http.StatusOK, connectedPage, view)
+	s.Send(w, r, http.StatusOK, connectedPage, view)
 }
 
 func (s *Site) connections(r *http.Request, who access.Actor) (out []connection, err error) {
@@ -169,7 +169,7 @@ func (s *Site) openable(w http.ResponseWriter, r *http.Request) {
 	if origins != nil {
 		leadsTo(w, origins...)
 	}
-	s.write(w, r, http.StatusOK, openPage, view)
+	s.Send(w, r, http.StatusOK, openPage, view)
 }
 
 func (s *Site) open(w http.ResponseWriter, r *http.Request) {

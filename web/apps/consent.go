@@ -121,7 +121,7 @@ func (s *Site) showConsent(w http.ResponseWriter, r *http.Request, who access.Ac
 	}
 	view.Ticket = s.Smart.Ticket(who, ask, patient)
 	leadsTo(w, ask.Returns())
-	s.write(w, r, status, consentPage, view)
+	s.Send(w, r, status, consentPage, view)
 }
 
 // named is a patient's name and birth date, read as the person who is looking.

@@ -8,8 +8,6 @@ package audit
 import (
 	_ "embed"
 	"errors"
-	"html/template"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -22,14 +20,12 @@ import (
 
 // Site serves the pages. Door and Who must be set.
 type Site struct {
+	kit.Host
 	Door    *record.Door
 	Who     func(*http.Request) (access.Actor, error) // an error of kind Forbidden where nobody has signed in
 	Privacy string                                    // the name of the organisation whose privacy officer looks into what looks wrong; "" for "Privacy officer"
 	Signed  bool                                      // pages lead to the reader's account
 	Due     time.Duration                             // how long the privacy officer has; 0 for five days
-	Now     func() time.Time                          // nil for the clock
-	MadeUp  func() *kit.MadeUp
-	Log     *slog.Logger
 }
 
 // Handler serves /my/seen and /audit.
@@ -69,38 +65,11 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if status >= 500 {
-		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	s.write(w, r, status, missingPage, missingView{s.frame(head, strings.HasPrefix(r.URL.Path, "/my/")), head, reason})
-}
-
-func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
-	if err := kit.Write(w, r, status, page, view); err != nil {
-		s.log().ErrorContext(r.Context(), "page could not be written", "path", r.URL.Path, "error", err)
-	}
+	s.Send(w, r, status, missingPage, missingView{s.frame(head, strings.HasPrefix(r.URL.Path, "/my/")), head, reason})
 }
 
 func (s *Site) frame(title string, plain bool) kit.Frame {
-	f := kit.Frame{Title: title, Plain: plain}
-	if s.Signed {
-		f.Signed = "My account"
-	}
-	if s.MadeUp != nil {
-		f.MadeUp = s.MadeUp()
-	}
-	return f
-}
-
-func (s *Site) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
-}
-
-func (s *Site) log() *slog.Logger {
-	if s.Log != nil {
-		return s.Log
-	}
-	return slog.Default()
+	return s.Frame(title, plain, s.Signed)
 }

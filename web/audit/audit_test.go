@@ -16,6 +16,7 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
 )
 
 var update = flag.Bool("update", false, "write the goldens again")
@@ -68,7 +69,7 @@ func place(t *testing.T) (*Site, *access.Actor) {
 			return access.Actor{}, fhir.Errorf(fhir.Forbidden, "Sign in first.")
 		}
 		return *who, nil
-	}, Privacy: "Merrowby shared record, privacy officer", Now: func() time.Time { return now }}, who
+	}, Privacy: "Merrowby shared record, privacy officer", Host: kit.Host{Now: func() time.Time { return now }}}, who
 }
 
 func ask(t *testing.T, s *Site, method, path string, form url.Values) (int, string, http.Header) {

@@ -81,7 +81,7 @@ func (s *Site) looked(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.write(w, r, http.StatusOK, lookedPage, view)
+	s.Send(w, r, http.StatusOK, lookedPage, view)
 }
 
 // days groups entries.
@@ -227,7 +227,7 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request, id string, status int
 	if problem != "" {
 		title = "Error: " + title
 	}
-	s.write(w, r, status, wrongPage, wrongView{s.frame(title, true), id, l, e.At.In(london.Zone).Format("Monday 2 January 2006 at 15:04"), problem, text})
+	s.Send(w, r, status, wrongPage, wrongView{s.frame(title, true), id, l, e.At.In(london.Zone).Format("Monday 2 January 2006 at 15:04"), problem, text})
 }
 
 const mostWords = 2000
@@ -265,7 +265,7 @@ func (s *Site) tell(ctx context.Context, who access.Actor, e *record.TrailEntry,
 	if due == 0 {
 		due = 5 * 24 * time.Hour
 	}
-	now := s.now().UTC()
+	now := s.Time().UTC()
 	owner := s.Privacy
 	if owner == "" {
 		owner = "Privacy officer"

@@ -85,7 +85,7 @@ func (s *Site) officer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.write(w, r, status, officerPage, view)
+	s.Send(w, r, status, officerPage, view)
 }
 
 func (s *Site) rows(r *http.Request, who access.Actor, ask record.TrailQuery, view *officerView) error {

@@ -123,7 +123,7 @@ func open(t *testing.T, made town.Town, say *kit.MadeUp) (address string, who pe
 		commit(t, door)(made.Person(i))
 	}
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	site := &staff.Site{Door: door, Now: func() time.Time { return now }, MadeUp: func() *kit.MadeUp { return say }}
+	site := &staff.Site{Door: door, Host: kit.Host{Now: func() time.Time { return now }, MadeUp: func() *kit.MadeUp { return say }}}
 	server := httptest.NewServer(site.Handler())
 	t.Cleanup(server.Close)
 	if made.People == 0 {
@@ -148,13 +148,13 @@ func open(t *testing.T, made town.Town, say *kit.MadeUp) (address string, who pe
 func openConsole(t *testing.T) (address, item string) {
 	t.Helper()
 	p := stafftest.Fill(t)
-	site := &staff.Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Now: func() time.Time { return stafftest.Today }}
-	looked := &audit.Site{Door: p.Door, Now: func() time.Time { return stafftest.Today }, Who: func(r *http.Request) (access.Actor, error) {
+	site := &staff.Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Host: kit.Host{Now: func() time.Time { return stafftest.Today }}}
+	looked := &audit.Site{Door: p.Door, Who: func(r *http.Request) (access.Actor, error) {
 		if strings.HasPrefix(r.URL.Path, "/my/") {
 			return access.Actor{ID: "Patient/" + stafftest.Okafor, Name: "Ada Okafor", Role: "patient", Patient: stafftest.Okafor, Purpose: "PATRQT"}, nil
 		}
 		return access.Actor{ID: "Practitioner/9", Name: "R. Vale", Role: "privacy", Purpose: "PATSFTY"}, nil
-	}}
+	}, Host: kit.Host{Now: func() time.Time { return stafftest.Today }}}
 	jessop := access.Actor{ID: "Practitioner/1", Name: "Dr A. Jessop", Role: "clinician", Organization: "M81001", Purpose: "TREAT"}
 	if _, err := p.Door.Get(t.Context(), jessop, "Patient", stafftest.Okafor); err != nil {
 		t.Fatal(err)

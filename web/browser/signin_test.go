@@ -69,7 +69,7 @@ func openSignIn(t *testing.T) (origin string, codes map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &account.Site{SignIn: s, Door: door, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}
+	site := &account.Site{SignIn: s, Door: door, Host: kit.Host{MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}}
 	for _, each := range []struct {
 		path, back string
 		people     func() []idp.Person

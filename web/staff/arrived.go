@@ -75,7 +75,7 @@ func (s *Site) arrived(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view.Partial, view.Arrived = partial, arrivals(facts)
-	s.write(w, r, http.StatusOK, arrivedPage, view)
+	s.Send(w, r, http.StatusOK, arrivedPage, view)
 }
 
 // records are all Patients of a person, as each source has them. Those that may not be read, or are no more, are left out.
@@ -98,7 +98,7 @@ func (s *Site) records(r *http.Request, id string) ([]recordRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := rowOf(f.v.Resource(), s.now())
+		p := rowOf(f.v.Resource(), s.Time())
 		out = append(out, recordRow{ID: one, Name: p.Name, Born: p.Born, Number: p.Number, Address: p.Address, Source: words(titles[f.feed], f.feed, f.at("meta.source"), "written directly"), Trace: f.trace(),
 			Updated: clock(stored.Updated), Current: one == id})
 	}

@@ -75,7 +75,7 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) {
 	if next != "" {
 		view.Next = here + "?" + url.Values{"after": {next}}.Encode()
 	}
-	s.write(w, r, http.StatusOK, checkPage, view)
+	s.Send(w, r, http.StatusOK, checkPage, view)
 }
 
 func failingOf(f *intake.Feed, row intake.Failing) failingRow {
@@ -114,7 +114,7 @@ func (s *Site) checkCSV(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name + "-" + c.Name + "-" + s.now().Format("2006-01-02") + ".csv"}))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name + "-" + c.Name + "-" + s.Time().Format("2006-01-02") + ".csv"}))
 	h.Set("Cache-Control", "no-store")
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // https://www.rfc-editor.org/rfc/rfc4180
@@ -131,7 +131,7 @@ func (s *Site) checkCSV(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if rows, next, err = s.Feeds.Failing(r.Context(), s.who(r), f.Name, c.Name, "download, from "+next+" on,", next, piece); err != nil {
-			s.log().ErrorContext(r.Context(), "a list of rows could not be handed out whole", "feed", f.Name, "check", c.Name, "error", err)
+			s.Logger().ErrorContext(r.Context(), "a list of rows could not be handed out whole", "feed", f.Name, "check", c.Name, "error", err)
 			panic(http.ErrAbortHandler) // the reader must not take a part for the whole
 		}
 	}

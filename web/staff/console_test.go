@@ -20,6 +20,7 @@ import (
 	"github.com/kith-care/kith/connect/match"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/staff/stafftest"
 )
 
@@ -27,7 +28,7 @@ import (
 func console(t *testing.T) (http.Handler, *stafftest.Place) {
 	t.Helper()
 	p := stafftest.Fill(t)
-	site := &Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Now: func() time.Time { return stafftest.Today }}
+	site := &Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Host: kit.Host{Now: func() time.Time { return stafftest.Today }}}
 	return site.Handler(), p
 }
 

@@ -118,7 +118,7 @@ func (s *Site) showFeed(w http.ResponseWriter, r *http.Request, view feedView) {
 		s.fail(w, r, err)
 		return
 	}
-	s.write(w, r, status, feedPage, view)
+	s.Send(w, r, status, feedPage, view)
 }
 
 // from is where a feed gets what it files.

@@ -66,7 +66,7 @@ func (s *Site) feeds(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.SortStableFunc(view.Feeds, func(a, b feedRow) int { return cmp.Or(b.rank-a.rank, strings.Compare(a.Title, b.Title)) })
 	view.Sum, view.Trouble = summed(view.Feeds)
-	s.write(w, r, http.StatusOK, feedsPage, view)
+	s.Send(w, r, http.StatusOK, feedsPage, view)
 }
 
 // summed says in a sentence how many feeds need somebody.

@@ -42,7 +42,7 @@ func (s *Site) closed(w http.ResponseWriter, r *http.Request, view glassView) {
 		s.fail(w, r, err)
 		return
 	}
-	row := rowOf(patient, s.now())
+	row := rowOf(patient, s.Time())
 	view.Name, view.Born, view.Number = row.Name, row.Born, row.Number
 	view.Why, view.MayOpen = decision.Reason, decision.Unlock == access.ByGlass
 	if !view.MayOpen {
@@ -54,7 +54,7 @@ func (s *Site) closed(w http.ResponseWriter, r *http.Request, view glassView) {
 	if view.Errors != nil {
 		status = http.StatusUnprocessableEntity
 	}
-	s.write(w, r, status, glassPage, view)
+	s.Send(w, r, status, glassPage, view)
 }
 
 func (s *Site) opening(w http.ResponseWriter, r *http.Request) {

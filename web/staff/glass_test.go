@@ -12,6 +12,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/kit"
 )
 
 // guardedPlace serves one person who is registered at practice A, to whoever is looking.
@@ -39,7 +40,7 @@ func guardedPlace(t *testing.T, who *access.Actor) http.Handler {
 		entries = append(entries, `{"resource":`+r+`}`)
 	}
 	putAs(t, door, kith, []byte(`{"resourceType":"Bundle","entry":[`+strings.Join(entries, ",")+`]}`))
-	return (&Site{Door: door, Who: func(*http.Request) access.Actor { return *who }, Now: func() time.Time { return now }}).Handler()
+	return (&Site{Door: door, Who: func(*http.Request) access.Actor { return *who }, Host: kit.Host{Now: func() time.Time { return now }}}).Handler()
 }
 
 func visit(t *testing.T, site http.Handler, path string, form url.Values) *httptest.ResponseRecorder {

@@ -59,7 +59,7 @@ func (s *Site) item(w http.ResponseWriter, r *http.Request) {
 	if it.Size > firstPart {
 		view.Shown = "the first " + size(firstPart) + " of " + size(it.Size)
 	}
-	s.write(w, r, http.StatusOK, itemPage, view)
+	s.Send(w, r, http.StatusOK, itemPage, view)
 }
 
 // itemAt is the item that the address names, of the feed that it names. That somebody sees what stands in it is audited first.
@@ -138,7 +138,7 @@ func (s *Site) raw(w http.ResponseWriter, r *http.Request) {
 	for at := int64(0); at < it.Size; at += piece {
 		data, err := s.Feeds.Desk.Bytes(r.Context(), it.Number, at, min(piece, it.Size-at))
 		if err != nil {
-			s.log().ErrorContext(r.Context(), "an item could not be handed out whole", "item", it.Number, "error", err)
+			s.Logger().ErrorContext(r.Context(), "an item could not be handed out whole", "item", it.Number, "error", err)
 			panic(http.ErrAbortHandler) // the reader must not take a part for the whole
 		}
 		if _, err := w.Write(data); err != nil {

@@ -70,7 +70,7 @@ func (s *Site) showLinks(w http.ResponseWriter, r *http.Request, view linksView)
 		s.fail(w, r, err)
 		return
 	}
-	s.write(w, r, status, linksTemplate, view)
+	s.Send(w, r, status, linksTemplate, view)
 }
 
 // linkRows are all links of the records that are joined, also those that were taken back.

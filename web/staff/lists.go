@@ -94,7 +94,7 @@ func (s *Site) lists(w http.ResponseWriter, r *http.Request) {
 		}
 		view.Lists = append(view.Lists, list)
 	}
-	s.write(w, r, http.StatusOK, listsPage, view)
+	s.Send(w, r, http.StatusOK, listsPage, view)
 }
 
 func listRowOf(row reconcile.Row, titles, traces map[string]string) listRow {

@@ -59,7 +59,7 @@ func (s *Site) matches(w http.ResponseWriter, r *http.Request) {
 		}
 		view.Questions = append(view.Questions, row)
 	}
-	s.write(w, r, http.StatusOK, matchesPage, view)
+	s.Send(w, r, http.StatusOK, matchesPage, view)
 }
 
 func (s *Site) questionRow(r *http.Request, asked *match.Asked) (questionRow, error) {
@@ -75,7 +75,7 @@ func (s *Site) questionRow(r *http.Request, asked *match.Asked) (questionRow, er
 		case err != nil:
 			return row, err
 		default:
-			p := rowOf(patient, s.now())
+			p := rowOf(patient, s.Time())
 			*into = p.Name + ", " + p.Born
 		}
 	}

@@ -1,7 +1,6 @@
 package staff
 
 import (
-	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
@@ -119,10 +118,4 @@ func thousands(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
-	if err := kit.Write(w, r, status, page, view); err != nil {
-		s.log().ErrorContext(r.Context(), "page not sent", "path", r.URL.Path, "error", err)
-	}
 }

@@ -110,7 +110,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	now := s.now()
+	now := s.Time()
 	view := personView{Banner: bannerOf(patient, facts, now), Partial: partial, Kept: map[string]bool{}, Opened: openUntil(r.URL.Query().Get("open"))}
 	view.Frame = s.frame(view.Banner.Name)
 	view.Banner.Practice, view.Banner.Tabs = s.practiceOf(r, patient.Root()), s.tabsOf(id, "")
@@ -125,7 +125,7 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) {
 		view.ResultsCount += len(g.Rows)
 	}
 	view.timeline(linesOf(facts), r.URL)
-	s.write(w, r, http.StatusOK, personPage, view)
+	s.Send(w, r, http.StatusOK, personPage, view)
 }
 
 func (s *Site) patient(r *http.Request, id string) (*fhir.Resource, error) {

@@ -176,7 +176,7 @@ func TestARecordTooLongToShowSaysSo(t *testing.T) {
 		}
 		put(t, door, []byte(`{"resourceType":"Bundle","entry":[`+strings.Join(entries, ",")+`]}`))
 	}
-	site := &Site{Door: door, Now: func() time.Time { return today }}
+	site := &Site{Door: door, Host: kit.Host{Now: func() time.Time { return today }}}
 	if _, body, _ := get(t, site.Handler(), "/person/ok"); !strings.Contains(body, "This page does not show everything") || !strings.Contains(body, "Observation") {
 		t.Error("a record longer than the page reads does not say that it was cut")
 	}
@@ -198,7 +198,7 @@ func TestEveryPageOfTheDemonstrationSaysSo(t *testing.T) {
 
 func TestFillingShowsHowFar(t *testing.T) {
 	m := &kit.MadeUp{Place: "Merrowby", Done: 340, Total: 2000}
-	site := &Site{Door: record.Test(t), MadeUp: func() *kit.MadeUp { return m }}
+	site := &Site{Door: record.Test(t), Host: kit.Host{MadeUp: func() *kit.MadeUp { return m }}}
 	if _, body, _ := get(t, site.Handler(), "/"); !strings.Contains(body, `value="340" max="2000"`) || !strings.Contains(body, "340 of 2000") {
 		t.Error("the page does not show how far the town has been filled")
 	}

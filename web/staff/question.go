@@ -88,7 +88,7 @@ func (s *Site) showQuestion(w http.ResponseWriter, r *http.Request, view questio
 		return
 	}
 	view.History = history(&q.Link)
-	s.write(w, r, status, questionPage, view)
+	s.Send(w, r, status, questionPage, view)
 }
 
 func others(ids []string) (out []another) {

@@ -25,7 +25,7 @@ func (s *Site) releasing(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	title := words(f.Title, f.Name)
-	s.write(w, r, http.StatusOK, releasePage, releaseView{s.frame("Release " + title), f.Name, title, f.Held})
+	s.Send(w, r, http.StatusOK, releasePage, releaseView{s.frame("Release " + title), f.Name, title, f.Held})
 }
 
 // release lets a feed go on if it is still held for the reason that the person read.
@@ -36,7 +36,7 @@ func (s *Site) release(w http.ResponseWriter, r *http.Request) {
 	}
 	title := words(f.Title, f.Name)
 	if f.Held == "" || r.PostFormValue("held") != f.Held {
-		s.write(w, r, http.StatusConflict, releasePage, releaseView{s.frame("Not released: " + title), f.Name, title, f.Held})
+		s.Send(w, r, http.StatusConflict, releasePage, releaseView{s.frame("Not released: " + title), f.Name, title, f.Held})
 		return
 	}
 	if err := s.Feeds.Desk.Release(r.Context(), s.who(r), f.Name); err != nil {

@@ -60,19 +60,19 @@ func (s *Site) replaying(w http.ResponseWriter, r *http.Request) {
 	view := replayView{Name: f.Name, Title: words(f.Title, f.Name), Said: happened[q.Get("did")], From: field{ID: "from", Value: strings.TrimSpace(q.Get("from"))}, To: field{ID: "to", Value: strings.TrimSpace(q.Get("to"))}}
 	view.Frame = s.frame("Replay " + view.Title)
 	if view.From.Value == "" && view.To.Value == "" {
-		s.write(w, r, http.StatusOK, replayPage, view)
+		s.Send(w, r, http.StatusOK, replayPage, view)
 		return
 	}
 	from, to := view.span()
 	if view.Errors != nil {
 		view.Frame.Title = "Error: " + view.Frame.Title
-		s.write(w, r, http.StatusBadRequest, replayPage, view)
+		s.Send(w, r, http.StatusBadRequest, replayPage, view)
 		return
 	}
 	diff, err := s.Feeds.Replay(r.Context(), s.who(r), f.Name, from, to, true)
 	if fhir.KindOf(err) == fhir.Unsupported && err != nil {
 		view.wrong(&view.From, sentence(err.Error()))
-		s.write(w, r, http.StatusBadRequest, replayPage, view)
+		s.Send(w, r, http.StatusBadRequest, replayPage, view)
 		return
 	}
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Site) replaying(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view.fill(diff)
-	s.write(w, r, http.StatusOK, replayPage, view)
+	s.Send(w, r, http.StatusOK, replayPage, view)
 }
 
 // replay does it.
@@ -94,7 +94,7 @@ func (s *Site) replay(w http.ResponseWriter, r *http.Request) {
 	from, to := view.span()
 	if view.Errors != nil {
 		view.Frame.Title = "Error: " + view.Frame.Title
-		s.write(w, r, http.StatusBadRequest, replayPage, view)
+		s.Send(w, r, http.StatusBadRequest, replayPage, view)
 		return
 	}
 	if _, err := s.Feeds.Replay(r.Context(), s.who(r), f.Name, from, to, false); err != nil {

@@ -80,12 +80,12 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, err)
 			return
 		}
-		if err := view.list(page, s.now(), func(id string) ([]string, error) { return s.Door.Person(r.Context(), id) }); err != nil {
+		if err := view.list(page, s.Time(), func(id string) ([]string, error) { return s.Door.Person(r.Context(), id) }); err != nil {
 			s.fail(w, r, err)
 			return
 		}
 	}
-	s.write(w, r, status, searchPage, view)
+	s.Send(w, r, status, searchPage, view)
 }
 
 // query turns what was typed into a FHIR search; what cannot be understood becomes an error beside its field.

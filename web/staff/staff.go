@@ -13,10 +13,8 @@ import (
 	_ "embed"
 	"errors"
 	"html/template"
-	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/connect/feeds"
@@ -28,14 +26,12 @@ import (
 
 // Site serves the pages. Door must be set.
 type Site struct {
+	kit.Host
 	Door   *record.Door
 	Feeds  *feeds.Service                   // what the feeds' pages show; nil for a record without feeds
 	Linker *match.Linker                    // who is one person, and the questions about it; nil where nobody is linked
 	Who    func(*http.Request) access.Actor // who is looking; nil for an unnamed person on this machine
-	Now    func() time.Time                 // nil for the clock
-	MadeUp func() *kit.MadeUp               // what to say where the people are made up; nil where they are real
 	Signed bool                             // whoever is looking has signed in, and finds their account on every page
-	Log    *slog.Logger                     // nil for the default
 }
 
 // Handler serves all pages and /static/. What changes something is a POST, answered with the address of the page to look at next; whoever
@@ -94,7 +90,7 @@ type missingView struct {
 }
 
 func (s *Site) missing(w http.ResponseWriter, r *http.Request, reason string) {
-	s.write(w, r, http.StatusNotFound, missingPage, missingView{s.frame("Not found"), "Not found", reason})
+	s.Send(w, r, http.StatusNotFound, missingPage, missingView{s.frame("Not found"), "Not found", reason})
 }
 
 // fail shows an error in words for the reader; what only operators understand goes to the log.
@@ -128,20 +124,13 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "10")
 	}
 	if status >= 500 {
-		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	s.write(w, r, status, missingPage, view)
+	s.Send(w, r, status, missingPage, view)
 }
 
 func (s *Site) frame(title string) kit.Frame {
-	f := kit.Frame{Title: title}
-	if s.MadeUp != nil {
-		f.MadeUp = s.MadeUp()
-	}
-	if s.Signed {
-		f.Signed = "My account"
-	}
-	return f
+	return s.Frame(title, false, s.Signed)
 }
 
 func (s *Site) who(r *http.Request) access.Actor {
@@ -149,18 +138,4 @@ func (s *Site) who(r *http.Request) access.Actor {
 		return s.Who(r)
 	}
 	return access.Actor{ID: "kith/page", Role: access.Kith, Purpose: "TREAT", From: r.RemoteAddr}
-}
-
-func (s *Site) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
-}
-
-func (s *Site) log() *slog.Logger {
-	if s.Log != nil {
-		return s.Log
-	}
-	return slog.Default()
 }

@@ -43,7 +43,7 @@ func place(t testing.TB, people int, more ...string) http.Handler {
 	for _, resource := range more {
 		put(t, door, []byte(`{"resourceType":"Bundle","entry":[{"resource":`+resource+`}]}`))
 	}
-	site := &Site{Door: door, Now: func() time.Time { return today }, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby", Done: people, Total: people} }}
+	site := &Site{Door: door, Host: kit.Host{Now: func() time.Time { return today }, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby", Done: people, Total: people} }}}
 	return site.Handler()
 }
 

@@ -84,7 +84,7 @@ func (s *Site) trace(w http.ResponseWriter, r *http.Request) {
 			view.Origins = append(view.Origins, originOf(&origins[i]))
 		}
 	}
-	s.write(w, r, http.StatusOK, tracePage, view)
+	s.Send(w, r, http.StatusOK, tracePage, view)
 }
 
 // bannerFor is the banner of a page about a person that is not their record; current is which.
@@ -97,7 +97,7 @@ func (s *Site) bannerFor(r *http.Request, id, current string) (*banner, error) {
 	if err != nil && fhir.KindOf(err) != fhir.Forbidden {
 		return nil, err
 	}
-	b := bannerOf(patient, facts, s.now())
+	b := bannerOf(patient, facts, s.Time())
 	b.Practice, b.Tabs = s.practiceOf(r, patient.Root()), s.tabsOf(id, current)
 	return &b, nil
 }

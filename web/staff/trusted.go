@@ -77,7 +77,7 @@ func (s *Site) showTrusted(w http.ResponseWriter, r *http.Request, v trustedView
 		status = http.StatusUnprocessableEntity
 		v.Frame.Title = "Error: " + v.Frame.Title
 	}
-	s.write(w, r, status, trustedPage, v)
+	s.Send(w, r, status, trustedPage, v)
 }
 
 func trustedRowOf(g *trust.Given) trustedRow {
@@ -179,7 +179,7 @@ func (s *Site) recordTrusted(w http.ResponseWriter, r *http.Request, id string) 
 		s.showTrusted(w, r, v)
 		return
 	}
-	err = s.trust().Record(r.Context(), s.who(r), id, page.Matches[0].ID, v.Name.Value, may, s.now().AddDate(0, months, 0), v.By.Value == "person")
+	err = s.trust().Record(r.Context(), s.who(r), id, page.Matches[0].ID, v.Name.Value, may, s.Time().AddDate(0, months, 0), v.By.Value == "person")
 	switch {
 	case err == nil:
 		s.see(w, r, "/person/"+id+"/trusted?did=recorded")

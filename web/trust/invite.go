@@ -64,7 +64,7 @@ func (s *Site) invite(w http.ResponseWriter, r *http.Request) {
 	for i, span := range spans {
 		v.Long = append(v.Long, choice{numbered("long", i), span.key, span.text, span.key == long})
 		if span.key == long {
-			until = s.now().AddDate(span.years, span.months, 0)
+			until = s.Time().AddDate(span.years, span.months, 0)
 		}
 	}
 	for _, scope := range may {
@@ -100,7 +100,7 @@ func (s *Site) invite(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		v.Ask, v.Code = "code", code
-		v.Lasts = s.now().Add(trust.InvitationLasts).In(london.Zone).Format("Monday 2 January")
+		v.Lasts = s.Time().Add(trust.InvitationLasts).In(london.Zone).Format("Monday 2 January")
 	}
 	if !until.IsZero() {
 		v.Until = until.In(london.Zone).Format("2 January 2006")
@@ -110,7 +110,7 @@ func (s *Site) invite(w http.ResponseWriter, r *http.Request) {
 		title = "Error: " + title
 	}
 	v.Frame = s.frame(title)
-	s.write(w, r, status, invitePage, v)
+	s.Send(w, r, status, invitePage, v)
 }
 
 func numbered(name string, i int) string {
@@ -150,7 +150,7 @@ func (s *Site) accept(w http.ResponseWriter, r *http.Request) {
 		v.Born = true
 	default:
 		v.Born = true
-		born, wrong := v.Date.Born(s.now())
+		born, wrong := v.Date.Born(s.Time())
 		if wrong == "" {
 			_, err := s.Trust.Accept(r.Context(), who, v.Code.Value, born)
 			var e *fhir.Error
@@ -176,5 +176,5 @@ func (s *Site) accept(w http.ResponseWriter, r *http.Request) {
 		title = "Error: " + title
 	}
 	v.Frame = s.frame(title)
-	s.write(w, r, status, acceptPage, v)
+	s.Send(w, r, status, acceptPage, v)
 }

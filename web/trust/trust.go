@@ -5,12 +5,9 @@ package trust
 import (
 	_ "embed"
 	"errors"
-	"html/template"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/trust"
@@ -21,11 +18,9 @@ import (
 
 // Site serves the pages under /my/trusted. Trust and Who must be set.
 type Site struct {
-	Trust  *trust.Service
-	Who    func(*http.Request) (access.Actor, error) // the patient who is looking
-	Now    func() time.Time                          // nil for the clock
-	MadeUp func() *kit.MadeUp                        // what to say where the people are made up; nil where they are real
-	Log    *slog.Logger                              // nil for the default
+	kit.Host
+	Trust *trust.Service
+	Who   func(*http.Request) (access.Actor, error) // the patient who is looking
 }
 
 // Handler serves the pages. What changes something is a POST; whoever serves it must refuse those that come from pages of
@@ -64,7 +59,7 @@ type sayView struct {
 }
 
 func (s *Site) say(w http.ResponseWriter, r *http.Request, status int, head, reason string) {
-	s.write(w, r, status, sayPage, sayView{s.frame(head), head, reason})
+	s.Send(w, r, status, sayPage, sayView{s.frame(head), head, reason})
 }
 
 // words are what can be given, as the giver and as the trusted person read it.
@@ -116,7 +111,7 @@ func (s *Site) mine(w http.ResponseWriter, r *http.Request) {
 	for i := range to {
 		v.To = append(v.To, s.row(&to[i], to[i].Giver, 1))
 	}
-	s.write(w, r, http.StatusOK, minePage, v)
+	s.Send(w, r, http.StatusOK, minePage, v)
 }
 
 // did are what was just done, as the address says it.
@@ -176,17 +171,7 @@ func see(w http.ResponseWriter, r *http.Request, to string) {
 }
 
 func (s *Site) frame(title string) kit.Frame {
-	f := kit.Frame{Title: title, Plain: true, Signed: "My account"}
-	if s.MadeUp != nil {
-		f.MadeUp = s.MadeUp()
-	}
-	return f
-}
-
-func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
-	if err := kit.Write(w, r, status, page, view); err != nil {
-		s.log().ErrorContext(r.Context(), "page not sent", "path", r.URL.Path, "error", err)
-	}
+	return s.Frame(title, true, true)
 }
 
 // fail says in words what went wrong; what only operators understand goes to the log.
@@ -204,7 +189,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "10")
 		s.say(w, r, http.StatusServiceUnavailable, "Not now", "This does not work at the moment. Try again in a minute.")
 	default:
-		s.log().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 		s.say(w, r, http.StatusInternalServerError, "Something went wrong", "This is our fault and has been logged. Try again, or ask at the desk of your practice.")
 	}
 }
@@ -215,20 +200,6 @@ func sentence(text string) string {
 		return text
 	}
 	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
-}
-
-func (s *Site) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
-}
-
-func (s *Site) log() *slog.Logger {
-	if s.Log != nil {
-		return s.Log
-	}
-	return slog.Default()
 }
 
 // known are the values among some that are known.

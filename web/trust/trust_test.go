@@ -48,7 +48,7 @@ func site(t *testing.T, who *access.Actor) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	return (&Site{Trust: &trust.Service{Door: door, Now: now}, Now: now, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}).Handler()
+	return (&Site{Trust: &trust.Service{Door: door, Now: now}, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, Host: kit.Host{Now: now, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}}).Handler()
 }
 
 func visit(t *testing.T, h http.Handler, path string, form url.Values) *httptest.ResponseRecorder {

@@ -1,0 +1,50 @@
+package kit
+
+import (
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Host is what every set of pages is told by whoever serves it. The zero value will do.
+type Host struct {
+	Now    func() time.Time // nil for the clock
+	MadeUp func() *MadeUp   // what to say where the people are made up; nil where they are real
+	Log    *slog.Logger     // nil for the default
+}
+
+// Time is now.
+func (h *Host) Time() time.Time {
+	if h.Now != nil {
+		return h.Now()
+	}
+	return time.Now()
+}
+
+// Logger is where faults are told.
+func (h *Host) Logger() *slog.Logger {
+	if h.Log != nil {
+		return h.Log
+	}
+	return slog.Default()
+}
+
+// Frame is the frame of a page. plain leaves out the ways to staff's pages; the way to the reader's account is there where they have signed in.
+func (h *Host) Frame(title string, plain, signed bool) Frame {
+	f := Frame{Title: title, Plain: plain}
+	if signed {
+		f.Signed = "My account"
+	}
+	if h.MadeUp != nil {
+		f.MadeUp = h.MadeUp()
+	}
+	return f
+}
+
+// Send writes a page; that a reader has gone is nobody's fault.
+func (h *Host) Send(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
+	if err := Write(w, r, status, page, view); err != nil && r.Context().Err() == nil {
+		h.Logger().ErrorContext(r.Context(), "page could not be written", "path", r.URL.Path, "error", err)
+	}
+}
