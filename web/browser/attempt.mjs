@@ -9,7 +9,7 @@ export function must(truth, otherwise) {
   if (!truth) throw new Error(otherwise);
 }
 
-function say(name, fault = "", note = "") {
+export function say(name, fault = "", note = "") {
   console.log(JSON.stringify({ name, fault: String(fault), note: String(note) }));
 }
 
@@ -22,7 +22,7 @@ export async function open(path) {
   });
   async function attempt(name, options, journey) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    context.setDefaultTimeout(20000);
+    context.setDefaultTimeout(60000);
     const page = await context.newPage();
     const errors = [];
     page.on("pageerror", (e) => errors.push(e.message));
@@ -39,11 +39,16 @@ export async function open(path) {
   return { browser, attempt };
 }
 
-// barriers must be none, with every details opened.
-export async function noBarriers(page) {
+// barriers asks axe what keeps people out.
+export async function barriers(page) {
   await page.evaluate((source) => { (0, eval)(source); }, axe);
+  return page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+}
+
+// noBarriers says that there are none, with every details opened.
+export async function noBarriers(page) {
   await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  const found = await barriers(page);
   must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
   return `0 violations, ${found.passes.length} rules passed`;
 }

@@ -1,51 +1,12 @@
 // Drives the pages in a real Chromium and prints one JSON line for each thing that was tried: {name, fault, note}.
 // Usage: node journeys.mjs '{"chromium":"/usr/bin/chromium","site":"http://…","filling":"http://…","pages":{name: path},"picture":"docs/person.png"}'
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { barriers, fits, must, noBarriers, open, say } from "./attempt.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const asked = JSON.parse(process.argv[2]);
-const browser = await chromium.launch({
-  executablePath: asked.chromium,
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-
-function say(name, fault = "", note = "") {
-  console.log(JSON.stringify({ name, fault: String(fault), note: String(note) }));
-}
-
-// attempt runs one journey on a page of its own and says how it went.
-async function attempt(name, options, journey) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(60000);
-  const page = await context.newPage();
-  const errors = [];
-  page.on("pageerror", (e) => errors.push(e.message));
-  page.on("console", (m) => m.type() === "error" && !/status of 4\d\d|status of 5\d\d/.test(m.text()) && errors.push(m.text()));
-  try {
-    const note = await journey(page);
-    say(name, errors.join("; "), note ?? "");
-  } catch (e) {
-    say(name, e.message.split("\n")[0]);
-  } finally {
-    await context.close();
-  }
-}
-
-function must(truth, otherwise) {
-  if (!truth) throw new Error(otherwise);
-}
+const { browser, attempt } = await open(asked.chromium);
 
 async function look(page, path, base = asked.site) {
   await page.goto(base + path, { waitUntil: "load" });
-}
-
-// barriers asks axe what keeps people out.
-async function barriers(page) {
-  await page.evaluate((source) => { (0, eval)(source); }, axe);
-  return page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
 }
 
 // findAndOpen is the journey of the demonstration: search for a person, open their record, see a chart.
@@ -183,28 +144,14 @@ for (const [name, at] of Object.entries(asked.pages)) {
   await attempt(`320 px: ${name}`, { viewport: { width: 320, height: 640 } }, async (page) => {
     await look(page, path, base);
     await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
-    const faults = await page.evaluate(() => {
-      const out = [];
-      if (document.documentElement.scrollWidth > 320) out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
-      for (const e of document.querySelectorAll("a, button, input:not([type=hidden]), summary")) {
-        const r = e.getBoundingClientRect();
-        if (r.width === 0 || e.classList.contains("nhsuk-skip-link")) continue;
-        const inSentence = getComputedStyle(e).display === "inline" && e.parentElement.tagName === "P" && e.parentElement.textContent.trim() !== e.textContent.trim();
-        if (!inSentence && r.height < 24) out.push(`${e.textContent.trim().slice(0, 30)} is ${Math.round(r.height)} px high`);
-      }
-      return out.slice(0, 5);
-    });
-    must(faults.length === 0, faults.join("; "));
+    await fits(page);
   });
 
   for (const media of ["screen", "print"]) {
     await attempt(`axe, ${media}: ${name}`, { bypassCSP: true }, async (page) => {
       await page.emulateMedia({ media });
       await look(page, path, base);
-      await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
-      const found = await barriers(page);
-      must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
-      return `0 violations, ${found.passes.length} rules passed`;
+      return noBarriers(page);
     });
   }
 }
@@ -253,8 +200,7 @@ for (const [name, path, button] of [["upload", "/feeds/emis-zz001", "Upload"], [
     for (const link of await links.all()) {
       must((await page.locator((await link.getAttribute("href"))).count()) === 1, "an error leads nowhere");
     }
-    const found = await barriers(page);
-    must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
+    await noBarriers(page);
   });
 }
 

@@ -1,50 +1,12 @@
 // Drives the pages of signing in in a real Chromium and prints one JSON line for each thing that was tried: {name, fault, note}.
 // Usage: node signin.mjs '{"chromium":"/usr/bin/chromium","site":"http://…","codes":{name: code},"shots":"folder"}'
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { barriers, fits, must, open, say } from "./attempt.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const asked = JSON.parse(process.argv[2]);
-const browser = await chromium.launch({
-  executablePath: asked.chromium,
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-
-function say(name, fault = "", note = "") {
-  console.log(JSON.stringify({ name, fault: String(fault), note: String(note) }));
-}
-
-function must(truth, otherwise) {
-  if (!truth) throw new Error(otherwise);
-}
-
-// attempt runs one journey on a page of its own and says how it went.
-async function attempt(name, options, journey) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(30000);
-  const page = await context.newPage();
-  const errors = [];
-  page.on("pageerror", (e) => errors.push(e.message));
-  page.on("console", (m) => m.type() === "error" && !/status of 4\d\d/.test(m.text()) && errors.push(m.text()));
-  try {
-    const note = await journey(page, context);
-    say(name, errors.join("; "), note ?? "");
-  } catch (e) {
-    say(name, e.message.split("\n")[0]);
-  } finally {
-    await context.close();
-  }
-}
+const { browser, attempt } = await open(asked.chromium);
 
 const look = (page, path) => page.goto(asked.site + path, { waitUntil: "load" });
 const at = (page) => new URL(page.url()).pathname;
-
-async function barriers(page) {
-  await page.evaluate((source) => { (0, eval)(source); }, axe);
-  return page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-}
 
 // authenticator gives a page a passkey device of its own.
 async function authenticator(page, options = {}) {
@@ -254,17 +216,7 @@ async function checked(name, page) {
       const found = await barriers(page);
       must(found.violations.length === 0, found.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`).join("; "));
       if (size.width === 320) {
-        const faults = await page.evaluate(() => {
-          const out = [];
-          if (document.documentElement.scrollWidth > 320) out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
-          for (const e of document.querySelectorAll("a, button, input:not([type=hidden])")) {
-            const r = e.getBoundingClientRect();
-            if (r.width === 0 || e.classList.contains("nhsuk-skip-link")) continue;
-            if (r.height < 24) out.push(`${e.textContent.trim().slice(0, 30)} is ${Math.round(r.height)} px high`);
-          }
-          return out.slice(0, 5);
-        });
-        must(faults.length === 0, faults.join("; "));
+        await fits(page);
         if (asked.shots) await page.screenshot({ path: `${asked.shots}/${name.replace(/\W+/g, "-")}-320.png`, fullPage: true });
       }
       say(`axe, ${label}: ${name}`, "", `${found.passes.length} rules passed`);
