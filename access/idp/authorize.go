@@ -16,6 +16,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
@@ -182,7 +183,7 @@ func (p *Provider) identify(r *http.Request, v View) (who *Person, wrong string,
 	from := p.o.From(r)
 	if err := p.brake.Try(r.Context(), name, from); err != nil {
 		if until, slowed := signin.Slowed(err); slowed {
-			return nil, "There were too many wrong tries. Try again at " + until.In(london()).Format("15:04"), nil
+			return nil, "There were too many wrong tries. Try again at " + until.In(london.Zone).Format("15:04"), nil
 		}
 		return nil, "", err
 	}
@@ -229,13 +230,4 @@ func sentence(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:] + "."
-}
-
-// london is the clock that people here look at.
-func london() *time.Location {
-	l, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		return time.UTC
-	}
-	return l
 }

@@ -13,10 +13,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
@@ -114,7 +114,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case e.Kind == fhir.NoRoom:
 		s.say(w, r, status, "Not available", "The disk is full. Tell whoever looks after this machine.")
 	default:
-		s.say(w, r, status, "This did not work", sentence(e.Msg))
+		s.say(w, r, status, "This did not work", kit.Sentence(e.Msg))
 	}
 }
 
@@ -144,12 +144,6 @@ func (s *Site) frame(r *http.Request, title string) kit.Frame {
 	return s.Frame(title, err != nil || who.Role == "patient", err == nil)
 }
 
-// see answers a change with the address of the page to look at next.
-func see(w http.ResponseWriter, r *http.Request, to string) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
-}
-
 // toSignIn sends somebody to sign in, and then back to where they are.
 func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
 	q := url.Values{}
@@ -165,7 +159,7 @@ func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
 	if len(q) > 0 {
 		address += "?" + q.Encode()
 	}
-	see(w, r, address)
+	kit.See(w, r, address)
 }
 
 const notSignedIn = "you are not signed in"
@@ -211,33 +205,13 @@ func (s *Site) AtOrigin(w http.ResponseWriter, r *http.Request) (sent bool) {
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return false
 	}
-	see(w, r, s.SignIn.Origin()+r.URL.RequestURI())
+	kit.See(w, r, s.SignIn.Origin()+r.URL.RequestURI())
 	return true
 }
 
-func sentence(text string) string {
-	if text == "" {
-		return text
-	}
-	text = strings.ToUpper(text[:1]) + text[1:]
-	if strings.HasSuffix(text, ".") {
-		return text
-	}
-	return text + "."
-}
+func day(t time.Time) string { return t.In(london.Zone).Format("2 January 2006") }
 
-// london is the clock that people here look at.
-var london = sync.OnceValue(func() *time.Location {
-	l, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		return time.UTC
-	}
-	return l
-})
-
-func day(t time.Time) string { return t.In(london()).Format("2 January 2006") }
-
-func clock(t time.Time) string { return t.In(london()).Format("2 January 2006, 15:04") }
+func clock(t time.Time) string { return t.In(london.Zone).Format("2 January 2006, 15:04") }
 
 // field is one thing that is asked.
 type field = kit.Field

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
 )
@@ -81,7 +82,7 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 	}
 	in, err := s.SignIn.Redeem(r.Context(), r, v.Code.Value, iso)
 	if until, slowed := signin.Slowed(err); slowed {
-		v.Errors = []field{{ID: "born", Error: "There were too many wrong tries. You can try again at " + until.In(london()).Add(time.Minute-time.Second).Format("15:04")}}
+		v.Errors = []field{{ID: "born", Error: "There were too many wrong tries. You can try again at " + until.In(london.Zone).Add(time.Minute-time.Second).Format("15:04")}}
 		v.Date.Error = v.Errors[0].Error
 		s.showCode(w, r, http.StatusTooManyRequests, v)
 		return
@@ -101,9 +102,9 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	} else if offered {
-		see(w, r, "/account/join"+toQuery(v.To))
+		kit.See(w, r, "/account/join"+toQuery(v.To))
 		return
 	}
 	// The code is used up: the next time needs another way in, so it is offered now.
-	see(w, r, "/account/passkey"+toQuery(v.To))
+	kit.See(w, r, "/account/passkey"+toQuery(v.To))
 }

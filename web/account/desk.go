@@ -87,7 +87,7 @@ func (s *Site) find(w http.ResponseWriter, r *http.Request, who access.Actor, v 
 	if v.Number.Value == "" {
 		v.Number.Error = "Enter the NHS number"
 	} else if err != nil {
-		v.Number.Error = strings.TrimSuffix(sentence(err.Error()), ".")
+		v.Number.Error = strings.TrimSuffix(kit.Sentence(err.Error()), ".")
 	}
 	iso, bad := v.Date.Born(s.Time())
 	v.Date.Error = bad
@@ -131,7 +131,7 @@ func (s *Site) find(w http.ResponseWriter, r *http.Request, who access.Actor, v 
 func (s *Site) notHere(w http.ResponseWriter, r *http.Request, v deskView, err error) {
 	if k := fhir.KindOf(err); k == fhir.Conflict || k == fhir.NotFound || k == fhir.Forbidden {
 		if _, out := signin.IsNoSession(err); !out {
-			s.say(w, r, statusOf(k), "No code was given out", sentence(err.Error()), way{v.Address, "Begin again"})
+			s.say(w, r, statusOf(k), "No code was given out", kit.Sentence(err.Error()), way{v.Address, "Begin again"})
 			return
 		}
 	}

@@ -109,7 +109,7 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			}
-			see(w, r, "/signin/role"+toQuery(local(r.URL.RequestURI())))
+			kit.See(w, r, "/signin/role"+toQuery(local(r.URL.RequestURI())))
 			return
 		}
 		if err != nil {
@@ -121,7 +121,7 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		case g.For == SignedIn, g.For == Patients && patient && who.Level >= g.Level, g.For == Workers && !patient && (g.Roles == nil || slices.Contains(g.Roles, who.Role)):
 			next.ServeHTTP(w, r)
 		case patient && r.URL.Path == "/":
-			see(w, r, "/account")
+			kit.See(w, r, "/account")
 		default:
 			s.locked(w, r, g, who)
 		}

@@ -31,7 +31,7 @@ func (s *Site) askJoin(w http.ResponseWriter, r *http.Request) {
 func (s *Site) showJoin(w http.ResponseWriter, r *http.Request, v joinView) {
 	from, err := s.SignIn.Offered(r)
 	if fhir.KindOf(err) == fhir.NotFound && err != nil {
-		see(w, r, "/account/passkey"+toQuery(v.To))
+		kit.See(w, r, "/account/passkey"+toQuery(v.To))
 		return
 	}
 	if err != nil {
@@ -65,5 +65,5 @@ func (s *Site) takeJoin(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	see(w, r, "/account/passkey"+toQuery(v.To))
+	kit.See(w, r, "/account/passkey"+toQuery(v.To))
 }

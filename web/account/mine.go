@@ -123,5 +123,5 @@ func (s *Site) everywhere(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.SignIn.ClearCookie(w)
-	see(w, r, "/signin?out=yes")
+	kit.See(w, r, "/signin?out=yes")
 }

@@ -92,11 +92,11 @@ func (s *Site) removePasskey(w http.ResponseWriter, r *http.Request) {
 	err := s.SignIn.RemovePasskey(r.Context(), r, r.PathValue("id"))
 	switch {
 	case err == nil:
-		see(w, r, "/account?did=removed")
+		kit.See(w, r, "/account?did=removed")
 	case fhir.KindOf(err) == fhir.NotFound:
 		s.say(w, r, http.StatusNotFound, "Not found", "You have no such passkey. You may have removed it already.", way{"/account", "My account"})
 	case fhir.KindOf(err) == fhir.Conflict:
-		s.say(w, r, http.StatusConflict, "Sign in again first", sentence(err.Error()), way{"/signin" + toQuery("/account"), "Sign in again"})
+		s.say(w, r, http.StatusConflict, "Sign in again first", kit.Sentence(err.Error()), way{"/signin" + toQuery("/account"), "Sign in again"})
 	default:
 		s.fail(w, r, err)
 	}

@@ -53,7 +53,7 @@ func (s *Site) showRole(w http.ResponseWriter, r *http.Request, v roleView) {
 		return
 	}
 	if a.Kind != signin.Staff {
-		see(w, r, "/account")
+		kit.See(w, r, "/account")
 		return
 	}
 	for i, role := range a.Roles {
@@ -78,7 +78,7 @@ func (s *Site) takeRole(w http.ResponseWriter, r *http.Request) {
 			if to == "" {
 				to = home(in.Account)
 			}
-			see(w, r, to)
+			kit.See(w, r, to)
 			return
 		}
 		if fhir.KindOf(err) != fhir.Invalid {

@@ -89,7 +89,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, text []byte, err e
 		if !errors.As(err, &e) {
 			e = &fhir.Error{Kind: fhir.Broken}
 		}
-		said := sentence(e.Msg)
+		said := kit.Sentence(e.Msg)
 		if status := statusOf(e.Kind); status >= 500 {
 			s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 			if e.Kind == fhir.Broken {
@@ -114,7 +114,7 @@ func (s *Site) visit(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	see(w, r, to)
+	kit.See(w, r, to)
 }
 
 // back is where somebody comes back to.
@@ -125,7 +125,7 @@ func (s *Site) back(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.SignIn.SetCookie(w, in)
-	see(w, r, after(in))
+	kit.See(w, r, after(in))
 }
 
 func (s *Site) signOut(w http.ResponseWriter, r *http.Request) {
@@ -136,5 +136,5 @@ func (s *Site) signOut(w http.ResponseWriter, r *http.Request) {
 	s.SignIn.ClearCookie(w)
 	// What pages of this site a browser still holds is thrown away with the session.
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
-	see(w, r, "/signin?out=yes")
+	kit.See(w, r, "/signin?out=yes")
 }

@@ -15,10 +15,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest/smart"
@@ -99,8 +98,7 @@ func (s *Site) who(w http.ResponseWriter, r *http.Request) (who access.Actor, ok
 		} else if r.URL.RawQuery != "" {
 			to += "?" + r.URL.RawQuery
 		}
-		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, "/signin?to="+url.QueryEscape(to), http.StatusSeeOther)
+		kit.See(w, r, "/signin?to="+url.QueryEscape(to))
 		return who, false
 	}
 	return who, true
@@ -133,11 +131,11 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch e.Kind {
 	case fhir.NotFound, fhir.Gone:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusNotFound, "Not found", "Not found", sentence(e.Msg)
+		status, view.Frame.Title, view.Head, view.Reason = http.StatusNotFound, "Not found", "Not found", kit.Sentence(e.Msg)
 	case fhir.Forbidden:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusForbidden, "No access", "You cannot do this", sentence(e.Msg)
+		status, view.Frame.Title, view.Head, view.Reason = http.StatusForbidden, "No access", "You cannot do this", kit.Sentence(e.Msg)
 	case fhir.Conflict, fhir.Invalid, fhir.Unsupported:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusConflict, "Not done", "This was not done", sentence(e.Msg)
+		status, view.Frame.Title, view.Head, view.Reason = http.StatusConflict, "Not done", "This was not done", kit.Sentence(e.Msg)
 	case fhir.Busy, fhir.NoRoom:
 		status, view.Frame.Title, view.Head, view.Reason = http.StatusServiceUnavailable, "Not available", "This does not work at the moment", "Try again in a minute."
 		w.Header().Set("Retry-After", "10")
@@ -166,9 +164,6 @@ func (s *Site) leave(w http.ResponseWriter, r *http.Request, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// see sends somebody to a page of ours.
-func (s *Site) see(w http.ResponseWriter, r *http.Request, to string) { s.leave(w, r, to) }
-
 // leadsTo lets the forms of a page lead on to an app: browsers hold the policy against the address a form ends at.
 func leadsTo(w http.ResponseWriter, origins ...string) {
 	h := w.Header()
@@ -181,24 +176,4 @@ func (s *Site) frame(title string, who access.Actor) kit.Frame {
 	return s.Frame(title, !smart.Staff(who), who.ID != "")
 }
 
-// london is where the clocks stand by which people live.
-var london = func() *time.Location {
-	if l, err := time.LoadLocation("Europe/London"); err == nil {
-		return l
-	}
-	return time.UTC
-}()
-
-func day(t time.Time) string { return t.In(london).Format("2 January 2006") }
-
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return text
-}
+func day(t time.Time) string { return t.In(london.Zone).Format("2 January 2006") }

@@ -183,7 +183,7 @@ func (s *Site) decide(w http.ResponseWriter, r *http.Request) {
 		_, err := s.Smart.Decide(r.Context(), who, r.PathValue("id"), smart.State(view.To), view.Reason)
 		switch fhir.KindOf(err) {
 		case fhir.Conflict, fhir.Invalid:
-			view.Errors = append(view.Errors, fault{"to", strings.TrimSuffix(sentence(err.Error()), ".")})
+			view.Errors = append(view.Errors, fault{"to", strings.TrimSuffix(kit.Sentence(err.Error()), ".")})
 		default:
 			if err != nil {
 				s.fail(w, r, err)
@@ -195,7 +195,7 @@ func (s *Site) decide(w http.ResponseWriter, r *http.Request) {
 		s.showClient(w, r, view)
 		return
 	}
-	s.see(w, r, "/clients/"+r.PathValue("id"))
+	kit.See(w, r, "/clients/"+r.PathValue("id"))
 }
 
 // registerView is the form for a new app.
@@ -262,7 +262,7 @@ func (s *Site) register(w http.ResponseWriter, r *http.Request) {
 		if id == "" {
 			id = "name"
 		}
-		view.Errors = faults{{id, strings.TrimSuffix(sentence(e.Msg), ".")}}
+		view.Errors = faults{{id, strings.TrimSuffix(kit.Sentence(e.Msg), ".")}}
 		s.showRegister(w, r, view)
 		return
 	}
@@ -271,7 +271,7 @@ func (s *Site) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if secret == "" {
-		s.see(w, r, "/clients/"+c.ID)
+		kit.See(w, r, "/clients/"+c.ID)
 		return
 	}
 	s.showClient(w, r, clientView{Client: c, Secret: secret})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
 )
@@ -114,7 +115,7 @@ func (s *Site) connections(r *http.Request, who access.Actor) (out []connection,
 	return out, nil
 }
 
-func moment(t time.Time) string { return t.In(london).Format("2 January 2006 at 15:04") }
+func moment(t time.Time) string { return t.In(london.Zone).Format("2 January 2006 at 15:04") }
 
 // disconnect ends all that somebody allowed an app.
 func (s *Site) disconnect(w http.ResponseWriter, r *http.Request) {
@@ -127,7 +128,7 @@ func (s *Site) disconnect(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.see(w, r, "/apps?done="+url.QueryEscape(id))
+	kit.See(w, r, "/apps?done="+url.QueryEscape(id))
 }
 
 // openView is the apps that can be opened for a patient.

@@ -59,7 +59,7 @@ func (s *Site) authorizeForm(w http.ResponseWriter, r *http.Request) {
 		s.refused(w, r, &smart.Refusal{Code: "invalid_request", Text: "the form cannot be read"})
 		return
 	}
-	s.see(w, r, "/auth/authorize?"+r.PostForm.Encode())
+	kit.See(w, r, "/auth/authorize?"+r.PostForm.Encode())
 }
 
 // authorize is where an app sends a person.
@@ -181,7 +181,7 @@ func (s *Site) consent(w http.ResponseWriter, r *http.Request) {
 		if boxes == nil {
 			boxes = []string{}
 		}
-		s.showConsent(w, r, who, ask, patient, boxes, []fault{{"scope", strings.TrimSuffix(sentence(e.Msg), ".")}})
+		s.showConsent(w, r, who, ask, patient, boxes, []fault{{"scope", strings.TrimSuffix(kit.Sentence(e.Msg), ".")}})
 		return
 	}
 	if err != nil {

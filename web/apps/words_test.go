@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/rest/smart"
+	"github.com/kith-care/kith/web/kit"
 )
 
 func TestScopesInWords(t *testing.T) {
@@ -73,7 +74,7 @@ func FuzzWords(f *testing.F) {
 		if said != asked {
 			t.Errorf("%q: %d of %d are said", list, said, asked)
 		}
-		if s := sentence(list); utf8.ValidString(list) && !utf8.ValidString(s) {
+		if s := kit.Sentence(list); utf8.ValidString(list) && !utf8.ValidString(s) {
 			t.Errorf("%q becomes %q", list, s)
 		}
 	})

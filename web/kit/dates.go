@@ -2,9 +2,9 @@ package kit
 
 import (
 	"fmt"
-	"sync"
 	"time"
-	_ "time/tzdata" // moments are shown as a clock in England shows them, also where the machine has no zones
+
+	"github.com/kith-care/kith/connect/london"
 )
 
 // Date writes a FHIR date or dateTime as 14-Jul-1945, Jul-1945 or 1945, as precisely as it is known.
@@ -12,7 +12,7 @@ func Date(text string) string {
 	if len(text) >= 10 {
 		if t, err := time.Parse("2006-01-02", text[:10]); err == nil {
 			if m, err := time.Parse(time.RFC3339, text); err == nil {
-				t = m.In(england())
+				t = m.In(london.Zone)
 			}
 			return t.Format("02-Jan-2006")
 		}
@@ -29,13 +29,13 @@ func Clock(text string) string {
 	if err != nil {
 		return ""
 	}
-	return t.In(england()).Format("15:04")
+	return t.In(london.Zone).Format("15:04")
 }
 
 // Moment returns the first instant a FHIR date or dateTime can mean; ok is false where it is neither.
 func Moment(text string) (t time.Time, ok bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02", "2006-01", "2006"} {
-		if t, err := time.ParseInLocation(layout, text, england()); err == nil {
+		if t, err := time.ParseInLocation(layout, text, london.Zone); err == nil {
 			return t, true
 		}
 	}
@@ -48,7 +48,7 @@ func Age(born string, on time.Time) string {
 	if !ok || on.Before(b) {
 		return ""
 	}
-	on = on.In(england())
+	on = on.In(london.Zone)
 	months := (on.Year()-b.Year())*12 + int(on.Month()) - int(b.Month())
 	if len(born) >= 10 && on.Day() < b.Day() {
 		months--
@@ -81,12 +81,3 @@ func Ago(text string, now time.Time) string {
 		return fmt.Sprintf("%d years ago", months/12)
 	}
 }
-
-// england is the zone moments are shown in.
-var england = sync.OnceValue(func() *time.Location {
-	zone, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		return time.UTC
-	}
-	return zone
-})

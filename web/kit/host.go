@@ -4,7 +4,10 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Host is what every set of pages is told by whoever serves it. The zero value will do.
@@ -47,4 +50,19 @@ func (h *Host) Send(w http.ResponseWriter, r *http.Request, status int, page *te
 	if err := Write(w, r, status, page, view); err != nil && r.Context().Err() == nil {
 		h.Logger().ErrorContext(r.Context(), "page could not be written", "path", r.URL.Path, "error", err)
 	}
+}
+
+// See answers a change with the address of the page to look at next, so that going back does not do it again.
+func See(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// Sentence makes a sentence of what an error says.
+func Sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
 }

@@ -329,7 +329,7 @@ func (s *Site) upload(w http.ResponseWriter, r *http.Request) {
 	case len(report.Ignored) > 0 && len(report.Items) == 0:
 		wrong(head.Filename + " holds nothing that this feed reads: its files are known by their names and columns. Nothing was kept")
 	default:
-		s.see(w, r, "/feeds/"+name+"?"+s.afterUpload(r, name, before, report))
+		kit.See(w, r, "/feeds/"+name+"?"+s.afterUpload(r, name, before, report))
 	}
 }
 
@@ -353,12 +353,6 @@ func (s *Site) newest(r *http.Request, name string) int64 {
 	return items[0].Number
 }
 
-// see sends the browser to the page to look at after something was done, so that going back does not do it again.
-func (s *Site) see(w http.ResponseWriter, r *http.Request, address string) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, address, http.StatusSeeOther)
-}
-
 func (s *Site) hold(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	why := field{ID: "why", Value: strings.TrimSpace(r.PostFormValue("why"))}
@@ -378,7 +372,7 @@ func (s *Site) hold(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.see(w, r, "/feeds/"+name+"?did=held")
+	kit.See(w, r, "/feeds/"+name+"?did=held")
 }
 
 // named is the feed that the address names; where there is none, the page that says so has been sent.

@@ -67,7 +67,7 @@ func (s *Site) opening(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.fail(w, r, err)
 	case decision.Permit:
-		s.see(w, r, "/person/"+r.PathValue("id"))
+		kit.See(w, r, "/person/"+r.PathValue("id"))
 	default:
 		s.closed(w, r, glassView{})
 	}
@@ -89,7 +89,7 @@ func (s *Site) open(w http.ResponseWriter, r *http.Request) {
 	until, err := s.Door.BreakGlass(r.Context(), s.who(r), id, reason.Value)
 	switch {
 	case err == nil:
-		s.see(w, r, "/person/"+id+"?open="+until.In(london.Zone).Format("15.04"))
+		kit.See(w, r, "/person/"+id+"?open="+until.In(london.Zone).Format("15.04"))
 	case fhir.KindOf(err) == fhir.Invalid:
 		reason.Error = "Say why, in a sentence: the person will read it"
 		s.closed(w, r, glassView{Reason: reason, Errors: []field{reason}})

@@ -130,7 +130,7 @@ func (s *Site) unlink(w http.ResponseWriter, r *http.Request) {
 	if view.Errors == nil {
 		switch err := s.Linker.Unlink(r.Context(), s.who(r), view.Which.Value, view.Reason.Value); {
 		case err == nil:
-			s.see(w, r, "/person/"+id+"/links?did=apart")
+			kit.See(w, r, "/person/"+id+"/links?did=apart")
 			return
 		case fhir.KindOf(err) == fhir.Conflict || fhir.KindOf(err) == fhir.NotFound:
 			view.wrong(&view.Which, sentence(err.Error()))

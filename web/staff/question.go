@@ -284,7 +284,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request) {
 	err := s.Linker.Answer(r.Context(), s.who(r), id, view.Same.Value == "yes", view.Reason.Value)
 	switch k := fhir.KindOf(err); {
 	case err == nil:
-		s.see(w, r, "/matches?did="+map[string]string{"yes": "same", "no": "different"}[view.Same.Value])
+		kit.See(w, r, "/matches?did="+map[string]string{"yes": "same", "no": "different"}[view.Same.Value])
 	case k == fhir.Conflict:
 		view.wrong(&view.Same, sentence(err.Error()))
 		s.showQuestion(w, r, view)

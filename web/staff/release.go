@@ -43,5 +43,5 @@ func (s *Site) release(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.see(w, r, "/feeds/"+f.Name+"?did=released")
+	kit.See(w, r, "/feeds/"+f.Name+"?did=released")
 }

@@ -101,7 +101,7 @@ func (s *Site) replay(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.see(w, r, "/feeds/"+f.Name+"/replay?"+url.Values{"from": {view.From.Value}, "to": {view.To.Value}, "did": {"replayed"}}.Encode())
+	kit.See(w, r, "/feeds/"+f.Name+"/replay?"+url.Values{"from": {view.From.Value}, "to": {view.To.Value}, "did": {"replayed"}}.Encode())
 }
 
 // span reads the days: from the beginning of the first to the end of the last, by the clock in England.

@@ -125,7 +125,7 @@ func (s *Site) changeTrusted(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.see(w, r, "/person/"+id+"/trusted?did="+did)
+	kit.See(w, r, "/person/"+id+"/trusted?did="+did)
 }
 
 // trustSpans are for how long somebody may be trusted, in months.
@@ -182,7 +182,7 @@ func (s *Site) recordTrusted(w http.ResponseWriter, r *http.Request, id string) 
 	err = s.trust().Record(r.Context(), s.who(r), id, page.Matches[0].ID, v.Name.Value, may, s.Time().AddDate(0, months, 0), v.By.Value == "person")
 	switch {
 	case err == nil:
-		s.see(w, r, "/person/"+id+"/trusted?did=recorded")
+		kit.See(w, r, "/person/"+id+"/trusted?did=recorded")
 	case fhir.KindOf(err) == fhir.Invalid:
 		wrong(&v.Number, sentence(err.Error()))
 		s.showTrusted(w, r, v)

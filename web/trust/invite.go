@@ -156,10 +156,10 @@ func (s *Site) accept(w http.ResponseWriter, r *http.Request) {
 			var e *fhir.Error
 			switch {
 			case err == nil:
-				see(w, r, "/my/trusted?did=accepted")
+				kit.See(w, r, "/my/trusted?did=accepted")
 				return
 			case errors.As(err, &e) && (e.Kind == fhir.NotFound || e.Kind == fhir.Invalid):
-				wrong = sentence(e.Msg)
+				wrong = kit.Sentence(e.Msg)
 			default:
 				s.fail(w, r, err)
 				return

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/trust"
@@ -148,7 +147,7 @@ func (s *Site) end(w http.ResponseWriter, r *http.Request) {
 	if r.PostFormValue("back") != "" {
 		what = "back"
 	}
-	see(w, r, "/my/trusted?did="+what)
+	kit.See(w, r, "/my/trusted?did="+what)
 }
 
 // who is the patient who is looking; what is shown otherwise has been sent.
@@ -165,11 +164,6 @@ func (s *Site) who(w http.ResponseWriter, r *http.Request) (access.Actor, bool) 
 	return who, false
 }
 
-func see(w http.ResponseWriter, r *http.Request, to string) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
-}
-
 func (s *Site) frame(title string) kit.Frame {
 	return s.Frame(title, true, true)
 }
@@ -182,7 +176,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch e.Kind {
 	case fhir.Forbidden:
-		s.say(w, r, http.StatusForbidden, "You cannot do this", sentence(e.Msg))
+		s.say(w, r, http.StatusForbidden, "You cannot do this", kit.Sentence(e.Msg))
 	case fhir.NotFound, fhir.Gone:
 		s.say(w, r, http.StatusNotFound, "Not found", "What stood here is over, or never was.")
 	case fhir.Busy, fhir.NoRoom:
@@ -192,14 +186,6 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 		s.say(w, r, http.StatusInternalServerError, "Something went wrong", "This is our fault and has been logged. Try again, or ask at the desk of your practice.")
 	}
-}
-
-// sentence writes a message as a sentence.
-func sentence(text string) string {
-	if text == "" {
-		return text
-	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
 // known are the values among some that are known.
