@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 )
 
 // envelope is how a phone passes on what a Bluetooth device said: the bytes of one characteristic, in hexadecimal.

@@ -22,8 +22,8 @@ import (
 
 	"github.com/kith-care/kith/connect/fact"
 	"github.com/kith-care/kith/connect/intake"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
 )
 

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/connect/fact"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
 )
 

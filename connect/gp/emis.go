@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/connect/intake"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 )
 
 // EMIS is the bulk extract of EMIS Web (IM1, version 8).

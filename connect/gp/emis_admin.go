@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/connect/intake"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
 )
 

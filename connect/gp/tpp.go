@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/connect/intake"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 )
 
 // TPP is the Strategic Reporting extract of SystmOne: a folder yyyyMMdd_HHmm of SR*.csv in Windows-1252.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 )
 
 const cancellationReason = stu3NHS + "StructureDefinition/Extension-GPConnect-AppointmentCancellationReason-1"

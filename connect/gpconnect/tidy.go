@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/spec"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 )
 
 // clock reads the times of one message. A time without an offset is in the message's own place: Europe/London, unless

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
-	"github.com/kith-care/kith/connect/london"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
 )

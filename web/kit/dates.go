@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kith-care/kith/connect/london"
+	"github.com/kith-care/kith/fhir/london"
 )
 
 // Date writes a FHIR date or dateTime as 14-Jul-1945, Jul-1945 or 1945, as precisely as it is known.

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/access"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/web/kit"
 )
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access/trust"
-	"github.com/kith-care/kith/connect/london"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/web/kit"
 )
 
