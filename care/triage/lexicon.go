@@ -55,7 +55,8 @@ type Means struct {
 type Place struct {
 	In     string   `yaml:"in"`     // conditions, medicines, allergies, events or pregnancy
 	Codes  []string `yaml:"codes"`  // SNOMED CT and dm+d
-	Within int      `yaml:"within"` // days; 0 for ever
+	Within int      `yaml:"within"` // days; 0 for any time
+	Ever   bool     `yaml:"ever"`   // also where it is over: a stroke before is one for ever
 }
 
 type findingsFile struct {

@@ -43,3 +43,10 @@ func TestWhatIsWrongWithAPackIsNamedWithItsLine(t *testing.T) {
 		}
 	}
 }
+
+// Every floor and every benign pattern has words on which it must hold, and words as like as can be on which it must not.
+func TestEveryRuleHoldsOnItsExampleOnly(t *testing.T) {
+	for _, fault := range shippedBook(t).TryExamples() {
+		t.Error(fault)
+	}
+}

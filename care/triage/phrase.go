@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -144,12 +145,13 @@ func newListener(lex *Lexicon, faults *faults) *listener {
 	for i := range l.phrases {
 		p := &l.phrases[i]
 		for j, s := range p.stems {
-			if l.vocab[s] < l.vocab[p.stems[p.rare]] {
-				p.rare = j
+			if l.vocab[s] < l.vocab[p.stems[p.rare]] && !p.exact {
+				p.rare = j // an exact phrase is found by its first word
 			}
 		}
 		l.byRare[p.stems[p.rare]] = append(l.byRare[p.stems[p.rare]], i)
 	}
+	l.near = newSpelling(slices.Collect(maps.Keys(l.vocab)))
 	return l
 }
 

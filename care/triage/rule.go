@@ -89,6 +89,9 @@ type Span struct{ Lo, Hi float64 }
 // Open is a number of which nothing is known.
 func Open() Span { return Span{math.Inf(-1), math.Inf(1)} }
 
+// below is the greatest number that is less than v.
+func below(v float64) float64 { return math.Nextafter(v, math.Inf(-1)) }
+
 func (s Span) open() bool { return math.IsInf(s.Lo, -1) && math.IsInf(s.Hi, 1) }
 
 func (s Span) compare(with string, v float64) Tri {

@@ -14,6 +14,14 @@ type wordsFile struct {
 	Cannot    []string          `yaml:"cannot"`
 	Irregular map[string]string `yaml:"irregular"`
 	Same      [][]string        `yaml:"same"`
+	Contrast  []string          `yaml:"contrast"`
+	Fears     []string          `yaml:"fears"`
+	Ordinary  []string          `yaml:"ordinary"`
+	People    struct {
+		Female []string `yaml:"female"`
+		Male   []string `yaml:"male"`
+		Any    []string `yaml:"any"`
+	} `yaml:"people"`
 }
 
 // token is one word of a text or a phrase.
@@ -32,11 +40,19 @@ type english struct {
 	irregular       map[string]string
 	same            map[string]string     // one word to the one that stands for it
 	sameLong        map[string][][]string // first stem of a phrase to the phrases: stems, and last what stands for them
-	known           func(stem string) bool
+	contrast, fear  map[string]bool
+	ordinary        map[string]bool
+	people          map[string]string // a word for somebody to male, female or any
 }
 
 func newEnglish(w *wordsFile) *english {
 	e := &english{filler: set(w.Fillers), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
+	e.contrast, e.fear, e.ordinary, e.people = set(w.Contrast), set(w.Fears), set(w.Ordinary), map[string]string{}
+	for sex, words := range map[string][]string{femaleID: w.People.Female, maleID: w.People.Male, anySex: w.People.Any} {
+		for _, word := range words {
+			e.people[word] = sex
+		}
+	}
 	for _, group := range w.Same {
 		head := e.stem(group[0])
 		if strings.Contains(group[0], " ") {
@@ -68,6 +84,9 @@ func set(words []string) map[string]bool {
 }
 
 const cannotStem, notStem = "cannot", "not"
+
+// anySex stands for somebody whose sex is not said.
+const anySex = "any"
 
 // contractions are what "n't" and its careless spellings stand for.
 var contractions = map[string]string{"dont": notStem, "doesnt": notStem, "didnt": notStem, "isnt": notStem, "wasnt": notStem, "arent": notStem, "havent": notStem, "hasnt": notStem, "hadnt": notStem,

@@ -1,0 +1,402 @@
+package triage
+
+import (
+	"slices"
+	"strings"
+)
+
+// Heard is what a text says.
+type Heard struct {
+	Findings []Hearing
+	Numbers  map[int]Span // by finding: duration, temperature, …
+	Age      Span         // of the person it is about, in years
+	Sex      string       // male, female or ""
+	Other    bool         // it is about somebody else than the writer
+	Days     map[int]int  // of facts that happened: how many days ago
+}
+
+// Hearing is one finding that was heard.
+type Hearing struct {
+	Finding int
+	Value   Tri // Yes or No
+	Words   string
+	At      int // which word of the text it begins at
+	Length  int // how many words of the phrase were heard
+}
+
+// speech is a text on its way through the ear.
+type speech struct {
+	l      *listener
+	lex    *Lexicon
+	tokens []token
+	clause []int  // by token: which clause it stands in
+	denied []bool // by token: a denial before it holds here
+	feared []bool // it is feared or asked about, not said
+	others []bool // it is said of somebody else than the patient, or of long ago
+	place  []int  // by token: how many words that say something stand before it, commas counting as one
+	byStem map[string][]int
+	heard  *Heard
+}
+
+// Hear reads a text in plain English. It takes well under a millisecond for a hundred words.
+func (b *Book) Hear(text string) *Heard { return b.Lexicon.hear(text) }
+
+func (lex *Lexicon) hear(text string) *Heard {
+	l := lex.listener
+	s := &speech{l: l, lex: lex, heard: &Heard{Numbers: map[int]Span{}, Age: Open(), Days: map[int]int{}}}
+	tokens := l.english.split(text)
+	for i := range tokens {
+		t := &tokens[i]
+		if l.vocab[t.stem] == 0 && !l.english.plainWord(t.raw) && l.english.people[t.raw] == "" {
+			if w := l.spelled(t.stem); w != "" {
+				t.stem = w
+			}
+		}
+	}
+	s.people(tokens)
+	s.tokens = l.english.join(tokens)
+	s.clauses()
+	s.denials()
+	s.fears()
+	s.elsewhere()
+	s.index()
+	s.phrases()
+	s.numbers()
+	return s.heard
+}
+
+// plainWord is a word that is never a misspelling.
+func (e *english) plainWord(raw string) bool {
+	return e.filler[raw] || e.negator[raw] || e.cannot[raw] || e.contrast[raw] || e.ordinary[raw]
+}
+
+// clauses numbers the parts of the text within which words belong together.
+func (s *speech) clauses() {
+	s.clause = make([]int, len(s.tokens))
+	n := 0
+	for i, t := range s.tokens {
+		if t.stop || s.l.english.contrast[t.raw] && t.raw != "just" && t.raw != "only" {
+			n++
+		}
+		s.clause[i] = n
+	}
+}
+
+var subjects = set([]string{"i", "he", "she", "they", "it", "we", "i'm", "he's", "she's", "it's", "i've", "they're", "im", "ive", "my", "his", "her", "there", "theres", "there's"})
+var positive = set([]string{"has", "have", "having", "had", "feel", "feels", "feeling", "got", "is", "are", "was", "am", "with", "a", "an", "some", "also", "now", "still", "lots", "very"})
+
+// denials marks the words that a negator denies. A denial reaches to the end of its sentence, to a contrast ("but"), to a new subject, and
+// past a comma or "and" only in a list: one that goes on with "or", or one of "denies" and "without".
+func (s *speech) denials() {
+	e := s.l.english
+	s.denied = make([]bool, len(s.tokens))
+	on, list := false, false
+	for i := 0; i < len(s.tokens); i++ {
+		t := s.tokens[i]
+		if t.stop || e.contrast[t.raw] {
+			on = false
+		}
+		negates := (e.negator[t.raw] || t.stem == notStem) && !s.idle(i)
+		if on && !negates && (t.comma || t.raw == "and") && s.ends(i, list) {
+			on = false
+		}
+		if negates {
+			on, list = true, strings.HasPrefix(t.raw, "den") || t.raw == "without" || t.raw == "negative" || t.raw == "absence"
+			continue
+		}
+		s.denied[i] = on
+	}
+}
+
+// idle reports whether a negator denies nothing: "not only", "no better", "not sure", "no idea".
+func (s *speech) idle(i int) bool {
+	if i+1 >= len(s.tokens) {
+		return true
+	}
+	switch s.tokens[i+1].raw {
+	case "only", "sure", "know", "idea", "better", "longer", "help", "helping", "helped", "stop", "stopped", "stopping", "settling", "settled", "touching", "touched", "working", "just", "worse":
+		return true
+	case "really", "think", "thinking":
+		return false
+	}
+	return false
+}
+
+// ends reports whether a comma or "and" before word i ends a denial.
+func (s *speech) ends(i int, list bool) bool {
+	next := s.tokens[i].raw
+	if next == "and" && i+1 < len(s.tokens) {
+		next = s.tokens[i+1].raw
+	}
+	if subjects[next] || positive[next] && next != "a" && next != "an" {
+		return true
+	}
+	if list {
+		return false
+	}
+	for j := i; j < len(s.tokens) && !(j > i && s.tokens[j].stop) && !s.l.english.contrast[s.tokens[j].raw]; j++ {
+		switch w := s.tokens[j].raw; {
+		case w == "or" || w == "nor":
+			return false
+		case j > i && (subjects[w] || s.l.english.negator[w]):
+			return true
+		}
+	}
+	return true
+}
+
+// fears marks what is feared or asked about: "worried it could be cancer". Symptoms that are feared are still said, facts are not.
+func (s *speech) fears() {
+	s.feared = make([]bool, len(s.tokens))
+	on := false
+	for i, t := range s.tokens {
+		if t.stop || s.l.english.contrast[t.raw] || t.raw == "because" || t.raw == "as" {
+			on = false
+		}
+		if s.l.english.fear[t.raw] || (t.raw == "might" || t.raw == "could") && i+1 < len(s.tokens) && s.tokens[i+1].raw == "be" {
+			on = true
+		}
+		s.feared[i] = on
+	}
+}
+
+// elsewhere marks what is said of others than the patient ("my dad had a heart attack") or of years ago.
+func (s *speech) elsewhere() {
+	s.others = make([]bool, len(s.tokens))
+	on := false
+	for i, t := range s.tokens {
+		if t.stop || t.comma && subjects[t.raw] && t.raw != "my" {
+			on = false
+		}
+		if subjects[t.raw] && t.raw != "my" && t.raw != "her" && t.raw != "his" {
+			on = false
+		}
+		word := func(k int) string {
+			if i+k < len(s.tokens) {
+				return s.tokens[i+k].raw
+			}
+			return ""
+		}
+		if t.raw == "family" && word(1) == "history" || t.raw == "runs" && word(2) == "family" {
+			on = true
+		}
+		if !s.heard.Other && (t.raw == "my" || t.raw == "our") && s.l.english.people[word(1)] != "" && s.toldOf(word(2), word(3)) {
+			on = true
+		}
+		s.others[i] = on
+	}
+	for i, t := range s.tokens { // "three years ago", "last year", "as a child"
+		if i > 0 && (t.raw == "ago" && strings.HasPrefix(s.tokens[i-1].raw, "year") || t.raw == "year" && s.tokens[i-1].raw == "last") || i > 1 && s.tokens[i-2].raw == "as" && s.tokens[i-1].raw == "a" && t.raw == "child" {
+			for j := i; j >= 0 && s.clause[j] == s.clause[i] && i-j < 9; j-- {
+				s.others[j] = true
+				if s.tokens[j].comma {
+					break
+				}
+			}
+		}
+	}
+}
+
+// toldOf reports whether these are the words after "my dad" that tell what he has or had.
+func (s *speech) toldOf(words ...string) bool {
+	for _, w := range words {
+		switch w {
+		case "had", "has", "have", "died", "was", "is", "with", "also", "got", "both", "all":
+			return true
+		}
+	}
+	return false
+}
+
+// index notes where each word stands, and how far words are apart: fillers count nothing, commas and "and" one.
+func (s *speech) index() {
+	s.place = make([]int, len(s.tokens))
+	s.byStem = make(map[string][]int, len(s.tokens))
+	n := 0
+	for i, t := range s.tokens {
+		if t.comma || t.raw == "and" || t.raw == "or" {
+			n++
+		}
+		if e := s.l.english; !e.filler[t.raw] && !(e.negator[t.raw] && t.stem != notStem) || s.l.vocab[t.stem] > 0 && !e.filler[t.raw] {
+			n++
+		}
+		s.place[i] = n
+		stem := t.stem
+		if s.l.english.negator[t.raw] {
+			stem = notStem
+		}
+		s.byStem[stem] = append(s.byStem[stem], i)
+	}
+}
+
+// match is a phrase that the text has.
+type match struct {
+	phrase   int
+	from, to int // words, both included
+	words    []int
+}
+
+// phrases hears every phrase, the exact ones first: what lies within those is not heard by itself.
+func (s *speech) phrases() {
+	var found []match
+	taken := make([]bool, len(s.tokens))
+	var later []int
+	seen := map[int]bool{}
+	for stem := range s.byStem {
+		for _, p := range s.l.byRare[stem] {
+			if seen[p] {
+				continue
+			}
+			seen[p] = true
+			if s.l.phrases[p].exact {
+				found = append(found, s.exact(p)...)
+			} else {
+				later = append(later, p)
+			}
+		}
+	}
+	for _, m := range found {
+		for i := m.from; i <= m.to; i++ {
+			taken[i] = true
+		}
+	}
+	slices.Sort(later)
+	for _, p := range later {
+		found = append(found, s.loose(p, taken)...)
+	}
+	slices.SortFunc(found, func(a, b match) int {
+		if a.from != b.from {
+			return a.from - b.from
+		}
+		return a.phrase - b.phrase
+	})
+	for _, m := range found {
+		s.say(m)
+	}
+}
+
+// exact finds a phrase word by word as it stands.
+func (s *speech) exact(p int) (out []match) {
+	stems := s.l.phrases[p].stems
+	for _, i := range s.byStem[stems[0]] {
+		n := 0
+		for n < len(stems) && i+n < len(s.tokens) && (n == 0 || !s.tokens[i+n].stop) && (s.tokens[i+n].stem == stems[n] || s.l.english.negator[s.tokens[i+n].raw] && stems[n] == notStem) {
+			n++
+		}
+		if n == len(stems) {
+			m := match{phrase: p, from: i, to: i + n - 1}
+			for j := m.from; j <= m.to; j++ {
+				m.words = append(m.words, j)
+			}
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// loose finds a phrase whose words stand near each other in one clause; with a negator among them, in their order.
+func (s *speech) loose(p int, taken []bool) (out []match) {
+	ph := &s.l.phrases[p]
+	slack := 2
+	if len(ph.stems) > 2 {
+		slack = 3
+	}
+	for _, at := range s.byStem[ph.stems[ph.rare]] {
+		if taken[at] {
+			continue
+		}
+		words := make([]int, len(ph.stems))
+		words[ph.rare] = at
+		ok := true
+		for i := ph.rare - 1; i >= 0 && ok; i-- {
+			words[i], ok = s.nearest(ph, i, words, i+1, taken)
+		}
+		for i := ph.rare + 1; i < len(words) && ok; i++ {
+			words[i], ok = s.nearest(ph, i, words, ph.rare, taken)
+		}
+		if !ok {
+			continue
+		}
+		from, to := slices.Min(words), slices.Max(words)
+		if s.clause[from] != s.clause[to] || s.place[to]-s.place[from]+1-len(words) > slack {
+			continue
+		}
+		out = append(out, match{phrase: p, from: from, to: to, words: words})
+	}
+	return out
+}
+
+// nearest is the word of the text that stands for word i of a phrase, nearest to the one that word anchor stands for.
+func (s *speech) nearest(ph *phrase, i int, words []int, anchor int, taken []bool) (int, bool) {
+	best := -1
+	for _, j := range s.byStem[ph.stems[i]] {
+		if taken[j] || s.clause[j] != s.clause[words[ph.rare]] || j == words[ph.rare] {
+			continue
+		}
+		if ph.ordered { // after what came before, before what comes after
+			if i < ph.rare && j > words[i+1] || i > ph.rare && j < words[i-1] {
+				continue
+			}
+			if (ph.stems[i] == notStem || ph.stems[i] == cannotStem) && i < ph.rare && s.place[words[i+1]]-s.place[j] > 3 {
+				continue
+			}
+		}
+		if i > ph.rare && slices.Contains(words[ph.rare:i], j) || i < ph.rare && slices.Contains(words[i+1:ph.rare+1], j) {
+			continue
+		}
+		if best < 0 || gap(j, words[anchor]) < gap(best, words[anchor]) {
+			best = j
+		}
+	}
+	return best, best >= 0
+}
+
+func gap(a, b int) int { return max(a-b, b-a) }
+
+// say notes a match as present or absent.
+func (s *speech) say(m match) {
+	ph := &s.l.phrases[m.phrase]
+	f := s.lex.Findings[ph.finding]
+	value := Yes
+	for _, i := range m.words {
+		if s.denied[i] && !s.ownDenial(m, i) {
+			value = No
+		}
+		if s.feared[i] && f.fact && value == Yes {
+			return
+		}
+		if s.others[i] && (!f.fact || s.ofSomebodyElse(i)) {
+			return
+		}
+	}
+	var words []string
+	for i := m.from; i <= m.to; i++ {
+		words = append(words, s.tokens[i].raw)
+	}
+	s.heard.Findings = append(s.heard.Findings, Hearing{Finding: ph.finding, Value: value, Words: strings.Join(words, " "), At: m.from, Length: len(m.words)})
+}
+
+// ofSomebodyElse reports whether a word that is marked as said of others is said of another person, not of long ago: long ago is when facts happen.
+func (s *speech) ofSomebodyElse(i int) bool {
+	for j := i; j >= 0 && s.others[j]; j-- {
+		if w := s.tokens[j].raw; w == "family" || s.l.english.people[w] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// ownDenial reports whether the denial over word i is one of the phrase's own words ("not breathing").
+func (s *speech) ownDenial(m match, i int) bool {
+	for _, j := range m.words {
+		if j <= i && (s.tokens[j].stem == notStem || s.l.english.negator[s.tokens[j].raw]) {
+			for k := j + 1; k < i; k++ { // another denial between the two?
+				if s.tokens[k].stem == notStem && !slices.Contains(m.words, k) {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
