@@ -56,10 +56,10 @@ func (lex *Lexicon) hear(text string) *Heard {
 	s.people(tokens)
 	s.tokens = l.english.join(tokens)
 	s.clauses()
+	s.index()
 	s.denials()
 	s.fears()
 	s.elsewhere()
-	s.index()
 	s.phrases()
 	s.numbers()
 	return s.heard
@@ -180,7 +180,7 @@ func (s *speech) elsewhere() {
 		if t.raw == "family" && word(1) == "history" || t.raw == "runs" && word(2) == "family" {
 			on = true
 		}
-		if !s.heard.Other && (t.raw == "my" || t.raw == "our") && s.l.english.people[word(1)] != "" && s.toldOf(word(2), word(3)) {
+		if !s.heard.Other && !(word(1) == "baby" && len(s.byStem["pregnant"]) > 0) && (t.raw == "my" || t.raw == "our") && s.l.english.people[word(1)] != "" && s.toldOf(word(2), word(3)) {
 			on = true
 		}
 		s.others[i] = on
@@ -271,7 +271,9 @@ func (s *speech) phrases() {
 		return a.phrase - b.phrase
 	})
 	for _, m := range found {
-		s.say(m)
+		if s.l.phrases[m.phrase].finding != idiomatic {
+			s.say(m)
+		}
 	}
 }
 

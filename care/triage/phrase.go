@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// idiomatic stands for a phrase that says no finding and hides its words.
+const idiomatic = -1
+
 // phrase is one way of saying a finding: its words, in any order near each other, or exact.
 type phrase struct {
 	finding int
@@ -34,8 +37,9 @@ func expand(says string) []string {
 // parse makes a phrase of its words. Fillers are left out, unless there is nothing else.
 func (e *english) parse(says string) phrase {
 	text, exact := strings.CutPrefix(strings.TrimSpace(says), "=")
-	p := phrase{exact: exact}
 	tokens := e.join(e.split(text))
+	exact = exact || e.hangsOnFillers(tokens)
+	p := phrase{exact: exact}
 	for _, t := range tokens {
 		if e.filler[t.raw] && !exact {
 			continue
@@ -55,6 +59,19 @@ func (e *english) parse(says string) phrase {
 		}
 	}
 	return p
+}
+
+// hangsOnFillers reports whether a phrase without its fillers would be one word that says something else: "drinking very little".
+func (e *english) hangsOnFillers(tokens []token) bool {
+	left, dropped := 0, false
+	for _, t := range tokens {
+		if !e.filler[t.raw] {
+			left++
+		} else {
+			dropped = dropped || !e.article[t.raw]
+		}
+	}
+	return left == 1 && dropped
 }
 
 // join puts together words that say the same as one: "throwing up" becomes vomit.
@@ -108,6 +125,11 @@ func newListener(lex *Lexicon, faults *faults) *listener {
 		return nil
 	}
 	l := &listener{english: newEnglish(&file), byRare: map[string][]int{}, vocab: map[string]int{}}
+	for _, idiom := range file.Idioms {
+		p := l.english.parse("=" + idiom)
+		p.finding = idiomatic
+		l.phrases = append(l.phrases, p)
+	}
 	said := map[string]int{}
 	add := func(i int, says string, own bool) {
 		f := lex.Findings[i]
@@ -117,6 +139,8 @@ func newListener(lex *Lexicon, faults *faults) *listener {
 			key := p.key()
 			other, have := said[key]
 			switch {
+			case p.ordered && len(p.stems) > 0 && p.stems[len(p.stems)-1] == notStem && !own:
+				faults.add(f.file, f.line, "%s: what %q denies is a filler: write it as an exact phrase, with =", f.ID, says)
 			case len(p.stems) == 0 && !own:
 				faults.add(f.file, f.line, "%s: the phrase %q has no words", f.ID, says)
 			case have && other != i && !own:

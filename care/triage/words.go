@@ -10,10 +10,12 @@ type wordsFile struct {
 	Author    string            `yaml:"author"`
 	Reviewed  string            `yaml:"reviewed"`
 	Fillers   []string          `yaml:"fillers"`
+	Articles  []string          `yaml:"articles"`
 	Negators  []string          `yaml:"negators"`
 	Cannot    []string          `yaml:"cannot"`
 	Irregular map[string]string `yaml:"irregular"`
 	Same      [][]string        `yaml:"same"`
+	Idioms    []string          `yaml:"idioms"`
 	Contrast  []string          `yaml:"contrast"`
 	Fears     []string          `yaml:"fears"`
 	Ordinary  []string          `yaml:"ordinary"`
@@ -35,7 +37,8 @@ type token struct {
 
 // english turns words into what they are compared by.
 type english struct {
-	filler, negator map[string]bool
+	filler, article map[string]bool
+	negator         map[string]bool
 	cannot          map[string]bool
 	irregular       map[string]string
 	same            map[string]string     // one word to the one that stands for it
@@ -46,7 +49,7 @@ type english struct {
 }
 
 func newEnglish(w *wordsFile) *english {
-	e := &english{filler: set(w.Fillers), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
+	e := &english{filler: set(w.Fillers), article: set(w.Articles), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
 	e.contrast, e.fear, e.ordinary, e.people = set(w.Contrast), set(w.Fears), set(w.Ordinary), map[string]string{}
 	for sex, words := range map[string][]string{femaleID: w.People.Female, maleID: w.People.Male, anySex: w.People.Any} {
 		for _, word := range words {
@@ -203,7 +206,7 @@ func undouble(w string) string {
 
 // unE takes the silent e off, so that breathe, breathing and breathed are one.
 func unE(w string) string {
-	if n := len(w); n > 4 && w[n-1] == 'e' && !strings.HasSuffix(w, "ee") {
+	if n := len(w); n > 3 && w[n-1] == 'e' && !strings.HasSuffix(w, "ee") {
 		return w[:n-1]
 	}
 	return w
