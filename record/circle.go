@@ -88,6 +88,22 @@ func (c *circles) get(patients []int64) (have map[int64]known, missing []int64) 
 	return have, missing
 }
 
+// at is what is at hand of one patient.
+func (c *circles) at(patient int64) (known, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.of[patient]
+	return k, ok
+}
+
+// named is what is at hand of one patient by id.
+func (c *circles) named(id []byte) (known, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.of[c.by[string(id)]] // no patient has the number 0
+	return k, ok
+}
+
 // learn gathers the circles of patients. What is read inside a transaction may never be committed and is not kept.
 func (c *circles) learn(ctx context.Context, w *store.Writer, patients []int64) (map[int64]known, error) {
 	have, missing := c.get(patients)

@@ -60,6 +60,12 @@ func (d *Door) eyes(ctx context.Context, w *store.Writer, who *access.Actor, act
 		}
 		s := e.byID[string(id)]
 		if s == nil {
+			if k, ok := d.circles.named(id); ok {
+				e.know(k)
+				s = e.byID[string(id)]
+			}
+		}
+		if s == nil {
 			if e.askIDs == nil {
 				e.askIDs = map[string]bool{}
 			}
@@ -105,6 +111,13 @@ func (e *eyes) look(t spec.TypeID, keys []byte, patient int64) (access.Labels, b
 	e.typ, e.home, e.others, e.lack = t, nil, e.others[:0], false
 	if patient != 0 {
 		if e.home = e.of[patient]; e.home == nil {
+			// At hand without asking the database: the row need not wait for the others.
+			if k, ok := e.d.circles.at(patient); ok {
+				e.know(k)
+				e.home = e.of[patient]
+			}
+		}
+		if e.home == nil {
 			if e.ask == nil {
 				e.ask = map[int64]bool{}
 			}
@@ -215,16 +228,22 @@ func (e *eyes) meet(patients []int64) error {
 		return err
 	}
 	for _, k := range circles {
-		if e.of[k.group[0]] != nil {
-			continue // the same person under another number
-		}
-		sight := e.d.policy.See(e.who, k.circle, e.today)
-		for i, n := range k.group {
-			s := &seen{k.circle.Patients[i], sight, true}
-			e.of[n], e.byID[s.id] = s, s
+		if e.of[k.group[0]] == nil { // else the same person under another number
+			e.know(k)
 		}
 	}
 	return nil
+}
+
+// know decides about a person whose circle is at hand.
+func (e *eyes) know(k known) {
+	sight := e.d.policy.See(e.who, k.circle, e.today)
+	all := make([]seen, len(k.group))
+	for i, n := range k.group {
+		s := &all[i]
+		*s = seen{k.circle.Patients[i], sight, true}
+		e.of[n], e.byID[s.id] = s, s
+	}
 }
 
 // may reports whether an action on a version is allowed. A deletion is as the version before it was; what was erased is
