@@ -22,7 +22,7 @@ type eyes struct {
 	action access.Action
 	today  access.Day
 
-	nobody  *access.Sight // of what is in nobody's record
+	nobody  *access.Sight // of what is in nobody's record, once it was asked for
 	of      map[int64]*seen
 	byID    map[string]*seen
 	queries map[spec.TypeID][]*search.Query // of an app's scopes
@@ -49,11 +49,10 @@ type seen struct {
 
 // eyes opens somebody's eyes; nil for whoever sees everything.
 func (d *Door) eyes(ctx context.Context, w *store.Writer, who *access.Actor, action access.Action) *eyes {
-	nobody := d.policy.See(who, nil, d.now())
-	if nobody.Open() {
+	if d.policy.Open(who) {
 		return nil
 	}
-	e := &eyes{ctx: ctx, d: d, w: w, who: who, action: action, today: d.now(), nobody: nobody, of: map[int64]*seen{}, byID: map[string]*seen{}}
+	e := &eyes{ctx: ctx, d: d, w: w, who: who, action: action, today: d.now(), of: map[int64]*seen{}, byID: map[string]*seen{}}
 	e.member = func(id []byte) {
 		if e.home != nil && string(id) == e.home.id {
 			return
@@ -76,6 +75,14 @@ func (d *Door) eyes(ctx context.Context, w *store.Writer, who *access.Actor, act
 		e.others = append(e.others, s)
 	}
 	return e
+}
+
+// nobodys is what is seen of what is in nobody's record.
+func (e *eyes) nobodys() *access.Sight {
+	if e.nobody == nil {
+		e.nobody = e.d.policy.See(e.who, nil, e.today)
+	}
+	return e.nobody
 }
 
 // Sees reports whether a row is seen, and narrows one of a person whose whereabouts are withheld.
@@ -132,7 +139,7 @@ func (e *eyes) look(t spec.TypeID, keys []byte, patient int64) (access.Labels, b
 // judge holds what look found against what is allowed: everybody whose record it is must permit it.
 func (e *eyes) judge(action access.Action, t spec.TypeID, bits access.Labels) bool {
 	if e.home == nil && len(e.others) == 0 {
-		return e.nobody.May(action, t, bits)
+		return e.nobodys().May(action, t, bits)
 	}
 	if e.home != nil && !e.home.sight.May(action, t, bits) {
 		return false
@@ -154,11 +161,14 @@ func (e *eyes) scoped(action access.Action, row *search.Row) (bool, error) {
 	if e.who.App == nil {
 		return true, nil
 	}
-	sight := e.nobody
-	if e.home != nil {
+	var sight *access.Sight
+	switch {
+	case e.home != nil:
 		sight = e.home.sight
-	} else if len(e.others) > 0 {
+	case len(e.others) > 0:
 		sight = e.others[0].sight
+	default:
+		sight = e.nobodys()
 	}
 	texts := sight.Queries(action, row.Type)
 	if texts == nil {
@@ -328,7 +338,7 @@ func (e *eyes) why(action access.Action, v *store.Version) access.Decision {
 			}
 		}
 	}
-	return e.nobody.Decide(action, v.Type, bits)
+	return e.nobodys().Decide(action, v.Type, bits)
 }
 
 // into has a query look at the record with these eyes.
