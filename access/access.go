@@ -83,6 +83,11 @@ type Policy interface {
 	See(who *Actor, circle *Circle, today Day) *Sight
 	// Ever says whether an actor may do something with a type of resource in anybody's record at all.
 	Ever(who *Actor, action Action, typ spec.TypeID) Decision
+	// Open reports whether nothing at all is hidden from an actor.
+	Open(who *Actor) bool
+	// Always reports whether an actor may do something with all resources of a type, whatever their labels, in the record of
+	// everybody who has refused nothing, and in nobody's.
+	Always(who *Actor, action Action, typ spec.TypeID, today Day) bool
 }
 
 // Everyone permits everything: for a record that only this machine can reach (serve --auth off), and for tests.
@@ -93,6 +98,12 @@ func (Everyone) See(*Actor, *Circle, Day) *Sight { return &Sight{all: true} }
 
 // Ever permits.
 func (Everyone) Ever(*Actor, Action, spec.TypeID) Decision { return Decision{Permit: true} }
+
+// Open is so.
+func (Everyone) Open(*Actor) bool { return true }
+
+// Always is so.
+func (Everyone) Always(*Actor, Action, spec.TypeID, Day) bool { return true }
 
 // Nobody permits nothing.
 type Nobody struct{}
@@ -106,3 +117,9 @@ func (Nobody) See(*Actor, *Circle, Day) *Sight {
 func (n Nobody) Ever(*Actor, Action, spec.TypeID) Decision {
 	return Decision{Reason: n.See(nil, nil, Day{}).reason}
 }
+
+// Open is not so.
+func (Nobody) Open(*Actor) bool { return false }
+
+// Always is not so.
+func (Nobody) Always(*Actor, Action, spec.TypeID, Day) bool { return false }

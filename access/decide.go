@@ -10,7 +10,7 @@ import (
 // See decides what an actor may do in one person's record; with a nil circle, with what is in nobody's record.
 func (t *Table) See(who *Actor, c *Circle, now Day) *Sight {
 	s := &Sight{table: t, hidden: ^Labels(0)}
-	if who.Role == Kith && who.App == nil && who.ID != "" {
+	if t.Open(who) {
 		return &Sight{all: true}
 	}
 	if !slices.Contains(t.roles, who.Role) {
@@ -70,9 +70,28 @@ func (t *Table) See(who *Actor, c *Circle, now Day) *Sight {
 	return s
 }
 
+// Open reports whether an actor is a part of this program, from which nothing is hidden.
+func (t *Table) Open(who *Actor) bool { return who.Role == Kith && who.App == nil && who.ID != "" }
+
+// Always reports whether what an actor may do with a type does not hang on whose record it is in, refusals aside, nor on labels or
+// the queries of an app's scopes: being closer to somebody only ever adds.
+func (t *Table) Always(who *Actor, action Action, typ spec.TypeID, today Day) bool {
+	if t.Open(who) {
+		return true
+	}
+	labels := Labels(1)<<len(t.labels) - 1
+	for _, c := range []*Circle{nil, {}} {
+		s := t.See(who, c, today)
+		if !s.May(action, typ, labels) || s.scopes != nil && s.reach(action, typ) != freely {
+			return false
+		}
+	}
+	return true
+}
+
 // Ever says whether an actor may do something with a type in anybody's record at all.
 func (t *Table) Ever(who *Actor, action Action, typ spec.TypeID) Decision {
-	if who.Role == Kith && who.App == nil && who.ID != "" {
+	if t.Open(who) {
 		return Decision{Permit: true}
 	}
 	d := Decision{Reason: "People in your role may not do this."}

@@ -23,9 +23,6 @@ type Sight struct {
 // maxClasses bounds the classes of a policy.
 const maxClasses = 24
 
-// Open reports whether nothing at all is hidden from the actor here.
-func (s *Sight) Open() bool { return s.all }
-
 // Hidden are the labels that hide a resource.
 func (s *Sight) Hidden() Labels { return s.hidden }
 

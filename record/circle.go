@@ -30,6 +30,7 @@ type circles struct {
 	ods     map[string]string   // Organization id to ODS code, "" where it has none
 	minutes []int64             // the last change as it was at each of the last minutes
 	within  map[string][]string // Patients in whose records somebody who is a patient may see anything
+	refused *refusals           // who has refused something; nil until it is asked for
 }
 
 // known is a circle that is at hand, and the numbers of the Patients whose it is, in the order of circle.Patients.
@@ -49,6 +50,7 @@ func newCircles(d *Door) *circles {
 
 func (c *circles) empty(seq int64) {
 	c.of, c.by, c.touched, c.ods, c.within = map[int64]known{}, map[string]int64{}, map[int64]int64{}, map[string]string{}, map[string][]string{}
+	c.refused = nil
 	c.emptied = max(c.emptied, seq)
 }
 
@@ -57,7 +59,8 @@ var circleTypes, circleBodies = typesOf("Patient Consent Encounter EpisodeOfCare
 
 var (
 	organizationType = typesOf("Organization")[0]
-	consentType      = typesOf("Consent")[0]
+	consentTypes     = typesOf("Consent")
+	consentType      = consentTypes[0]
 	touchingTypes    = append(slices.Clone(circleTypes), organizationType)
 )
 
@@ -86,6 +89,22 @@ func (c *circles) get(patients []int64) (have map[int64]known, missing []int64) 
 		}
 	}
 	return have, missing
+}
+
+// at is what is at hand of one patient.
+func (c *circles) at(patient int64) (known, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.of[patient]
+	return k, ok
+}
+
+// named is what is at hand of one patient by id.
+func (c *circles) named(id []byte) (known, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.of[c.by[string(id)]] // no patient has the number 0
+	return k, ok
 }
 
 // learn gathers the circles of patients. What is read inside a transaction may never be committed and is not kept.
@@ -187,6 +206,7 @@ func (c *circles) drop(versions []*store.Version) {
 		}
 		if v.Type == consentType {
 			clear(c.within)
+			c.refused = nil
 			c.emptied = max(c.emptied, v.Rid)
 		} else if v.Type != patientType {
 			search.Refs(v.Type, v.Keys, nil, patientType, func(_ spec.TypeID, id string) {
@@ -224,6 +244,7 @@ func (c *circles) relate(patients []string) {
 		delete(c.of, n)
 	}
 	clear(c.within)
+	c.refused = nil
 	c.related++
 }
 

@@ -22,7 +22,7 @@ type eyes struct {
 	action access.Action
 	today  access.Day
 
-	nobody  *access.Sight // of what is in nobody's record
+	nobody  *access.Sight // of what is in nobody's record, once it was asked for
 	of      map[int64]*seen
 	byID    map[string]*seen
 	queries map[spec.TypeID][]*search.Query // of an app's scopes
@@ -49,16 +49,21 @@ type seen struct {
 
 // eyes opens somebody's eyes; nil for whoever sees everything.
 func (d *Door) eyes(ctx context.Context, w *store.Writer, who *access.Actor, action access.Action) *eyes {
-	nobody := d.policy.See(who, nil, d.now())
-	if nobody.Open() {
+	if d.policy.Open(who) {
 		return nil
 	}
-	e := &eyes{ctx: ctx, d: d, w: w, who: who, action: action, today: d.now(), nobody: nobody, of: map[int64]*seen{}, byID: map[string]*seen{}}
+	e := &eyes{ctx: ctx, d: d, w: w, who: who, action: action, today: d.now(), of: map[int64]*seen{}, byID: map[string]*seen{}}
 	e.member = func(id []byte) {
 		if e.home != nil && string(id) == e.home.id {
 			return
 		}
 		s := e.byID[string(id)]
+		if s == nil {
+			if k, ok := d.circles.named(id); ok {
+				e.know(k)
+				s = e.byID[string(id)]
+			}
+		}
 		if s == nil {
 			if e.askIDs == nil {
 				e.askIDs = map[string]bool{}
@@ -70,6 +75,14 @@ func (d *Door) eyes(ctx context.Context, w *store.Writer, who *access.Actor, act
 		e.others = append(e.others, s)
 	}
 	return e
+}
+
+// nobodys is what is seen of what is in nobody's record.
+func (e *eyes) nobodys() *access.Sight {
+	if e.nobody == nil {
+		e.nobody = e.d.policy.See(e.who, nil, e.today)
+	}
+	return e.nobody
 }
 
 // Sees reports whether a row is seen, and narrows one of a person whose whereabouts are withheld.
@@ -105,6 +118,13 @@ func (e *eyes) look(t spec.TypeID, keys []byte, patient int64) (access.Labels, b
 	e.typ, e.home, e.others, e.lack = t, nil, e.others[:0], false
 	if patient != 0 {
 		if e.home = e.of[patient]; e.home == nil {
+			// At hand without asking the database: the row need not wait for the others.
+			if k, ok := e.d.circles.at(patient); ok {
+				e.know(k)
+				e.home = e.of[patient]
+			}
+		}
+		if e.home == nil {
 			if e.ask == nil {
 				e.ask = map[int64]bool{}
 			}
@@ -119,7 +139,7 @@ func (e *eyes) look(t spec.TypeID, keys []byte, patient int64) (access.Labels, b
 // judge holds what look found against what is allowed: everybody whose record it is must permit it.
 func (e *eyes) judge(action access.Action, t spec.TypeID, bits access.Labels) bool {
 	if e.home == nil && len(e.others) == 0 {
-		return e.nobody.May(action, t, bits)
+		return e.nobodys().May(action, t, bits)
 	}
 	if e.home != nil && !e.home.sight.May(action, t, bits) {
 		return false
@@ -141,11 +161,14 @@ func (e *eyes) scoped(action access.Action, row *search.Row) (bool, error) {
 	if e.who.App == nil {
 		return true, nil
 	}
-	sight := e.nobody
-	if e.home != nil {
+	var sight *access.Sight
+	switch {
+	case e.home != nil:
 		sight = e.home.sight
-	} else if len(e.others) > 0 {
+	case len(e.others) > 0:
 		sight = e.others[0].sight
+	default:
+		sight = e.nobodys()
 	}
 	texts := sight.Queries(action, row.Type)
 	if texts == nil {
@@ -215,16 +238,22 @@ func (e *eyes) meet(patients []int64) error {
 		return err
 	}
 	for _, k := range circles {
-		if e.of[k.group[0]] != nil {
-			continue // the same person under another number
-		}
-		sight := e.d.policy.See(e.who, k.circle, e.today)
-		for i, n := range k.group {
-			s := &seen{k.circle.Patients[i], sight, true}
-			e.of[n], e.byID[s.id] = s, s
+		if e.of[k.group[0]] == nil { // else the same person under another number
+			e.know(k)
 		}
 	}
 	return nil
+}
+
+// know decides about a person whose circle is at hand.
+func (e *eyes) know(k known) {
+	sight := e.d.policy.See(e.who, k.circle, e.today)
+	all := make([]seen, len(k.group))
+	for i, n := range k.group {
+		s := &all[i]
+		*s = seen{k.circle.Patients[i], sight, true}
+		e.of[n], e.byID[s.id] = s, s
+	}
 }
 
 // may reports whether an action on a version is allowed. A deletion is as the version before it was; what was erased is
@@ -309,7 +338,7 @@ func (e *eyes) why(action access.Action, v *store.Version) access.Decision {
 			}
 		}
 	}
-	return e.nobody.Decide(action, v.Type, bits)
+	return e.nobodys().Decide(action, v.Type, bits)
 }
 
 // into has a query look at the record with these eyes.

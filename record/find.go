@@ -141,6 +141,9 @@ func (d *Door) run(ctx context.Context, q *search.Query, e *eyes) (*Page, []*sto
 	if err := d.resolve(ctx, e, q, seq); err != nil {
 		return nil, nil, err
 	}
+	if n, ok, err := d.counted(ctx, q, e); ok || err != nil {
+		return &Page{Total: n}, nil, err
+	}
 	found, err := d.store.Search(ctx, q.Plan())
 	if err != nil {
 		return nil, nil, err

@@ -140,7 +140,7 @@ func (e *eyes) refusal(action access.Action, t spec.TypeID) access.Decision {
 			}
 		}
 	}
-	return e.nobody.Decide(action, t, 0)
+	return e.nobodys().Decide(action, t, 0)
 }
 
 // permitConsent refuses consents by which somebody would give themselves what only the record's own rules give.

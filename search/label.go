@@ -95,6 +95,12 @@ var personal = func() [][]spec.ParamID {
 // Personal reports whether resources of a type are in people's records.
 func Personal(t spec.TypeID) bool { return t == patientType || len(personal[t]) > 0 }
 
+// Compartment reports whether a query's Within reaches every resource of a type that is in those people's records: what its
+// store keeps by the patient compartment is all that says so.
+func Compartment(t spec.TypeID) bool {
+	return len(compartments[t]) > 0 && len(personal[t]) == len(compartments[t])
+}
+
 // Tokens calls f with the system and code of each token key of a row under p, until f answers false.
 func Tokens(keys []byte, p spec.ParamID, f func(system, code []byte) bool) {
 	r := keyReader{buf: keys}

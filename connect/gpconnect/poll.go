@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kith-care/kith/connect/intake"
@@ -31,7 +32,23 @@ type Poll struct {
 	Every  time.Duration // a patient is asked for at most this often; 0 for a day
 	Pause  time.Duration // between two questions to a practice; 0 for 200 ms
 	Now    func() time.Time
+
+	mu    sync.Mutex
+	known map[string]register // by feed
 }
+
+// register is who is known to be registered, and what it cost to find that out.
+type register struct {
+	numbers []string
+	at      time.Time // by this machine's clock: only what is between two of them matters
+	took    time.Duration
+}
+
+// Where looking through the record for a practice's patients is dear, it may take a twentieth of the time.
+const (
+	dear      = 250 * time.Millisecond
+	lookShare = 20
+)
 
 // state is what is kept of a patient: when they were asked for and what came of it.
 type state struct {
@@ -144,6 +161,27 @@ func (p *Poll) patients(ctx context.Context, d *intake.Desk, f *intake.Feed) ([]
 			return nil, err
 		}
 	}
+	numbers, err := p.registered(ctx, d, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range numbers {
+		have[n] = true
+	}
+	return slices.Sorted(maps.Keys(have)), nil
+}
+
+// registered are the NHS numbers of those whom the record says the practice should know. In a large record looking for them takes
+// seconds, so it is not done at every call.
+func (p *Poll) registered(ctx context.Context, d *intake.Desk, f *intake.Feed) ([]string, error) {
+	p.mu.Lock()
+	last, ok := p.known[f.Name]
+	p.mu.Unlock()
+	if ok && last.took > dear && time.Since(last.at) < last.took*lookShare {
+		return last.numbers, nil
+	}
+	began := time.Now()
+	have := map[string]bool{}
 	queries := []string{"Patient?identifier=" + url.QueryEscape(Identifier(f.Name)) + "%7C"}
 	if f.Organization != "" {
 		code := url.QueryEscape(odsCode + "|" + f.Organization)
@@ -165,12 +203,14 @@ func (p *Poll) patients(ctx context.Context, d *intake.Desk, f *intake.Feed) ([]
 			}
 		}
 	}
-	out := make([]string, 0, len(have))
-	for n := range have {
-		out = append(out, n)
+	last = register{slices.Collect(maps.Keys(have)), time.Now(), time.Since(began)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil {
+		p.known = map[string]register{}
 	}
-	slices.Sort(out)
-	return out, nil
+	p.known[f.Name] = last
+	return last.numbers, nil
 }
 
 // listed reads a list of NHS numbers; lines that begin with # are remarks. A line that is none stops the whole list: half of it would
