@@ -305,11 +305,12 @@ func (v *Interview) Answer(a *Ask, yes []Tri, number Span) {
 
 // bounds are the levels that would be decided if everything open turned out for the best, and for the worst.
 func (v *Interview) bounds(open []bool) (low, high Level) {
-	_, certain, possible := holding(v.Book.floors(v.state, v.Pack), v.state, open)
+	w := v.state.world(open)
+	_, certain, possible := holding(v.Book.floors(w, v.Pack), w, open)
 	if certain == Call999 {
 		return certain, certain
 	}
-	pts := v.Pack.points(v.state, open)
+	pts := v.Pack.points(w, open)
 	lambda := v.Settings.lambda()
 	return v.Pack.decide(pts.low, certain, lambda), v.Pack.decide(pts.high, possible, lambda)
 }
@@ -318,9 +319,10 @@ func (v *Interview) bounds(open []bool) (low, high Level) {
 // that one is.
 func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 	lex := v.Book.Lexicon
-	now := v.cost(v.state, open)
+	w := v.state.world(open)
+	now := v.cost(w, open)
 	after := 0.0
-	try := v.state.clone()
+	try := w.clone()
 	less := slices.Clone(open)
 	for _, n := range items {
 		less[n] = false
@@ -328,7 +330,7 @@ func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 	if number := lex.Findings[items[0]].Number; number != nil {
 		low := number.Min
 		for i, b := range number.Bands {
-			try.put(v.state)
+			try.put(w)
 			try.SetNumber(items[0], b.span(low, number.Max, i == len(number.Bands)-1))
 			after += v.cost(try, less) / float64(len(number.Bands))
 			low = b.Below
@@ -342,14 +344,14 @@ func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 		sum += p
 	}
 	for i := range items {
-		try.put(v.state)
+		try.put(w)
 		try.Set(items[i], Yes)
 		for j := range items {
 			try.Set(items[j], No)
 		}
 		after += (1 - none) * lex.Findings[items[i]].prior() / sum * v.cost(try, less)
 	}
-	try.put(v.state)
+	try.put(w)
 	for _, n := range items {
 		try.Set(n, No)
 	}

@@ -45,8 +45,19 @@ func (r *Rule) touches(open []bool) bool {
 	return false
 }
 
+// world is a state in which what is unknown and not open is not so: what nobody said and nobody will ask. Numbers stay unknown.
+func (s *State) world(open []bool) *State {
+	w := s.clone()
+	for n := range w.yes {
+		if w.yes[n] == Unknown && !open[n] {
+			w.yes[n] = No
+		}
+	}
+	return w
+}
+
 // holding are the floors that hold, and what level the highest sets; possible is the level if everything open turned out for the worst.
-// What is unknown and not open does not hold.
+// s is a world.
 func holding(floors []*Floor, s *State, open []bool) (fired []*Floor, certain, possible Level) {
 	for _, f := range floors {
 		switch f.when.Holds(s) {

@@ -109,7 +109,8 @@ func note(used map[int]bool, r *Rule) {
 }
 
 // level decides. A floor that somebody was asked about and did not know holds: the worst case.
-func (v *Interview) level(s *State) (Level, []*Floor, float64) {
+func (v *Interview) level(known *State) (Level, []*Floor, float64) {
+	s := known.world(known.unsure)
 	fired, certain, _ := holding(v.Book.floors(s, v.Pack), s, s.unsure)
 	for _, f := range v.Book.floors(s, v.Pack) {
 		if f.Level > certain && f.when.Holds(s) == Unknown && f.when.supposing(s) {
