@@ -119,7 +119,7 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 				score += 0.8 + 0.4*early
 			}
 		}
-		if !about && p.about(s) {
+		if !about && p.about(s) == Yes {
 			about, score = true, score+2 // by what a number or another finding means
 		}
 		if about {
@@ -306,7 +306,7 @@ func (v *Interview) Answer(a *Ask, yes []Tri, number Span) {
 // bounds are the levels that would be decided if everything open turned out for the best, and for the worst.
 func (v *Interview) bounds(open []bool) (low, high Level) {
 	w := v.state.world(open)
-	_, certain, possible := holding(v.Book.floors(w, v.Pack), w, open)
+	_, certain, possible := v.Book.holding(w, v.Pack, open)
 	if certain == Call999 {
 		return certain, certain
 	}
@@ -361,7 +361,7 @@ func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 // cost is what deciding now, as well as can be, would cost on average.
 func (v *Interview) cost(s *State, open []bool) float64 {
 	c := v.Pack.chances(v.Pack.points(s, open).mean)
-	_, certain, _ := holding(v.Book.floors(s, v.Pack), s, open)
+	_, certain, _ := v.Book.holding(s, v.Pack, open)
 	c = c.raised(certain)
 	if certain < Call999 {
 		c = v.mayRise(c, s, open, certain)
@@ -376,7 +376,8 @@ func (v *Interview) mayRise(c Chances, s *State, open []bool, certain Level) Cha
 	for k := range below {
 		below[k] = 1
 	}
-	for _, f := range v.Book.floors(s, v.Pack) {
+	floors, _ := v.Book.floors(s, v.Pack)
+	for _, f := range floors {
 		if f.Level > certain && f.when.touches(open) && f.when.Holds(s) == Unknown {
 			below[f.Level] *= 1 - f.when.chance(s, open)
 		}

@@ -111,8 +111,9 @@ func note(used map[int]bool, r *Rule) {
 // level decides. A floor that somebody was asked about and did not know holds: the worst case.
 func (v *Interview) level(known *State) (Level, []*Floor, float64) {
 	s := known.world(known.unsure)
-	fired, certain, _ := holding(v.Book.floors(s, v.Pack), s, s.unsure)
-	for _, f := range v.Book.floors(s, v.Pack) {
+	fired, certain, _ := v.Book.holding(s, v.Pack, s.unsure)
+	floors, sure := v.Book.floors(s, v.Pack)
+	for _, f := range floors[:sure] {
 		if f.Level > certain && f.when.Holds(s) == Unknown && f.when.supposing(s) {
 			fired = append(fired, f)
 		}
