@@ -68,9 +68,7 @@ func newEnglish(w *wordsFile) *english {
 			}
 			var stems []string
 			for _, t := range e.split(word) {
-				if s := e.stem(t.raw); !e.filler[t.raw] || len(stems) > 0 {
-					stems = append(stems, s)
-				}
+				stems = append(stems, e.stem(t.raw))
 			}
 			e.sameLong[stems[0]] = append(e.sameLong[stems[0]], append(stems, head))
 		}
