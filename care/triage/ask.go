@@ -249,6 +249,9 @@ func (v *Interview) Next() *Ask {
 	return v.put(best)
 }
 
+// anyOfThese stands above boxes where a pack has no words of its own.
+const anyOfThese = "Do you have any of these?"
+
 func (v *Interview) put(q *Question) *Ask {
 	lex := v.Book.Lexicon
 	a := &Ask{Items: v.items(q), Text: q.Ask, question: q}
@@ -262,7 +265,7 @@ func (v *Interview) put(q *Question) *Ask {
 		return a
 	}
 	if a.Text == "" {
-		a.Text = "Do you have any of these?"
+		a.Text = anyOfThese
 	}
 	a.Text = address(a.Text, "", v.Heard.Other)
 	for _, n := range a.Items {

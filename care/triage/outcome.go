@@ -199,18 +199,22 @@ func (v *Interview) flipped(n int, to Tri) *State {
 	return s
 }
 
-// advise adds what to do: the pack's words for the level, or those of the general pack.
+// advise adds what to do.
 func (v *Interview) advise(o *Outcome) {
-	p := v.Pack
-	a := p.advice[o.Level]
+	a, p := v.Book.adviceOf(v.Pack, o.Level)
 	if a == nil {
-		if p = v.Book.byName[generalName]; p.advice[o.Level] == nil {
-			return
-		}
-		a = p.advice[o.Level]
+		return
 	}
 	source := p.Sources[a.Source]
 	o.Do, o.SafetyNet, o.AdviceSource = a.Do, a.SafetyNet, &source
+}
+
+// adviceOf is the pack's advice for a level, or that of the general pack, with the pack whose it is; nil where neither has any.
+func (b *Book) adviceOf(p *Pack, l Level) (*Advice, *Pack) {
+	if p.advice[l] == nil {
+		p = b.byName[generalName]
+	}
+	return p.advice[l], p
 }
 
 // words say a rule in the names of its findings.

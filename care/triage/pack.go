@@ -53,6 +53,7 @@ type Question struct {
 	Ask  string   `yaml:"ask"`  // of Any: the sentence above the boxes; "Do you have any of these?" where empty
 	When string   `yaml:"when"` // asked only where this is not known to be false
 
+	key   string // its name in what is kept of an interview: headache-screen-1
 	items []int
 	when  *Rule
 }
@@ -149,6 +150,7 @@ func (p *Pack) compile(lex *Lexicon, root *yaml.Node, faults *faults) {
 	for member, questions := range map[string][]Question{"screen": p.Screen, "questions": p.Questions} {
 		for i := range questions {
 			q, at := &questions[i], []any{member, i}
+			q.key = p.Name + "-" + member + "-" + itoa(i+1)
 			if (q.One == "") == (len(q.Any) == 0) {
 				bad(lineOf(root, at...), "a question has either one or any")
 			}
