@@ -92,7 +92,7 @@ func TestWhomATextIsAbout(t *testing.T) {
 	lex := shippedBook(t).Lexicon
 	for _, c := range []struct {
 		text  string
-		age   float64 // -1 for not said
+		age   float64 // -1 where no one age is said
 		sex   string
 		other bool
 	}{
@@ -108,7 +108,7 @@ func TestWhomATextIsAbout(t *testing.T) {
 		{"I have had a cough for 20 days", -1, "", false},
 	} {
 		h := lex.hear(c.text)
-		if c.age < 0 != h.Age.open() || c.age >= 0 && (h.Age.Lo < c.age-0.01 || h.Age.Lo > c.age+0.01) {
+		if c.age < 0 != (h.Age.Lo != h.Age.Hi) || c.age >= 0 && (h.Age.Lo < c.age-0.01 || h.Age.Lo > c.age+0.01) {
 			t.Errorf("%q: age %v, want %g", c.text, h.Age, c.age)
 		}
 		if h.Sex != c.sex || h.Other != c.other {

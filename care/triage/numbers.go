@@ -163,6 +163,9 @@ func (s *speech) sinceBefore(i int) bool {
 
 // otherTime reports whether a time is an age, a dose, how often, or weeks of pregnancy.
 func (s *speech) otherTime(i, unit int) bool {
+	if s.l.english.person(s.word(i-1)) != "" && unitDays(s.word(unit)) > 30 {
+		return true // "my daughter, 18 months"
+	}
 	switch after := s.word(unit + 1); {
 	case after == "old" || after == "apart" || after == "gone" || after == "postpartum" || after == "flight" || after == "drive" || after == "later" || s.l.english.people[after] != "":
 		return true

@@ -37,6 +37,30 @@ func (s *speech) people(tokens []token) {
 		}
 		s.ageAt(tokens, i)
 	}
+	s.grown(tokens, self)
+}
+
+// Writers about themselves are old enough to write, and a mother is no child, where nothing better is said.
+const writes, grownUp, oldest = 12, 18, 125
+
+// grown bounds an age that is not said.
+func (s *speech) grown(tokens []token, self int) {
+	if !s.heard.Age.open() {
+		return
+	}
+	if self >= 0 && !s.heard.Other {
+		s.heard.Age = Span{writes, oldest}
+	}
+	for i, t := range tokens {
+		if s.heard.Other && i < 10 && s.l.english.person(t.raw) != "" {
+			if s.l.english.adult[strings.TrimSuffix(t.raw, "'s")] {
+				s.heard.Age = Span{grownUp, oldest}
+			}
+			if w := strings.TrimSuffix(t.raw, "'s"); w != "he" && w != "she" && w != "her" && w != "his" && w != "him" {
+				return
+			}
+		}
+	}
 }
 
 // told reports whether "I" is the beginning of what the writer has, not of what they do for somebody: "I have", not "I think", "I gave".
@@ -162,6 +186,8 @@ func (s *speech) ageAt(tokens []token, i int) {
 		s.setAge(n * unit / 365.25)
 	case word(1) == "yo" || word(1) == "y" && word(2) == "o" || word(1) == "yrs" && word(2) == "old":
 		s.setAge(n)
+	case person && unit > 30 && unit < 31: // "my daughter, 18 months"
+		s.setAge(n * unit / 365.25)
 	case unit >= 365 && (s.l.english.person(word(2)) != ""):
 		s.setAge(n)
 	case word(-1) == "aged" || word(-1) == "age" || word(-1) == "turned":

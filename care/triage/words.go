@@ -23,6 +23,7 @@ type wordsFile struct {
 		Female []string `yaml:"female"`
 		Male   []string `yaml:"male"`
 		Any    []string `yaml:"any"`
+		Adult  []string `yaml:"adult"`
 	} `yaml:"people"`
 }
 
@@ -45,12 +46,14 @@ type english struct {
 	sameLong        map[string][][]string // first stem of a phrase to the phrases: stems, and last what stands for them
 	contrast, fear  map[string]bool
 	ordinary        map[string]bool
+	adult           map[string]bool
 	people          map[string]string // a word for somebody to male, female or any
 }
 
 func newEnglish(w *wordsFile) *english {
 	e := &english{filler: set(w.Fillers), article: set(w.Articles), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
 	e.contrast, e.fear, e.ordinary, e.people = set(w.Contrast), set(w.Fears), set(w.Ordinary), map[string]string{}
+	e.adult = set(w.People.Adult)
 	for sex, words := range map[string][]string{femaleID: w.People.Female, maleID: w.People.Male, anySex: w.People.Any} {
 		for _, word := range words {
 			e.people[word] = sex
