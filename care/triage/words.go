@@ -109,7 +109,7 @@ func (e *english) split(text string) []token {
 			for j < len(runes) && (unicode.IsLetter(runes[j]) || (isQuote(runes[j]) && j+1 < len(runes) && unicode.IsLetter(runes[j+1]))) {
 				j++
 			}
-			w := strings.NewReplacer("’", "'", "‘", "'", "`", "'").Replace(string(runes[i:j]))
+			w := plainQuotes.Replace(string(runes[i:j]))
 			out = append(out, token{raw: w, stop: stop, comma: comma})
 			stop, comma, i = false, false, j
 		case unicode.IsDigit(r):
@@ -139,6 +139,9 @@ func (e *english) split(text string) []token {
 	}
 	return out
 }
+
+// plainQuotes makes of any apostrophe the one of the keyboard.
+var plainQuotes = strings.NewReplacer("’", "'", "‘", "'", "`", "'")
 
 func isQuote(r rune) bool { return r == '\'' || r == '’' || r == '‘' || r == '`' }
 
