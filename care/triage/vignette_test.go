@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -94,5 +95,73 @@ func BenchmarkHear(b *testing.B) {
 	lex := shippedBook(b).Lexicon
 	for b.Loop() {
 		lex.hear("Tummy pain started round my belly button yesterday and has moved down to the right, I feel sick and it hurts to walk, no fever or diarhoea")
+	}
+}
+
+func TestOtherPeoplesVignettesAreRead(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{`{"text":"cough","level":0,"sex":"M","note":"mine"}`, ""},
+		{`{"text":"cough"}`, "there is no level"},
+		{`{"text":"cough","level":5}`, "levels are 0 to 4"},
+		{`{"level":1}`, "neither text nor present"},
+		{`{"text":1,"level":1}`, "cannot unmarshal"},
+	} {
+		v, err := ParseVignette([]byte(c.line))
+		if c.want == "" && (err != nil || v.Sex != maleID) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %+v %v", c.line, v, err)
+		}
+	}
+}
+
+func TestARecordMayBeABundle(t *testing.T) {
+	b := shippedBook(t)
+	now := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	p, _, err := b.ReadRecord([]byte(`{"resourceType":"Bundle","type":"collection","entry":[
+		{"resource":{"resourceType":"Patient","id":"a","gender":"female","birthDate":"1996-11-26"}},
+		{"resource":{"resourceType":"Condition","id":"b","clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"195967001"}]},"subject":{"reference":"Patient/a"}}},
+		{"resource":{"resourceType":"Condition","id":"old","clinicalStatus":{"coding":[{"code":"resolved"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"84757009"}]},"subject":{"reference":"Patient/a"}}},
+		{"resource":{"resourceType":"MedicationRequest","id":"c","status":"active","intent":"order","authoredOn":"2026-10-01","medicationCodeableConcept":{"text":"Warfarin 1mg tablets"},"subject":{"reference":"Patient/a"}}},
+		{"resource":{"resourceType":"MedicationRequest","id":"d","status":"stopped","intent":"order","authoredOn":"2026-10-01","medicationCodeableConcept":{"text":"Prednisolone 5mg tablets"},"subject":{"reference":"Patient/a"}}},
+		{"resource":{"resourceType":"Procedure","id":"e","status":"completed","code":{"text":"Hip replacement operation"},"performedDateTime":"2026-11-10","subject":{"reference":"Patient/a"}}},
+		{"resource":{"resourceType":"Procedure","id":"f","status":"completed","code":{"text":"Gave birth"},"performedDateTime":"2020-11-10","subject":{"reference":"Patient/a"}}}]}`), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range p.Facts {
+		got = append(got, b.Lexicon.Findings[f.Finding].ID+" "+f.From)
+	}
+	want := "asthma Condition/b, anticoagulant MedicationRequest/c, recent-surgery Procedure/e"
+	if strings.Join(got, ", ") != want || p.Sex != femaleID || p.Age == nil || *p.Age < 29.9 || *p.Age > 30.1 {
+		t.Errorf("facts %v, sex %s, age %v; want %s", got, p.Sex, p.Age, want)
+	}
+}
+
+// Each weight has a vignette on which it holds and one on which it does not.
+func TestEveryWeightIsTried(t *testing.T) {
+	b := shippedBook(t)
+	seen := map[*Weight][2]bool{}
+	for _, v := range development(t) {
+		who, _, err := b.Person(v, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := b.truth(v, b.state(b.Hear(v.Text), who)).state
+		w := s.world(s.unsure)
+		for _, p := range b.Packs {
+			for _, weight := range p.Score.Weights {
+				had := seen[weight]
+				had[0] = had[0] || weight.when.Holds(w) == Yes && p.about(w) == Yes
+				had[1] = had[1] || weight.when.Holds(w) == No
+				seen[weight] = had
+			}
+		}
+	}
+	for _, p := range b.Packs {
+		for _, w := range p.Score.Weights {
+			if p.Name != generalName && seen[w] != [2]bool{true, true} {
+				t.Errorf("%s: %q holds on a vignette: %t, does not on another: %t", p.Name, w.When, seen[w][0], seen[w][1])
+			}
+		}
 	}
 }
