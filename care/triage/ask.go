@@ -111,7 +111,7 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 			}
 			seen[f.Finding] = true
 			early := 1 / (1 + float64(f.At)/12)
-			switch i := slices.Index(p.complaint, f.Finding); {
+			switch i := b.Lexicon.firstOf(p.complaint, f.Finding); {
 			case i >= 0:
 				about = true
 				score += (2 + 0.5*float64(f.Length) + 2*early) / (1 + 0.04*float64(i))
@@ -143,6 +143,17 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 		out = append(out, r.pack)
 	}
 	return append(out, b.byName[generalName])
+}
+
+// firstOf is the place in a list of a finding, or of one that it implies; −1 where there is none.
+func (lex *Lexicon) firstOf(list []int, finding int) int {
+	best := slices.Index(list, finding)
+	for _, n := range lex.Findings[finding].implies {
+		if i := lex.firstOf(list, n); i >= 0 && (best < 0 || i < best) {
+			best = i
+		}
+	}
+	return best
 }
 
 // Choose makes p the pack, as the person confirms it.

@@ -127,8 +127,34 @@ func newLexicon(findings []*Finding, faults *faults) *Lexicon {
 			}
 		}
 	}
+	lex.checkCircles(faults)
 	lex.listener = newListener(lex, faults)
 	return lex
+}
+
+// checkCircles refuses findings that imply themselves by way of others.
+func (lex *Lexicon) checkCircles(faults *faults) {
+	for start, f := range lex.Findings {
+		seen := make([]bool, len(lex.Findings))
+		var walk func(n int) bool
+		walk = func(n int) bool {
+			for _, m := range lex.Findings[n].implies {
+				if m == start {
+					return true
+				}
+				if !seen[m] {
+					seen[m] = true
+					if walk(m) {
+						return true
+					}
+				}
+			}
+			return false
+		}
+		if walk(start) {
+			faults.add(f.file, f.line, "%s implies itself", f.ID)
+		}
+	}
 }
 
 func (f *Finding) check(faults *faults) {
