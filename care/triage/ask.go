@@ -111,7 +111,7 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 			}
 			seen[f.Finding] = true
 			early := 1 / (1 + float64(f.At)/12)
-			switch i := slices.Index(p.complaint, f.Finding); {
+			switch i := b.Lexicon.firstOf(p.complaint, f.Finding); {
 			case i >= 0:
 				about = true
 				score += (2 + 0.5*float64(f.Length) + 2*early) / (1 + 0.04*float64(i))
@@ -119,7 +119,7 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 				score += 0.8 + 0.4*early
 			}
 		}
-		if !about && p.about(s) {
+		if !about && p.about(s) == Yes {
 			about, score = true, score+2 // by what a number or another finding means
 		}
 		if about {
@@ -143,6 +143,17 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 		out = append(out, r.pack)
 	}
 	return append(out, b.byName[generalName])
+}
+
+// firstOf is the place in a list of a finding, or of one that it implies; −1 where there is none.
+func (lex *Lexicon) firstOf(list []int, finding int) int {
+	best := slices.Index(list, finding)
+	for _, n := range lex.Findings[finding].implies {
+		if i := lex.firstOf(list, n); i >= 0 && (best < 0 || i < best) {
+			best = i
+		}
+	}
+	return best
 }
 
 // Choose makes p the pack, as the person confirms it.
@@ -249,6 +260,9 @@ func (v *Interview) Next() *Ask {
 	return v.put(best)
 }
 
+// anyOfThese stands above boxes where a pack has no words of its own.
+const anyOfThese = "Do you have any of these?"
+
 func (v *Interview) put(q *Question) *Ask {
 	lex := v.Book.Lexicon
 	a := &Ask{Items: v.items(q), Text: q.Ask, question: q}
@@ -262,7 +276,7 @@ func (v *Interview) put(q *Question) *Ask {
 		return a
 	}
 	if a.Text == "" {
-		a.Text = "Do you have any of these?"
+		a.Text = anyOfThese
 	}
 	a.Text = address(a.Text, "", v.Heard.Other)
 	for _, n := range a.Items {
@@ -305,11 +319,12 @@ func (v *Interview) Answer(a *Ask, yes []Tri, number Span) {
 
 // bounds are the levels that would be decided if everything open turned out for the best, and for the worst.
 func (v *Interview) bounds(open []bool) (low, high Level) {
-	_, certain, possible := holding(v.Book.floors(v.state, v.Pack), v.state, open)
+	w := v.state.world(open)
+	_, certain, possible := v.Book.holding(w, v.Pack, open)
 	if certain == Call999 {
 		return certain, certain
 	}
-	pts := v.Pack.points(v.state, open)
+	pts := v.Pack.points(w, open)
 	lambda := v.Settings.lambda()
 	return v.Pack.decide(pts.low, certain, lambda), v.Pack.decide(pts.high, possible, lambda)
 }
@@ -318,9 +333,10 @@ func (v *Interview) bounds(open []bool) (low, high Level) {
 // that one is.
 func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 	lex := v.Book.Lexicon
-	now := v.cost(v.state, open)
+	w := v.state.world(open)
+	now := v.cost(w, open)
 	after := 0.0
-	try := v.state.clone()
+	try := w.clone()
 	less := slices.Clone(open)
 	for _, n := range items {
 		less[n] = false
@@ -328,7 +344,7 @@ func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 	if number := lex.Findings[items[0]].Number; number != nil {
 		low := number.Min
 		for i, b := range number.Bands {
-			try.put(v.state)
+			try.put(w)
 			try.SetNumber(items[0], b.span(low, number.Max, i == len(number.Bands)-1))
 			after += v.cost(try, less) / float64(len(number.Bands))
 			low = b.Below
@@ -342,14 +358,14 @@ func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 		sum += p
 	}
 	for i := range items {
-		try.put(v.state)
+		try.put(w)
 		try.Set(items[i], Yes)
 		for j := range items {
 			try.Set(items[j], No)
 		}
 		after += (1 - none) * lex.Findings[items[i]].prior() / sum * v.cost(try, less)
 	}
-	try.put(v.state)
+	try.put(w)
 	for _, n := range items {
 		try.Set(n, No)
 	}
@@ -359,7 +375,7 @@ func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
 // cost is what deciding now, as well as can be, would cost on average.
 func (v *Interview) cost(s *State, open []bool) float64 {
 	c := v.Pack.chances(v.Pack.points(s, open).mean)
-	_, certain, _ := holding(v.Book.floors(s, v.Pack), s, open)
+	_, certain, _ := v.Book.holding(s, v.Pack, open)
 	c = c.raised(certain)
 	if certain < Call999 {
 		c = v.mayRise(c, s, open, certain)
@@ -374,7 +390,8 @@ func (v *Interview) mayRise(c Chances, s *State, open []bool, certain Level) Cha
 	for k := range below {
 		below[k] = 1
 	}
-	for _, f := range v.Book.floors(s, v.Pack) {
+	floors, _ := v.Book.floors(s, v.Pack)
+	for _, f := range floors {
 		if f.Level > certain && f.when.touches(open) && f.when.Holds(s) == Unknown {
 			below[f.Level] *= 1 - f.when.chance(s, open)
 		}

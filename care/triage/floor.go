@@ -1,29 +1,39 @@
 package triage
 
-import "slices"
-
-// floors are the floors that stand in a state where pack p was chosen: its own, the shared ones, and those of every pack one of whose complaints is present.
-func (b *Book) floors(s *State, p *Pack) []*Floor {
-	out := slices.Concat(b.Shared.Floors, p.Floors)
+// floors are the floors that stand in a world where pack p was chosen: its own, the shared ones, and those of every pack one of whose complaints is
+// present. Those from the second return on stand only if a complaint that is still open turns out to be present.
+func (b *Book) floors(s *State, p *Pack) (all []*Floor, certain int) {
+	all = make([]*Floor, 0, 256)
+	all = append(append(all, b.Shared.Floors...), p.Floors...)
+	var perhaps []*Pack
 	for _, other := range b.Packs {
-		if other != p && other.about(s) {
-			out = append(out, other.Floors...)
+		if other == p {
+			continue
+		}
+		switch other.about(s) {
+		case Yes:
+			all = append(all, other.Floors...)
+		case Unknown:
+			perhaps = append(perhaps, other)
 		}
 	}
-	return out
+	certain = len(all)
+	for _, other := range perhaps {
+		all = append(all, other.Floors...)
+	}
+	return all, certain
 }
 
 // about reports whether a complaint of the pack is present, in somebody whom it is for.
-func (p *Pack) about(s *State) bool {
+func (p *Pack) about(s *State) Tri {
 	if !p.suits(s) {
-		return false
+		return No
 	}
+	best := No
 	for _, n := range p.complaint {
-		if s.yes[n] == Yes {
-			return true
-		}
+		best = max(best, s.yes[n])
 	}
-	return false
+	return best
 }
 
 // suits reports whether the pack may be for the person: their age and sex do not speak against it.
@@ -45,18 +55,30 @@ func (r *Rule) touches(open []bool) bool {
 	return false
 }
 
-// holding are the floors that hold, and what level the highest sets; possible is the level if everything open turned out for the worst.
-// What is unknown and not open does not hold.
-func holding(floors []*Floor, s *State, open []bool) (fired []*Floor, certain, possible Level) {
-	for _, f := range floors {
-		switch f.when.Holds(s) {
-		case Yes:
+// world is a state in which what is unknown and not open is not so: what nobody said and nobody will ask. Numbers stay unknown.
+func (s *State) world(open []bool) *State {
+	w := s.clone()
+	for n := range w.yes {
+		if w.yes[n] == Unknown && !open[n] {
+			w.yes[n] = No
+		}
+	}
+	return w
+}
+
+// holding are the floors that hold in a world, and what level the highest sets; possible is the level if everything open turned out for the worst.
+func (b *Book) holding(s *State, p *Pack, open []bool) (fired []*Floor, certain, possible Level) {
+	floors, sure := b.floors(s, p)
+	for i, f := range floors {
+		if i >= sure && f.Level <= possible {
+			continue
+		}
+		switch v := f.when.Holds(s); {
+		case v == Yes && i < sure:
 			fired = append(fired, f)
 			certain, possible = max(certain, f.Level), max(possible, f.Level)
-		case Unknown:
-			if f.Level > possible && f.when.touches(open) {
-				possible = f.Level
-			}
+		case v == Yes, v == Unknown && f.Level > possible && f.when.touches(open):
+			possible = max(possible, f.Level)
 		}
 	}
 	return fired, certain, possible

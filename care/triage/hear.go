@@ -33,7 +33,7 @@ type speech struct {
 	denied []bool // by token: a denial before it holds here
 	feared []bool // it is feared or asked about, not said
 	others []bool // it is said of somebody else than the patient, or of long ago
-	place  []int  // by token: how many words that say something stand before it, commas counting as one
+	place  []int  // by token: how many words that say something stand before it, commas counting as two
 	byStem map[string][]int
 	heard  *Heard
 }
@@ -208,13 +208,15 @@ func (s *speech) toldOf(words ...string) bool {
 	return false
 }
 
-// index notes where each word stands, and how far words are apart: fillers count nothing, commas and "and" one.
+// index notes where each word stands, and how far words are apart: fillers count nothing, "and" one, commas two.
 func (s *speech) index() {
 	s.place = make([]int, len(s.tokens))
 	s.byStem = make(map[string][]int, len(s.tokens))
 	n := 0
 	for i, t := range s.tokens {
-		if t.comma || t.raw == "and" || t.raw == "or" {
+		if t.comma {
+			n += 2
+		} else if t.raw == "and" || t.raw == "or" {
 			n++
 		}
 		if e := s.l.english; !e.filler[t.raw] && !(e.negator[t.raw] && t.stem != notStem) || s.l.vocab[t.stem] > 0 && !e.filler[t.raw] {
@@ -346,7 +348,7 @@ func (s *speech) nearest(ph *phrase, i int, words []int, anchor int, taken []boo
 		if i > ph.rare && slices.Contains(words[ph.rare:i], j) || i < ph.rare && slices.Contains(words[i+1:ph.rare+1], j) {
 			continue
 		}
-		if best < 0 || gap(j, words[anchor]) < gap(best, words[anchor]) {
+		if at := s.place[words[anchor]]; best < 0 || gap(s.place[j], at) < gap(s.place[best], at) {
 			best = j
 		}
 	}

@@ -127,8 +127,34 @@ func newLexicon(findings []*Finding, faults *faults) *Lexicon {
 			}
 		}
 	}
+	lex.checkCircles(faults)
 	lex.listener = newListener(lex, faults)
 	return lex
+}
+
+// checkCircles refuses findings that imply themselves by way of others.
+func (lex *Lexicon) checkCircles(faults *faults) {
+	for start, f := range lex.Findings {
+		seen := make([]bool, len(lex.Findings))
+		var walk func(n int) bool
+		walk = func(n int) bool {
+			for _, m := range lex.Findings[n].implies {
+				if m == start {
+					return true
+				}
+				if !seen[m] {
+					seen[m] = true
+					if walk(m) {
+						return true
+					}
+				}
+			}
+			return false
+		}
+		if walk(start) {
+			faults.add(f.file, f.line, "%s implies itself", f.ID)
+		}
+	}
 }
 
 func (f *Finding) check(faults *faults) {
@@ -186,7 +212,8 @@ func (f *Finding) prior() float64 {
 // Question is the finding as asked of the person, or about somebody else.
 func (f *Finding) Question(other bool) string { return address(f.Ask, f.Other, other) }
 
-var toThey = strings.NewReplacer("you're", "they're", "You're", "They're", "yourself", "themselves", "yours", "theirs", "your", "their", "Your", "Their", "you", "they", "You", "They")
+var toThey = strings.NewReplacer("to you", "to them", "for you", "for them", "stop you", "stop them", "stopped you", "stopped them", "stops you", "stops them", "told you", "told them", "with you", "with them", "hurts you", "hurts them", "about you", "about them",
+	"you're", "they're", "You're", "They're", "yourself", "themselves", "yours", "theirs", "your", "their", "Your", "Their", "you", "they", "You", "They")
 
 // address changes a question from you to they, which takes the same verbs.
 func address(ask, other string, third bool) string {

@@ -84,7 +84,8 @@ func Load(folders ...fs.FS) (*Book, error) {
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
-	return b, nil
+	b.checkScreens(&faults)
+	return b, faults.err()
 }
 
 // sharedName is the pack whose floors and screen hold in every other, generalName the one for what no other is about.

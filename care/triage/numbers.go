@@ -143,7 +143,7 @@ func (s *speech) durations() {
 			loose = max(loose, days)
 		}
 	}
-	if said < 0 {
+	if said < 0 || said < 1 && loose > 1 { // "for over an hour every morning, going on six months"
 		said = loose
 	}
 	if said >= 0 {
@@ -163,6 +163,9 @@ func (s *speech) sinceBefore(i int) bool {
 
 // otherTime reports whether a time is an age, a dose, how often, or weeks of pregnancy.
 func (s *speech) otherTime(i, unit int) bool {
+	if s.l.english.person(s.word(i-1)) != "" && unitDays(s.word(unit)) > 30 {
+		return true // "my daughter, 18 months"
+	}
 	switch after := s.word(unit + 1); {
 	case after == "old" || after == "apart" || after == "gone" || after == "postpartum" || after == "flight" || after == "drive" || after == "later" || s.l.english.people[after] != "":
 		return true
@@ -172,16 +175,24 @@ func (s *speech) otherTime(i, unit int) bool {
 			return true
 		}
 	}
+	if unitDays(s.word(unit)) > 360 && !s.sinceBefore(i) && s.word(unit+1) != "ago" && s.word(unit+1) != "now" {
+		return true // "her 1 year jabs"
+	}
 	return s.word(i-1) == "every" || s.word(i-1) == "per" || s.word(i-1) == "i'm"
 }
 
 // factBefore reports whether a time belongs to a fact that stands just before or after it in the sentence, and notes it for facts that happened.
 func (s *speech) factBefore(i, at int, days float64) bool {
-	belongs := false
+	belongs, nearest := false, -1
+	for _, h := range s.heard.Findings {
+		if h.At < i && !s.lex.Findings[h.Finding].fact {
+			nearest = max(nearest, h.At)
+		}
+	}
 	for _, h := range s.heard.Findings {
 		f := s.lex.Findings[h.Finding]
-		if !f.fact || s.clause[h.At] != s.clause[i] || i-h.At > 9 || h.At-at > 4 {
-			continue
+		if !f.fact || s.clause[h.At] != s.clause[i] || i-h.At > 9 || h.At-at > 4 || h.At < nearest {
+			continue // what stands between the two is what has lasted so long
 		}
 		comma := false
 		for j := min(h.At, i) + 1; j <= max(h.At, i); j++ {

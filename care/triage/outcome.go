@@ -109,9 +109,11 @@ func note(used map[int]bool, r *Rule) {
 }
 
 // level decides. A floor that somebody was asked about and did not know holds: the worst case.
-func (v *Interview) level(s *State) (Level, []*Floor, float64) {
-	fired, certain, _ := holding(v.Book.floors(s, v.Pack), s, s.unsure)
-	for _, f := range v.Book.floors(s, v.Pack) {
+func (v *Interview) level(known *State) (Level, []*Floor, float64) {
+	s := known.world(known.unsure)
+	fired, certain, _ := v.Book.holding(s, v.Pack, s.unsure)
+	floors, sure := v.Book.floors(s, v.Pack)
+	for _, f := range floors[:sure] {
 		if f.Level > certain && f.when.Holds(s) == Unknown && f.when.supposing(s) {
 			fired = append(fired, f)
 		}
@@ -197,18 +199,22 @@ func (v *Interview) flipped(n int, to Tri) *State {
 	return s
 }
 
-// advise adds what to do: the pack's words for the level, or those of the general pack.
+// advise adds what to do.
 func (v *Interview) advise(o *Outcome) {
-	p := v.Pack
-	a := p.advice[o.Level]
+	a, p := v.Book.adviceOf(v.Pack, o.Level)
 	if a == nil {
-		if p = v.Book.byName[generalName]; p.advice[o.Level] == nil {
-			return
-		}
-		a = p.advice[o.Level]
+		return
 	}
 	source := p.Sources[a.Source]
 	o.Do, o.SafetyNet, o.AdviceSource = a.Do, a.SafetyNet, &source
+}
+
+// adviceOf is the pack's advice for a level, or that of the general pack, with the pack whose it is; nil where neither has any.
+func (b *Book) adviceOf(p *Pack, l Level) (*Advice, *Pack) {
+	if p.advice[l] == nil {
+		p = b.byName[generalName]
+	}
+	return p.advice[l], p
 }
 
 // words say a rule in the names of its findings.

@@ -53,6 +53,7 @@ type Question struct {
 	Ask  string   `yaml:"ask"`  // of Any: the sentence above the boxes; "Do you have any of these?" where empty
 	When string   `yaml:"when"` // asked only where this is not known to be false
 
+	key   string // its name in what is kept of an interview: headache-screen-1
 	items []int
 	when  *Rule
 }
@@ -76,7 +77,7 @@ type Floor struct {
 // Score is an ordinal logistic model: P(level ≥ k) = σ((Base + Σ Add − Thresholds[k]) / 10), so ten points are one unit of log odds.
 type Score struct {
 	Base       int       `yaml:"base"`       // the points before anything is known
-	Thresholds []int     `yaml:"thresholds"` // of the levels routine, same-day, emergency, call-999; empty for 40, 80, 120, 160
+	Thresholds []int     `yaml:"thresholds"` // of the levels routine, same-day, emergency, call-999; empty for 40, 80, 135, 220
 	Weights    []*Weight `yaml:"weights"`
 }
 
@@ -149,6 +150,7 @@ func (p *Pack) compile(lex *Lexicon, root *yaml.Node, faults *faults) {
 	for member, questions := range map[string][]Question{"screen": p.Screen, "questions": p.Questions} {
 		for i := range questions {
 			q, at := &questions[i], []any{member, i}
+			q.key = p.Name + "-" + member + "-" + itoa(i+1)
 			if (q.One == "") == (len(q.Any) == 0) {
 				bad(lineOf(root, at...), "a question has either one or any")
 			}
@@ -225,7 +227,7 @@ func (p *Pack) head(root *yaml.Node, bad func(int, string, ...any)) {
 func (p *Pack) compileScore(root *yaml.Node, bad func(int, string, ...any), rule func(string, ...any) *Rule, source func(string, ...any), id func(string, int)) {
 	s := &p.Score
 	if len(s.Thresholds) == 0 {
-		s.Thresholds = []int{40, 80, 120, 160}
+		s.Thresholds = []int{40, 80, 135, 220}
 	}
 	rising := len(s.Thresholds) == Levels-1
 	for i := 1; i < len(s.Thresholds); i++ {

@@ -24,7 +24,7 @@ func TestWhatIsWrongWithAPackIsNamedWithItsLine(t *testing.T) {
 	}
 	for _, c := range []struct{ old, new, want string }{
 		{"title: Headache", "title: Headache\ntitel: x", "packs/headache.yaml:4: field titel not found"},
-		{"when: sudden-headache\n", "when: suden-headache\n", `there is no finding "suden-headache"`},
+		{"when: sudden-headache or", "when: suden-headache or", `there is no finding "suden-headache"`},
 		{"at-least: call-999", "at-least: ambulance", `there is no level "ambulance"`},
 		{"hazard: T-02", "hazard: H2", `the hazard "H2"`},
 		{"source: sah", "source: nowhere", `there is no source "nowhere"`},

@@ -17,23 +17,49 @@ func (s *speech) people(tokens []token) {
 			}
 			return ""
 		}
-		sex := e.people[t.raw]
+		sex := e.person(t.raw)
 		switch {
 		case t.raw == "i" || t.raw == "i'm" || t.raw == "i've" || t.raw == "im" || t.raw == "ive":
 			if self < 0 && told(word(0), word(1)) {
 				self = i
 			}
-		case t.raw == "my" && self < 0 && !s.heard.Other && e.people[word(1)] == "" && !ownThing[word(1)]:
-			self = i
+		case t.raw == "my" && self < 0 && !s.heard.Other && unitDays(word(2)) > 0 && word(3) == "old" && e.person(word(4)) == "":
+			s.heard.Other = true
 		case sex != "" && self < 0 && !s.heard.Other && s.patient(tokens, i):
 			s.heard.Other = true
 			s.setSex(sex)
+		case t.raw == "my" && self < 0 && !s.heard.Other && !e.somebody(tokens[i+1:]):
+			self = i
 		case sex != "" && sex != anySex && s.heard.Other && s.heard.Sex == "" && self < 0:
 			s.setSex(sex)
 		case (t.raw == "man" || t.raw == "male" || t.raw == "woman" || t.raw == "female" || t.raw == "lady" || t.raw == "girl" || t.raw == "boy" || t.raw == "gentleman") && (i < 8 || isAge(word(-1))):
 			s.setSex(sex)
 		}
 		s.ageAt(tokens, i)
+	}
+	s.grown(tokens, self)
+}
+
+// Writers about themselves are old enough to write, and a mother is no child, where nothing better is said.
+const writes, grownUp, oldest = 12, 18, 125
+
+// grown bounds an age that is not said.
+func (s *speech) grown(tokens []token, self int) {
+	if !s.heard.Age.open() {
+		return
+	}
+	if self >= 0 && !s.heard.Other {
+		s.heard.Age = Span{writes, oldest}
+	}
+	for i, t := range tokens {
+		if s.heard.Other && i < 10 && s.l.english.person(t.raw) != "" {
+			if s.l.english.adult[strings.TrimSuffix(t.raw, "'s")] {
+				s.heard.Age = Span{grownUp, oldest}
+			}
+			if w := strings.TrimSuffix(t.raw, "'s"); w != "he" && w != "she" && w != "her" && w != "his" && w != "him" {
+				return
+			}
+		}
 	}
 }
 
@@ -48,7 +74,26 @@ func told(i, next string) bool {
 	return true
 }
 
-var ownThing = set([]string{"child", "own", "first", "old", "other", "youngest", "eldest", "oldest", "year", "month", "week", "one", "two", "three", "little", "new", "elderly"})
+// person is male, female or any of a word for somebody ("daughter", "he's"), "" of other words.
+func (e *english) person(raw string) string {
+	if sex := e.people[raw]; sex != "" {
+		return sex
+	}
+	return e.people[strings.TrimSuffix(raw, "'s")]
+}
+
+// somebody reports whether the words after "my" come to a person: "my 3 year old son", "my lovely mum".
+func (e *english) somebody(next []token) bool {
+	for i := 0; i < len(next) && i < 5 && !next[i].stop && !next[i].comma; i++ {
+		switch w := next[i].raw; {
+		case w == "he" || w == "she" || w == "his" || w == "her" || w == "and" || w == "is" || w == "has":
+			return false
+		case e.person(w) != "":
+			return true
+		}
+	}
+	return len(next) > 2 && unitDays(next[1].raw) > 0 && next[2].raw == "old" // "my 4 month old"
+}
 
 // patient reports whether the person-word at i is whom the text is about: a subject or owner at the beginning of the text.
 func (s *speech) patient(tokens []token, i int) bool {
@@ -135,20 +180,22 @@ func (s *speech) ageAt(tokens []token, i int) {
 		return ""
 	}
 	unit := unitDays(word(1))
-	person := s.l.english.people[word(-1)] != ""
+	person := s.l.english.person(word(-1)) != ""
 	switch {
 	case unit > 0 && (word(2) == "old" || word(2) == "of" && word(3) == "age"):
 		s.setAge(n * unit / 365.25)
 	case word(1) == "yo" || word(1) == "y" && word(2) == "o" || word(1) == "yrs" && word(2) == "old":
 		s.setAge(n)
-	case unit >= 365 && (s.l.english.people[word(2)] != ""):
+	case person && unit > 30 && unit < 31: // "my daughter, 18 months"
+		s.setAge(n * unit / 365.25)
+	case unit >= 365 && (s.l.english.person(word(2)) != ""):
 		s.setAge(n)
 	case word(-1) == "aged" || word(-1) == "age" || word(-1) == "turned":
 		if unit > 0 {
 			n *= unit / 365.25
 		}
 		s.setAge(n)
-	case (person && tokens[i].comma || word(-1) == "i'm" || word(-1) == "im" || word(-1) == "am" && word(-2) == "i" || word(-1) == "he's" || word(-1) == "she's" || word(-1) == "is" && s.l.english.people[word(-2)] != "") && (unit == 0 || unit < 365.25 && tokens[i].comma) && !s.pregnantAt(tokens, i):
+	case (person && tokens[i].comma || word(-1) == "i'm" || word(-1) == "im" || word(-1) == "am" && word(-2) == "i" || word(-1) == "he's" || word(-1) == "she's" || word(-1) == "is" && s.l.english.person(word(-2)) != "") && (unit == 0 || unit < 365.25 && tokens[i].comma) && !s.pregnantAt(tokens, i):
 		if unit > 0 {
 			n *= unit / 365.25
 		}

@@ -35,15 +35,26 @@ type Told struct {
 	} `json:"events"`
 }
 
-// ParseVignette reads one line.
+// ParseVignette reads one line. Members that it does not know are passed over: other people's files have notes of their own.
 func ParseVignette(line []byte) (*Vignette, error) {
-	v := new(Vignette)
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	var read struct {
+		Vignette
+		Level *Level `json:"level"` // 0 is a level, so that it is missing must be seen
+	}
+	if err := json.Unmarshal(line, &read); err != nil {
 		return nil, fhir.Errorf(fhir.Invalid, "%s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	v.Sex = strings.ToLower(v.Sex)
+	if read.Level == nil {
+		return nil, fhir.Errorf(fhir.Invalid, "there is no level")
+	}
+	v := &read.Vignette
+	v.Level = *read.Level
+	switch v.Sex = strings.ToLower(v.Sex); v.Sex {
+	case "m", "man", "boy":
+		v.Sex = maleID
+	case "f", "woman", "girl":
+		v.Sex = femaleID
+	}
 	switch {
 	case v.Level < 0 || v.Level >= Levels:
 		return nil, fhir.Errorf(fhir.Invalid, "the level is %d, and levels are 0 to 4", v.Level)
@@ -245,6 +256,14 @@ func (b *Book) Run(v *Vignette, settings Settings, now time.Time) (*Ran, error) 
 	text := v.Text
 	if text == "" {
 		text = strings.Join(v.Present, ". ")
+	}
+	for _, words := range v.Present { // what the record would say, told among the symptoms
+		found, _ := b.Lexicon.meant(words)
+		for _, n := range found {
+			if f := b.Lexicon.Findings[n]; f.Record != nil {
+				who.Facts = append(who.Facts, Fact{Finding: n, Words: words})
+			}
+		}
 	}
 	i := b.Begin(text, who, settings)
 	truth := b.truth(v, i.state)

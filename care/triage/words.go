@@ -23,6 +23,7 @@ type wordsFile struct {
 		Female []string `yaml:"female"`
 		Male   []string `yaml:"male"`
 		Any    []string `yaml:"any"`
+		Adult  []string `yaml:"adult"`
 	} `yaml:"people"`
 }
 
@@ -45,12 +46,14 @@ type english struct {
 	sameLong        map[string][][]string // first stem of a phrase to the phrases: stems, and last what stands for them
 	contrast, fear  map[string]bool
 	ordinary        map[string]bool
+	adult           map[string]bool
 	people          map[string]string // a word for somebody to male, female or any
 }
 
 func newEnglish(w *wordsFile) *english {
 	e := &english{filler: set(w.Fillers), article: set(w.Articles), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
 	e.contrast, e.fear, e.ordinary, e.people = set(w.Contrast), set(w.Fears), set(w.Ordinary), map[string]string{}
+	e.adult = set(w.People.Adult)
 	for sex, words := range map[string][]string{femaleID: w.People.Female, maleID: w.People.Male, anySex: w.People.Any} {
 		for _, word := range words {
 			e.people[word] = sex
@@ -68,9 +71,7 @@ func newEnglish(w *wordsFile) *english {
 			}
 			var stems []string
 			for _, t := range e.split(word) {
-				if s := e.stem(t.raw); !e.filler[t.raw] || len(stems) > 0 {
-					stems = append(stems, s)
-				}
+				stems = append(stems, e.stem(t.raw))
 			}
 			e.sameLong[stems[0]] = append(e.sameLong[stems[0]], append(stems, head))
 		}
@@ -108,7 +109,7 @@ func (e *english) split(text string) []token {
 			for j < len(runes) && (unicode.IsLetter(runes[j]) || (isQuote(runes[j]) && j+1 < len(runes) && unicode.IsLetter(runes[j+1]))) {
 				j++
 			}
-			w := strings.NewReplacer("’", "'", "‘", "'", "`", "'").Replace(string(runes[i:j]))
+			w := plainQuotes.Replace(string(runes[i:j]))
 			out = append(out, token{raw: w, stop: stop, comma: comma})
 			stop, comma, i = false, false, j
 		case unicode.IsDigit(r):
@@ -138,6 +139,9 @@ func (e *english) split(text string) []token {
 	}
 	return out
 }
+
+// plainQuotes makes of any apostrophe the one of the keyboard.
+var plainQuotes = strings.NewReplacer("’", "'", "‘", "'", "`", "'")
 
 func isQuote(r rune) bool { return r == '\'' || r == '’' || r == '‘' || r == '`' }
 

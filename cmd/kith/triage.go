@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/care/triage"
+	"github.com/kith-care/kith/fhir/r4"
 )
 
 const triageUsage = `kith triage says how soon somebody who asks for help should be seen, and why. It is not assured for anyone's care.
@@ -25,6 +26,7 @@ usage:
   kith triage eval FILE.jsonl … [--show] [--svg FILE]            vignettes: accuracy, safety, over-triage, the λ curve
   kith triage packs                                              the packs, with version, sources and date of review
   kith triage check DIR                                          says what is wrong with the packs of a place
+  kith triage export NAME                                        a pack in FHIR: Questionnaire (SDC), PlanDefinition, ActivityDefinitions
   kith triage hear "FREE TEXT"                                   what is heard in a text, and which packs it speaks for
 
 All take --packs DIR (packs of a place, beside those that come with Kith), --lambda N (how much worse too late is than too early) and --json.
@@ -70,7 +72,7 @@ func triageCommand(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	c.words = f.Args()[1:]
-	do, ok := map[string]func() error{"ask": c.ask, "run": c.run, "eval": c.eval, "packs": c.list, "check": c.check, "hear": c.hear}[f.Arg(0)]
+	do, ok := map[string]func() error{"ask": c.ask, "run": c.run, "eval": c.eval, "packs": c.list, "check": c.check, "hear": c.hear, "export": c.export}[f.Arg(0)]
 	if !ok {
 		fmt.Fprintf(stderr, "kith triage: there is no %q; see kith triage --help\n", f.Arg(0))
 		return 2
@@ -389,6 +391,22 @@ func (c *triaging) list() error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", p.Name, p.Version, p.Title, p.Reviewed, p.ReviewBy, len(p.Floors), strings.Join(sources, " "))
 	}
 	return t.Flush()
+}
+
+func (c *triaging) export() error {
+	if len(c.words) != 1 {
+		return fmt.Errorf("name one pack")
+	}
+	p := c.book.Pack(c.words[0])
+	if p == nil {
+		return fmt.Errorf("there is no pack %q", c.words[0])
+	}
+	bundle, err := c.book.Export(p, c.settings())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.stdout, "%s\n", r4.Encode(bundle))
+	return err
 }
 
 func (c *triaging) check() error {

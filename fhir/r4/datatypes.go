@@ -82,6 +82,50 @@ type ContactPoint struct {
 	Period *Period
 }
 
+// DataRequirement is R4's data type DataRequirement. https://hl7.org/fhir/R4/datatypes.html#DataRequirement
+type DataRequirement struct {
+	Element
+
+	Type                   string
+	Profile                []string
+	SubjectCodeableConcept *CodeableConcept
+	SubjectReference       *Reference
+	MustSupport            []string
+	CodeFilter             []DataRequirementCodeFilter
+	DateFilter             []DataRequirementDateFilter
+	Limit                  *int
+	Sort                   []DataRequirementSort
+}
+
+// DataRequirementCodeFilter is DataRequirement.codeFilter.
+type DataRequirementCodeFilter struct {
+	Element
+
+	Path        string
+	SearchParam string
+	ValueSet    string
+	Code        []Coding
+}
+
+// DataRequirementDateFilter is DataRequirement.dateFilter.
+type DataRequirementDateFilter struct {
+	Element
+
+	Path          string
+	SearchParam   string
+	ValueDateTime fhir.DateTime
+	ValuePeriod   *Period
+	ValueDuration *Quantity
+}
+
+// DataRequirementSort is DataRequirement.sort.
+type DataRequirementSort struct {
+	Element
+
+	Path      string
+	Direction string
+}
+
 // Dosage is R4's data type Dosage. https://hl7.org/fhir/R4/datatypes.html#Dosage
 type Dosage struct {
 	BackboneElement
@@ -112,6 +156,17 @@ type DosageDoseAndRate struct {
 	RateRatio    *Ratio
 	RateRange    *Range
 	RateQuantity *Quantity
+}
+
+// Expression is R4's data type Expression. https://hl7.org/fhir/R4/datatypes.html#Expression
+type Expression struct {
+	Element
+
+	Description string
+	Name        string
+	Language    string
+	Expression  string
+	Reference   string
 }
 
 // Extension is R4's data type Extension. https://hl7.org/fhir/R4/datatypes.html#Extension
@@ -233,6 +288,19 @@ type Reference struct {
 	Display    string
 }
 
+// RelatedArtifact is R4's data type RelatedArtifact. https://hl7.org/fhir/R4/datatypes.html#RelatedArtifact
+type RelatedArtifact struct {
+	Element
+
+	Type     string
+	Label    string
+	Display  string
+	Citation string
+	URL      string
+	Document *Attachment
+	Resource string
+}
+
 // SampledData is R4's data type SampledData. https://hl7.org/fhir/R4/datatypes.html#SampledData
 type SampledData struct {
 	Element
@@ -289,6 +357,20 @@ type TimingRepeat struct {
 	TimeOfDay      []fhir.Time
 	When           []string
 	Offset         *int
+}
+
+// TriggerDefinition is R4's data type TriggerDefinition. https://hl7.org/fhir/R4/datatypes.html#TriggerDefinition
+type TriggerDefinition struct {
+	Element
+
+	Type            string
+	Name            string
+	TimingTiming    *Timing
+	TimingReference *Reference
+	TimingDate      fhir.Date
+	TimingDateTime  fhir.DateTime
+	Data            []DataRequirement
+	Condition       *Expression
 }
 
 // UsageContext is R4's data type UsageContext. https://hl7.org/fhir/R4/datatypes.html#UsageContext

@@ -27,7 +27,7 @@ var all = []any{
 	new(HealthcareService), new(Immunization), new(List), new(Location), new(Medication), new(MedicationDispense), new(MedicationRequest),
 	new(MedicationStatement), new(Observation), new(OperationOutcome), new(Organization), new(Parameters), new(Patient), new(Practitioner),
 	new(PractitionerRole), new(Procedure), new(Provenance), new(Questionnaire), new(QuestionnaireResponse), new(RelatedPerson),
-	new(RiskAssessment), new(Schedule), new(ServiceRequest), new(Slot), new(Subscription), new(Task),
+	new(ActivityDefinition), new(PlanDefinition), new(RequestGroup), new(RiskAssessment), new(Schedule), new(ServiceRequest), new(Slot), new(Subscription), new(Task),
 }
 
 // blank makes an empty struct for a resource type, nil if this package has none.

@@ -12,11 +12,11 @@ import (
 )
 
 // written are the resource types Kith writes itself.
-var written = strings.Fields(`AllergyIntolerance Appointment AppointmentResponse AuditEvent Binary Bundle CapabilityStatement CarePlan CareTeam Communication CommunicationRequest
+var written = strings.Fields(`ActivityDefinition AllergyIntolerance Appointment AppointmentResponse AuditEvent Binary Bundle CapabilityStatement CarePlan CareTeam Communication CommunicationRequest
 	Composition Condition Consent Device DiagnosticReport DocumentReference Encounter Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal Group
 	HealthcareService Immunization List Location Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement
-	MessageHeader Observation OperationOutcome Organization Parameters Patient Practitioner PractitionerRole Procedure Provenance Questionnaire
-	QuestionnaireResponse RelatedPerson RiskAssessment Schedule ServiceRequest Slot Specimen Subscription Task`)
+	MessageHeader Observation OperationOutcome Organization Parameters Patient PlanDefinition Practitioner PractitionerRole Procedure Provenance Questionnaire
+	QuestionnaireResponse RelatedPerson RequestGroup RiskAssessment Schedule ServiceRequest Slot Specimen Subscription Task`)
 
 // open are the types that get a field where R4 allows any type; values of others stay in More.
 var open = strings.Fields(`boolean integer decimal string markdown code uri date dateTime instant Coding CodeableConcept Quantity Reference
