@@ -55,11 +55,16 @@ type Event struct {
 // ranks orders priorities.
 var ranks = map[string]int{"": 0, "routine": 1, "urgent": 2, "stat": 3}
 
-// close ends the episode. Kept says that a person did: what has become of the readings is then normal.
-func (s *State) close(at time.Time, kept bool) {
-	e := *s.Episode
+// close ends the episode. Kept says that a person found its readings to be what is normal now.
+func (p *Person) close(at time.Time, kept bool) {
+	e := *p.Episode
 	e.Closed, e.Kept = at, kept
-	s.Past, s.Episode = append(s.Past, e), nil
+	p.Past, p.Episode = append(p.Past, e), nil
+	for _, s := range p.Series {
+		for i := range s.sittings {
+			s.sittings[i].episode = within(p.Past, s.sittings[i].at)
+		}
+	}
 }
 
 // forget drops episodes that no reading in memory can be of.

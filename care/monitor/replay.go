@@ -155,7 +155,7 @@ func (t *tally) play(y Replaying, h *History) (alerts []told) {
 			left = left[1:]
 		}
 		if e := p.Episode; e != nil && s.At.Sub(e.Opened) > y.Attended {
-			p.close(e.Opened.Add(y.Attended), true)
+			p.close(e.Opened.Add(y.Attended), false)
 		}
 		take(p.Due(y.Rules, plan, s.At))
 		take(p.Judge(y.Rules, plan, s.Kind, s.Point, s.At))

@@ -26,6 +26,8 @@ type Rules struct {
 // BaselineRules say how somebody's own normal is found, and what is out of it.
 type BaselineRules struct {
 	Days, Least int     // a median of so many days, from so many readings on
+	Longest     int     // of so many days at most, where the readings of fewer are too few
+	Lag         int     // days before the reading at which those end, so that what has begun does not hide itself
 	Scale       float64 // of the median absolute deviation, to be a standard deviation
 	Z           float64 // how far out a reading is out
 	Raise, Of   int     // so many of the last so many
@@ -118,7 +120,7 @@ func (r *Rules) check() error {
 	switch {
 	case r.Author == "" || r.Source == "" || r.Version == "" || r.Review == "":
 		return fhir.Errorf(fhir.Invalid, "the rules of monitoring must say their author, source, version and review date")
-	case b.Days < 1 || b.Least < 3 || b.Scale <= 0 || b.Z <= 0 || b.Raise < 1 || b.Of < b.Raise || b.Calm <= 0 || b.Clear < 1 || b.H <= 0 || b.Cap <= b.K || b.TrendDays < 1:
+	case b.Days < 1 || b.Longest < b.Days || b.Lag < 0 || b.Least < 3 || b.Scale <= 0 || b.Z <= 0 || b.Raise < 1 || b.Of < b.Raise || b.Calm <= 0 || b.Clear < 1 || b.H <= 0 || b.Cap <= b.K || b.TrendDays < 1:
 		return fhir.Errorf(fhir.Invalid, "the rules of a personal baseline are not whole: %+v", b)
 	case r.Missing.Times < 1 || r.Missing.StaffTimes < r.Missing.Times || r.Late <= 0:
 		return fhir.Errorf(fhir.Invalid, "missing and late must say when a reading is missing, and when one comes too late to act on")

@@ -3,6 +3,7 @@ package monitor
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func (s *sitting) value() float64 { return s.sum / float64(s.n) }
 
 // keepDays is how long readings stay in memory: for the baseline of the oldest reading that CUSUM looks at.
 func (b *BaselineRules) keepDays() time.Duration {
-	return time.Duration(b.Days+b.TrendDays) * 24 * time.Hour
+	return time.Duration(b.Longest+b.Lag+b.TrendDays) * 24 * time.Hour
 }
 
 // add puts a reading in its place, instead of an earlier version of itself. Last is false where it is not the newest.
@@ -81,28 +82,35 @@ func (b *Baseline) z(v float64, harm string) float64 {
 	return z
 }
 
-// baselineOf is the median of the sittings of so many days before one, and their median absolute deviation. nil where there are too few.
+// baselineOf is the median of the sittings of so many days before one, and their median absolute deviation; of more days where those have too few readings. nil
+// where even so there are too few.
 func baselineOf(before []sitting, at time.Time, k *KindRules, b *BaselineRules) *Baseline {
-	from := at.Add(-time.Duration(b.Days) * 24 * time.Hour)
-	var values, all []float64
-	for i := range before {
-		if t := &before[i]; !t.at.Before(from) && !t.irregular {
-			if all = append(all, t.value()); !t.episode {
-				values = append(values, t.value())
+	const day = 24 * time.Hour
+	until := at.Add(-time.Duration(b.Lag) * day)
+	from, longest := until.Add(-time.Duration(b.Days)*day), until.Add(-time.Duration(b.Longest)*day)
+	for _, kept := range []bool{false, true} { // after a long episode what it has become is all there is
+		var values []float64
+		n := 0
+		for i := len(before) - 1; i >= 0; i-- {
+			t := &before[i]
+			if t.at.After(until) || t.irregular || t.episode && !kept {
+				continue
 			}
+			if t.at.Before(longest) || t.at.Before(from) && n >= b.Least {
+				break
+			}
+			values, n = append(values, t.value()), n+t.n
 		}
+		if n < b.Least {
+			continue
+		}
+		m := median(values)
+		for i := range values {
+			values[i] = math.Abs(values[i] - m)
+		}
+		return &Baseline{Median: m, Scale: math.Max(b.Scale*median(values), k.Floor), N: n}
 	}
-	if len(values) < b.Least { // after a long episode what it has become is all there is
-		values = all
-	}
-	if len(values) < b.Least {
-		return nil
-	}
-	m := median(values)
-	for i := range values {
-		values[i] = math.Abs(values[i] - m)
-	}
-	return &Baseline{Median: m, Scale: math.Max(b.Scale*median(values), k.Floor), N: len(values)}
+	return nil
 }
 
 // median sorts its argument.
@@ -147,10 +155,10 @@ func within(past []Episode, at time.Time) bool {
 	return slices.ContainsFunc(past, func(e Episode) bool { return !e.Kept && !at.Before(e.Opened) && !at.After(e.Closed) })
 }
 
-// out counts, of the last few sittings, those that are out.
-func (s *Series) out(b *BaselineRules) (n int) {
+// out counts, of the last few sittings after a time, those that are out.
+func (s *Series) out(b *BaselineRules, since time.Time) (n int) {
 	for _, t := range s.sittings[max(len(s.sittings)-b.Of, 0):] {
-		if t.known && !t.irregular && t.z > b.Z {
+		if t.known && !t.irregular && t.at.After(since) && t.z > b.Z {
 			n++
 		}
 	}
@@ -184,4 +192,56 @@ func (s *Series) calm(b *BaselineRules, since time.Time) bool {
 		}
 	}
 	return true
+}
+
+// set is what was measured at about one time, as one number: the sum of how far each is out, over the root of how many there are, so that it is as large as
+// one alone where nothing is wrong (Stouffer's).
+type set struct {
+	at    time.Time
+	kinds []string
+	z     float64
+}
+
+// apart is how far from each other readings of one set may be.
+const apart = time.Hour
+
+// sets are those of the days that CUSUM looks at, after a time, the oldest first.
+func (p *Person) sets(r *Rules, at, since time.Time) []set {
+	if from := at.Add(-time.Duration(r.Baseline.TrendDays) * 24 * time.Hour); from.After(since) {
+		since = from
+	}
+	type one struct {
+		sitting
+		kind string
+	}
+	var all []one
+	for kind, s := range p.Series {
+		if k := r.Kinds[kind]; k != nil && k.Harm != "" {
+			for i := len(s.sittings) - 1; i >= 0 && s.sittings[i].at.After(since); i-- {
+				if t := s.sittings[i]; t.known && !t.irregular && !t.at.After(at) {
+					all = append(all, one{t, kind})
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int {
+		if c := a.at.Compare(b.at); c != 0 {
+			return c
+		}
+		return strings.Compare(a.kind, b.kind)
+	})
+	var sets []set
+	for _, t := range all {
+		n := len(sets)
+		if n == 0 || t.at.Sub(sets[n-1].at) > apart || slices.Contains(sets[n-1].kinds, t.kind) {
+			sets = append(sets, set{at: t.at})
+			n++
+		}
+		sets[n-1].kinds = append(sets[n-1].kinds, t.kind)
+		sets[n-1].z += t.z
+	}
+	for i := range sets {
+		sets[i].z /= math.Sqrt(float64(len(sets[i].kinds)))
+	}
+	return sets
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kith-care/kith/fhir/london"
@@ -93,6 +94,19 @@ func (p *Plan) creeping(k *KindRules, v float64, b *Baseline) string {
 		way = "down"
 	}
 	return fmt.Sprintf("%s has crept %s to %s, %s usual is %s", k.Name, way, k.of(v), p.theirs(), k.number(b.Median))
+}
+
+// both says several kinds with what is usual of each.
+func (p *Plan) both(of *Person, r *Rules, kinds []string) string {
+	var parts []string
+	for _, kind := range kinds {
+		k, sittings := r.Kinds[kind], of.Series[kind].sittings
+		n := len(sittings)
+		if b := baselineOf(sittings[:n-1], sittings[n-1].at, k, &r.Baseline); b != nil {
+			parts = append(parts, fmt.Sprintf("%s %s (usually %s)", k.Name, k.of(sittings[n-1].value()), k.number(b.Median)))
+		}
+	}
+	return strings.Join(parts, ", ") + ": together unlike " + p.theirs() + " usual"
 }
 
 func (m *HomeMean) words() string {
