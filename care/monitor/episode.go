@@ -37,7 +37,8 @@ type Recheck struct {
 type Event struct {
 	At       time.Time `json:"at"`
 	Kind     string    `json:"kind"`
-	Rule     string    `json:"rule"`               // limit, unconfirmed, personal, trend, average, missing or recheck
+	Rule     string    `json:"rule"`               // limit, unconfirmed, personal, trend, together, average, irregular, missing, came, recheck or clear
+	Since    time.Time `json:"since,omitzero"`     // of missing: since when anything is
 	Priority string    `json:"priority,omitempty"` // stat, urgent or routine
 	Manual   bool      `json:"manual"`             // staff are told; else the person is
 	Quiet    bool      `json:"quiet,omitempty"`    // it is added to what is open

@@ -9,14 +9,25 @@ import (
 // Person is what is known of one person's readings, and what is remembered of them.
 type Person struct {
 	Series map[string]*Series
+	Last   map[string]time.Time // by kind: when the newest reading was taken
 	State
 }
 
 // Load takes in a reading of before, which is not judged.
 func (p *Person) Load(r *Rules, kind string, pt Point) {
+	p.came(kind, pt.At)
 	s := p.series(kind)
+	if k := r.Kinds[kind]; k != nil {
+		s.Keep = time.Duration(k.Keep)
+	}
 	s.add(pt, &r.Baseline)
 	s.sittings = nil
+}
+
+func (p *Person) came(kind string, at time.Time) {
+	if at.After(p.Last[kind]) {
+		p.Last = with(p.Last, kind, at)
+	}
 }
 
 // Remove takes back a reading, and reports whether it was there.
@@ -64,6 +75,8 @@ func (p *Person) Judge(r *Rules, plan *Plan, kind string, pt Point, now time.Tim
 		return nil
 	}
 	j := &judging{Person: p, rules: r, plan: plan, kind: kind, k: k, s: p.series(kind), pt: pt}
+	p.came(kind, pt.At)
+	j.s.Keep = time.Duration(k.Keep)
 	newest := j.s.add(pt, &r.Baseline)
 	if !newest {
 		j.s.sittings = nil
@@ -71,7 +84,7 @@ func (p *Person) Judge(r *Rules, plan *Plan, kind string, pt Point, now time.Tim
 	p.forget(now.Add(-r.Baseline.keepDays()))
 	j.settle()
 	if newest {
-		j.came()
+		j.arrived()
 	}
 	if now.Sub(pt.At) > time.Duration(r.Late) {
 		return j.out
@@ -102,14 +115,14 @@ func (j *judging) settle() {
 	j.s.settle(j.k, &j.rules.Baseline, j.Past, frozen, open)
 }
 
-// came ends the wait for a reading that was missing.
-func (j *judging) came() {
+// arrived ends the wait for a reading that was missing.
+func (j *judging) arrived() {
 	_, asked := j.Asked[j.kind]
 	_, told := j.Told[j.kind]
 	delete(j.Asked, j.kind)
 	delete(j.Told, j.kind)
 	if asked || told {
-		j.out = append(j.out, Event{At: j.pt.At, Kind: j.kind, Rule: "missing", Closes: len(j.Asked)+len(j.Told) == 0, Quiet: true, Words: j.k.Name + " has come", Points: []string{j.pt.ID}})
+		j.out = append(j.out, Event{At: j.pt.At, Kind: j.kind, Rule: "came", Closes: len(j.Asked)+len(j.Told) == 0, Quiet: true, Words: j.k.Name + " has come", Points: []string{j.pt.ID}})
 	}
 }
 
@@ -364,27 +377,23 @@ func (p *Person) missing(r *Rules, plan *Plan, now time.Time) (out []Event) {
 		if every <= 0 || k == nil {
 			continue
 		}
-		last := plan.Kinds[kind].Since
-		if s := p.Series[kind]; s != nil && len(s.Points) > 0 && s.Points[len(s.Points)-1].At.After(last) {
-			last = s.Points[len(s.Points)-1].At
-		}
+		last, asks, tells := p.expected(r, plan, kind)
 		if last.IsZero() {
 			continue
 		}
-		staff := r.Missing.StaffTimes
-		if e := p.Episode; e != nil && !e.Kinds[kind].IsZero() {
-			staff, tell.Priority = r.Missing.Times, cmp.Or(e.Priority, "routine")
+		if !now.Before(asks) && p.Asked[kind].IsZero() {
+			p.Asked = with(p.Asked, kind, asks)
+			ask.add(asks, kind, k.Name)
 		}
-		words := k.Name
-		if at := last.Add(time.Duration(r.Missing.Times * float64(every))); !now.Before(at) && p.Asked[kind].IsZero() {
-			p.Asked = with(p.Asked, kind, at)
-			ask.add(at, kind, words)
-		}
-		if at := last.Add(time.Duration(staff * float64(every))); !now.Before(at) && p.Told[kind].IsZero() {
-			p.Told = with(p.Told, kind, at)
-			tell.add(at, kind, words+", last on "+clock(last))
+		if !now.Before(tells) && p.Told[kind].IsZero() {
+			if e := p.Episode; e != nil && !e.Kinds[kind].IsZero() {
+				tell.Priority = cmp.Or(e.Priority, "routine")
+			}
+			p.Told = with(p.Told, kind, tells)
+			tell.add(tells, kind, k.Name+", last on "+clock(last))
 		}
 	}
+	ask.Since, tell.Since = earliest(p.Asked), earliest(p.Told)
 	for _, ev := range []Event{ask, tell} {
 		if ev.Kind != "" {
 			ev.Words = "No reading of " + ev.Words
@@ -392,6 +401,54 @@ func (p *Person) missing(r *Rules, plan *Plan, now time.Time) (out []Event) {
 		}
 	}
 	return out
+}
+
+func earliest(m map[string]time.Time) (at time.Time) {
+	for _, t := range m {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// expected is when the last reading of a kind was, or when the plan began, and when the person is asked and staff are told; zero where none is expected.
+func (p *Person) expected(r *Rules, plan *Plan, kind string) (last, asks, tells time.Time) {
+	k := plan.Kinds[kind]
+	if last = k.Since; p.Last[kind].After(last) {
+		last = p.Last[kind]
+	}
+	staff := r.Missing.StaffTimes
+	if e := p.Episode; e != nil && !e.Kinds[kind].IsZero() {
+		staff = r.Missing.Times
+	}
+	after := func(times float64) time.Time { return last.Add(time.Duration(times * float64(k.Every))) }
+	return last, after(r.Missing.Times), after(staff)
+}
+
+// next is when Due has something to say if no reading comes; zero for never.
+func (p *Person) next(r *Rules, plan *Plan) (at time.Time) {
+	sooner := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for _, c := range p.Rechecks {
+		sooner(c.Deadline)
+	}
+	for kind, k := range plan.Kinds {
+		if k.Every <= 0 || r.Kinds[kind] == nil {
+			continue
+		}
+		last, asks, tells := p.expected(r, plan, kind)
+		if !last.IsZero() && p.Asked[kind].IsZero() {
+			sooner(asks)
+		}
+		if !last.IsZero() && p.Told[kind].IsZero() {
+			sooner(tells)
+		}
+	}
+	return at
 }
 
 func (ev *Event) add(at time.Time, kind, words string) {

@@ -46,6 +46,7 @@ type KindRules struct {
 	Floor      float64 // the least deviation that is believed, in the unit
 	OwnConfirm int     // how many readings beyond a person's own limit raise
 	OwnWithin  Span
+	Keep       Span // of what streams: only so much is kept in memory
 	Limits     []Limit
 	Average    *AverageRules
 }

@@ -20,6 +20,7 @@ type Point struct {
 // Series is what is known of one kind of one person, in order of time.
 type Series struct {
 	Points   []Point
+	Keep     time.Duration // how long readings are kept; 0 for as long as a baseline needs
 	sittings []sitting
 }
 
@@ -49,7 +50,11 @@ func (s *Series) add(p Point, b *BaselineRules) (last bool) {
 		i++
 	}
 	s.Points = slices.Insert(s.Points, i, p)
-	if cut := s.Points[len(s.Points)-1].At.Add(-b.keepDays()); s.Points[0].At.Before(cut) {
+	keep := b.keepDays()
+	if s.Keep > 0 {
+		keep = s.Keep
+	}
+	if cut := s.Points[len(s.Points)-1].At.Add(-keep); s.Points[0].At.Before(cut) {
 		s.Points = slices.DeleteFunc(s.Points, func(p Point) bool { return p.At.Before(cut) })
 		s.sittings = slices.DeleteFunc(s.sittings, func(t sitting) bool { return t.at.Before(cut) })
 	}
