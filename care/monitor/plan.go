@@ -149,7 +149,7 @@ func (s *Service) planOf(ctx context.Context, patient string) (*Plan, error) {
 		if c.Period != nil && (c.Period.Start.Year != 0 && c.Period.Start.Low().After(now) || c.Period.End.Year != 0 && c.Period.End.High().Before(now)) {
 			continue
 		}
-		plan.ID = "CarePlan/" + c.ID
+		plan.ID, plan.Patient = "CarePlan/"+c.ID, patientOf(c.Subject)
 		since := page.Matches[i].Updated
 		if c.Period != nil && c.Period.Start.Year != 0 {
 			since = c.Period.Start.Low()
@@ -164,7 +164,7 @@ func (s *Service) planOf(ctx context.Context, patient string) (*Plan, error) {
 	if plan.ID == "" {
 		return nil, nil
 	}
-	return plan, s.who(ctx, plan, patient)
+	return plan, s.who(ctx, plan)
 }
 
 // activities are what is measured, and how often: ServiceRequests that the plan refers to, or its own words.
@@ -305,10 +305,10 @@ func bounds(t *r4.GoalTarget) (low, high *float64) {
 	return nil, nil
 }
 
-// who notes the person's name and gender, for words.
-func (s *Service) who(ctx context.Context, plan *Plan, patient string) error {
+// who notes the person's name and gender, for words, as the record knows them that the plan is in.
+func (s *Service) who(ctx context.Context, plan *Plan) error {
 	var p r4.Patient
-	there, err := s.get(ctx, "Patient/"+patient, &p)
+	there, err := s.get(ctx, "Patient/"+plan.Patient, &p)
 	if err != nil || !there {
 		return err
 	}

@@ -153,10 +153,11 @@ func (l *Limit) breached(p Point) bool {
 
 // Plan is what is measured of one person, how often, and their own limits.
 type Plan struct {
-	ID     string // CarePlan/…
-	Kinds  map[string]*PlanKind
-	Gender string // of the person, for words
-	Name   string // of the person: Mrs Okafor
+	ID      string // CarePlan/…
+	Patient string // the Patient it is about
+	Kinds   map[string]*PlanKind
+	Gender  string // of the person, for words
+	Name    string // of the person: Mrs Okafor
 }
 
 // PlanKind is one kind of reading of a plan.

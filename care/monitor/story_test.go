@@ -300,8 +300,19 @@ func (y *story) open() (out []r4.Task) {
 	return out
 }
 
-func (y *story) expect(what string) error {
+// expect waits a little for what should be: the record is watched beside the story.
+func (y *story) expect(what string) (err error) {
 	y.settle()
+	for range 100 {
+		if err = y.is(what); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+func (y *story) is(what string) error {
 	if what == "flag" || what == "no flag" {
 		n := 0
 		for m, err := range y.door.All(y.t.Context(), nurse, "Flag") {

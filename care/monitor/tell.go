@@ -213,7 +213,7 @@ func (t *telling) task(w *watched, id string, e *Event, observation string) *r4.
 		code = measureCode
 	}
 	task := &r4.Task{ID: id, Status: "requested", Intent: "order", Priority: e.Priority, AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now), Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: taskSystem, Code: code}}},
-		Description: w.plan.Name + ": " + e.Words, For: &r4.Reference{Reference: "Patient/" + w.key, Display: w.plan.Name}, Requester: &r4.Reference{Display: me.Name}, BasedOn: []r4.Reference{{Reference: w.plan.ID}},
+		Description: w.plan.Name + ": " + e.Words, For: &r4.Reference{Reference: "Patient/" + w.plan.Patient, Display: w.plan.Name}, Requester: &r4.Reference{Display: me.Name}, BasedOn: []r4.Reference{{Reference: w.plan.ID}},
 		ReasonCode: &r4.CodeableConcept{Coding: []r4.Coding{{System: ruleSystem, Code: e.Rule}}, Text: t.s.because(e)}}
 	if task.Priority == "" {
 		task.Priority = "routine"
@@ -239,7 +239,7 @@ func (t *telling) task(w *watched, id string, e *Event, observation string) *r4.
 
 func (t *telling) flag(w *watched, e *Event) {
 	t.draft("Flag", flagID(e.Episode)).flag = &r4.Flag{ID: flagID(e.Episode), Status: "active", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/flag-category", Code: "clinical"}}}},
-		Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: flagSystem, Code: flagCode}}, Text: e.Words}, Subject: &r4.Reference{Reference: "Patient/" + w.key}, Period: &r4.Period{Start: fhir.DateTimeOf(e.At.UTC())}}
+		Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: flagSystem, Code: flagCode}}, Text: e.Words}, Subject: &r4.Reference{Reference: "Patient/" + w.plan.Patient}, Period: &r4.Period{Start: fhir.DateTimeOf(e.At.UTC())}}
 }
 
 // done is what is written: Tasks, Flags, what is remembered, and why.

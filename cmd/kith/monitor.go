@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"text/tabwriter"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/care/monitor"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
 )
 
 const monitorUsage = `usage: kith monitor replay [--limits FILE] [--rules FILE] [--json] FILES…
@@ -106,4 +110,37 @@ func printReplay(w io.Writer, r *monitor.Replay) {
 	}
 	t.Flush()
 	fmt.Fprintf(w, "\nmanual alerts by rule: %v; caught: %v of %v\n", r.Kith.ByRule, r.Caught, r.Events)
+}
+
+// monitoring is the watch over readings at home.
+func (s *serving) monitoring(door *record.Door) (*monitor.Service, error) {
+	rules, err := monitor.ReadRules(s.monitorRules)
+	if err != nil {
+		return nil, err
+	}
+	m := &monitor.Service{Door: door, Rules: rules}
+	if s.rota != "" {
+		m.Rota, err = monitor.ReadRota(s.rota)
+	}
+	return m, err
+}
+
+// whyTask shows the rule, the readings and the limits behind a Task. Whoever asks is at the machine itself, and stands in the audit as such.
+func whyTask(door *record.Door) http.HandlerFunc {
+	who := access.Actor{ID: "kith/debug", Name: "Somebody at the server", Role: access.Kith, Purpose: "HOPERAT"}
+	return func(w http.ResponseWriter, r *http.Request) {
+		why, err := monitor.Explain(r.Context(), door, who, r.PathValue("id"))
+		if err != nil {
+			status := http.StatusInternalServerError
+			if fhir.KindOf(err) == fhir.NotFound {
+				status = http.StatusNotFound
+			}
+			http.Error(w, err.Error(), status)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		e.Encode(why) // who asked has gone away where this fails
+	}
 }
