@@ -31,15 +31,17 @@ type Service struct {
 	Now   func() time.Time
 	Every time.Duration // how often what comes of time passing is looked at; 0 for 10 seconds
 
-	box    record.Box
-	holder string // this process
-	mark   string // what the box should say of who wrote last
-	marks  int
-	people map[string]*watched // by the smallest id of the Patients who are the person
-	whose  map[string]string   // Patient → key of people
-	since  time.Time           // when whose was last looked up
-	plans  bool                // all plans are read
-	loaded int                 // people whose readings were read into memory
+	box       record.Box
+	holder    string // this process
+	mark      string // what the box should say of who wrote last
+	marks     int
+	people    map[string]*watched // by the smallest id of the Patients who are the person
+	whose     map[string]string   // Patient → key of people
+	since     time.Time           // when whose was last looked up
+	plans     bool                // all plans are read
+	loaded    int                 // people whose readings were read into memory
+	waits     bool                // it is known whose readings wait to be confirmed
+	escalated time.Time           // when Tasks were last looked through
 }
 
 // watched is one person whom a plan is about.
@@ -68,7 +70,7 @@ const follower = "monitor"
 // Run watches until ctx ends. One process of those that serve a record does at a time.
 func (s *Service) Run(ctx context.Context) error {
 	s.begin()
-	return s.box.Follow(ctx, me, record.Following{Name: follower, Types: []string{"Observation", "CarePlan", "Goal", "ServiceRequest", "Task"}, Do: s.changed, Regularly: s.regularly, Every: s.Every})
+	return s.box.Follow(ctx, me, record.Following{Name: follower, Types: []string{"Observation", "CarePlan", "Goal", "ServiceRequest", "Task"}, Do: s.changed, Regularly: s.regularly, Every: min(s.every(), time.Second)})
 }
 
 func (s *Service) begin() {
@@ -88,6 +90,7 @@ func (s *Service) now() time.Time {
 // forget drops what is in memory: another process, or a commit that failed, may have left it behind.
 func (s *Service) forget() {
 	s.people, s.whose, s.since, s.plans, s.loaded = map[string]*watched{}, map[string]string{}, time.Time{}, false, 0
+	s.waits = false
 }
 
 // mine finds out whether this process also wrote last. Where it did not, everything is read again.

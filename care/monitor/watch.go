@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -235,8 +236,8 @@ func (s *Service) attended(ctx context.Context, t *telling, c *record.Stored) er
 	return nil
 }
 
-// mostStarted is of how many people, each time, it is found out when something is due that has not been looked at since the program began.
-const mostStarted = 200
+// startingFor is how long, each time, it is found out of people who have not been looked at since the program began when something is due. Changes wait so long.
+const startingFor = 100 * time.Millisecond
 
 // farBehind is from how many changes on, that are still to be looked at, nothing is taken for missing.
 const farBehind = 20_000
@@ -251,7 +252,10 @@ func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem,
 	if err := s.waited(ctx, t); err != nil {
 		return nil, nil, err
 	}
-	now, started := s.now(), 0
+	if err := s.remembered(ctx); err != nil {
+		return nil, nil, err
+	}
+	now, until := s.now(), time.Now().Add(startingFor)
 	place, err := s.Door.Place(ctx, follower)
 	if err != nil {
 		return nil, nil, err
@@ -262,12 +266,12 @@ func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem,
 	}
 	for _, key := range sorted(s.people) {
 		w := s.people[key]
-		fresh := w.person == nil && w.due.IsZero() && !w.started
-		if fresh {
-			if started++; started > mostStarted {
+		switch {
+		case w.person == nil && !w.started && w.plan.expects():
+			if time.Now().After(until) {
 				continue
 			}
-		} else if w.due.IsZero() || now.Before(w.due) {
+		case w.due.IsZero() || now.Before(w.due):
 			continue
 		}
 		if err := s.load(ctx, t, w, place+1); err != nil {
@@ -286,10 +290,55 @@ func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem,
 		}
 		w.due = w.person.next(s.Rules, w.plan)
 	}
+	if s.now().Sub(s.escalated) < s.every() {
+		return t.done()
+	}
+	s.escalated = s.now()
 	if err := s.escalate(ctx, t); err != nil {
 		return nil, nil, err
 	}
 	return t.done()
+}
+
+// remembered finds, once after the program began, the readings that wait to be confirmed.
+func (s *Service) remembered(ctx context.Context) error {
+	if s.waits {
+		return nil
+	}
+	for after := ""; ; {
+		items, err := s.box.List(ctx, "person", after, 1000)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			after = it.Key
+			w := s.people[s.whose[it.Key]]
+			if w == nil || !bytes.Contains(it.Value, []byte(`"rechecks"`)) {
+				continue
+			}
+			var state State
+			if err := json.Unmarshal(it.Value, &state); err != nil {
+				return fhir.Errorf(fhir.Broken, "what is remembered of the readings of Patient/%s cannot be read: %w", it.Key, err)
+			}
+			if due := (&Person{State: state}).next(s.Rules, &Plan{}); w.person == nil && !due.IsZero() {
+				w.due = due
+			}
+		}
+		if len(items) < 1000 {
+			s.waits = true
+			return nil
+		}
+	}
+}
+
+// expects reports whether readings are expected at all.
+func (p *Plan) expects() bool {
+	for _, k := range p.Kinds {
+		if k.Every > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // waited looks again at readings from home whose person had no plan when they came.
