@@ -37,6 +37,7 @@ var rooms = map[string]room{
 	"fhir/fhirxml": {"fhir fhir/spec", "", "XML is another spelling of the same resource"},
 	"fhir/r4":      {"fhir fhir/spec", "", "plain structs: no behaviour, so no reason to know anyone"},
 	"fhir/london":  {"fhir", "", "a time of FHIR has an offset, which a clock on the wall has not: whoever reads or shows one asks here"},
+	"fhir/reading": {"fhir fhir/r4", "", "the same reading must make the same Observation at every door, so it stands where every door may reach it"},
 	"fhir/patch":   {"fhir fhirpath", "", "FHIRPath Patch finds its places by expressions"},
 	"fhirpath":     {"fhir", "", "an expression is a question to a resource, never to a database"},
 	"terms":        {"fhir fhirpath", "", "code systems are resources; where they are kept is the caller's affair"},

@@ -46,11 +46,7 @@ func (b Box) Commit(ctx context.Context, who access.Actor, ops []Op, items ...Bo
 
 // File is Commit with the rows of extracts that the changes came from, all in one transaction.
 func (b Box) File(ctx context.Context, who access.Actor, ops []Op, parts []Part, items ...BoxItem) ([]Result, error) {
-	keep := make([]store.BoxItem, len(items))
-	for i, it := range items {
-		keep[i] = store.BoxItem{Room: b.room, Kind: it.Kind, Key: it.Key, Value: it.Value}
-	}
-	return b.d.commit(ctx, who, ops, keep, parts)
+	return b.d.commit(ctx, who, ops, inRoom(b.room, items), parts)
 }
 
 // Show is Get for somebody who will see what it says of people: the reading is audited before it is answered.

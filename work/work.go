@@ -38,6 +38,10 @@ type Follower struct {
 	Poll  time.Duration // how often to look for changes of other processes; 0 for 250 ms
 	Batch int           // changes at a time; 0 for 200
 	Lease time.Duration // how long a silent holder keeps its lease; 0 for 10 s
+	// Regularly, unless nil, is called every so often by the process that follows, also where nothing has changed: what comes of time passing is then written by
+	// the same hand as what comes of changes. It may call commit once.
+	Regularly func(ctx context.Context, commit Commit) error
+	Every     time.Duration // how often; 0 for 10 s
 }
 
 // Commit writes in one transaction with the follower's place. It fails with ErrLost where the lease has gone to another
@@ -65,9 +69,12 @@ func (f *Follower) Run(ctx context.Context) {
 			slog.Warn("a lease was not given back and must run out", "follower", f.Name, "error", err)
 		}
 	}()
+	if f.Regularly != nil {
+		poll = min(poll, orDefault(f.Every, 10*time.Second))
+	}
 	pause := poll
 	var fence int64
-	var renew time.Time
+	var renew, regular time.Time
 	for ctx.Err() == nil {
 		var wake <-chan struct{}
 		if f.Wake != nil {
@@ -78,6 +85,10 @@ func (f *Follower) Run(ctx context.Context) {
 			if fence, err = f.Store.TakeLease(ctx, "follower/"+f.Name, holder, lease); err == nil && fence != 0 {
 				renew = time.Now().Add(lease / 3)
 			}
+		}
+		if err == nil && fence != 0 && f.Regularly != nil && time.Now().After(regular) {
+			regular = time.Now().Add(orDefault(f.Every, 10*time.Second))
+			err = f.regularly(ctx, holder, fence)
 		}
 		if err == nil && fence != 0 {
 			more, err = f.step(ctx, holder, fence)
@@ -131,22 +142,9 @@ func (f *Follower) step(ctx context.Context, holder string, fence int64) (more b
 		}
 	}
 	saved := false
+	save := f.commit(ctx, holder, fence, last)
 	commit := func(write func(*store.Writer) error) error {
-		err := f.Store.Write(ctx, func(w *store.Writer) error {
-			held, err := w.HoldsLease(ctx, "follower/"+f.Name, holder, fence)
-			if err != nil {
-				return err
-			}
-			if !held {
-				return ErrLost
-			}
-			if write != nil {
-				if err := write(w); err != nil {
-					return err
-				}
-			}
-			return w.SavePlace(ctx, f.Name, last, fence)
-		})
+		err := save(write)
 		saved = err == nil
 		return err
 	}
@@ -160,6 +158,35 @@ func (f *Follower) step(ctx context.Context, holder string, fence int64) (more b
 		return false, fmt.Errorf("the follower %s did not commit its place", f.Name)
 	}
 	return len(changes) == batch, nil
+}
+
+// commit writes in one transaction with the place given, while the lease is held.
+func (f *Follower) commit(ctx context.Context, holder string, fence, place int64) Commit {
+	return func(write func(*store.Writer) error) error {
+		return f.Store.Write(ctx, func(w *store.Writer) error {
+			held, err := w.HoldsLease(ctx, "follower/"+f.Name, holder, fence)
+			if err != nil {
+				return err
+			}
+			if !held {
+				return ErrLost
+			}
+			if write != nil {
+				if err := write(w); err != nil {
+					return err
+				}
+			}
+			return w.SavePlace(ctx, f.Name, place, fence)
+		})
+	}
+}
+
+func (f *Follower) regularly(ctx context.Context, holder string, fence int64) error {
+	place, err := f.Store.Place(ctx, f.Name)
+	if err != nil {
+		return err
+	}
+	return f.Regularly(ctx, f.commit(ctx, holder, fence, place))
 }
 
 func (f *Follower) wants(v *store.Version) bool {

@@ -22,6 +22,7 @@ func commands() []command {
 		{"demo", "serve a made-up town on an embedded database", demoCommand},
 		{"town", "write what the systems of a made-up town send, and the truth", townCommand},
 		{"score", "hold a record against the truth of a made-up town", scoreCommand},
+		{"monitor", "play histories of readings through the rules of monitoring", monitorCommand},
 		{"optout", "take in the national data opt-out", optoutCommand},
 		{"policy", "print or check the policy: who may see and do what", policyCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},

@@ -45,6 +45,7 @@ type serving struct {
 	secretKey                   string // file with the key that keeps secrets, "" for the usual one
 	secrets                     *secret.Keeper
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
+	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
 	pause                       time.Duration       // between two questions to a practice, 0 as usual
@@ -108,7 +109,9 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.policy, "policy", "", "`FILE` that says who may see and do what, instead of the policy Kith comes with (kith policy prints that)")
 	f.StringVar(&s.secretKey, "secret-key", "", secretKeyHelp)
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
-	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, off where empty")
+	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
+	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
+	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
@@ -220,6 +223,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
+	monitoring, err := s.monitoring(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
@@ -232,7 +240,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		handler = localOnly(handler)
 	}
 	server := &http.Server{Handler: counted(metrics, wrap(handler)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
-	if err := s.startDebug(ctx); err != nil {
+	if err := s.startDebug(ctx, door); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "Kith serves %s://%s (FHIR at %s)\n", scheme, listener.Addr(), s.base)
@@ -260,6 +268,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
@@ -313,8 +322,8 @@ func health(door *record.Door) http.HandlerFunc {
 	}
 }
 
-// startDebug serves profiles on a loopback address.
-func (s *serving) startDebug(ctx context.Context) error {
+// startDebug serves profiles, and why Tasks of monitoring are there, on a loopback address.
+func (s *serving) startDebug(ctx context.Context, door *record.Door) error {
 	if s.debug == "" {
 		return nil
 	}
@@ -329,6 +338,7 @@ func (s *serving) startDebug(ctx context.Context) error {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/why/Task/{id}", whyTask(door))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -13,6 +16,7 @@ import (
 )
 
 const townUsage = `usage: kith town write --people N --seed S --out DIR [--density full|sixty|tenth|lately] [--days N] [--until DATE] [--feeds FOLDERS] [--gap] [--closing]
+       kith town readings --people N --days D --seed S --out DIR
 
 Writes what the systems of Merrowby, a made-up English town, send: the extracts of its general practices and what its other services
 send, each in its own format and with its usual faults, one folder a feed and one a drop in it; and in DIR/truth, who is who and what
@@ -20,6 +24,8 @@ is so. The same town is the same bytes. docs/town.md says what is written.
 
 --density is how much is known of each person: full (as much as real practices hold, the default up to 20,000 people), sixty (about 60
 facts each, the default beyond), tenth (about a tenth of full) or lately (only what was written in the month before the first extracts).
+
+kith town readings writes what people measure at home, some of whom get worse (docs/monitoring.md): readings.csv and plans.json.
 
   kith town write --people 2000 --seed 1 --density tenth --days 7 --out merrowby
 
@@ -45,8 +51,8 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	last, err := time.Parse(time.DateOnly, *until)
 	switch {
-	case word != "write":
-		fmt.Fprintf(stderr, "kith town: say what to do: write, not %q\n", word)
+	case word != "write" && word != "readings":
+		fmt.Fprintf(stderr, "kith town: say what to do: write or readings, not %q\n", word)
 		return 2
 	case f.NArg() > 0:
 		fmt.Fprintf(stderr, "kith town: %q is too much\n", f.Arg(0))
@@ -57,6 +63,13 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintf(stderr, "kith town: --until is a date such as 2026-11-01, not %q\n", *until)
 		return 2
+	}
+	if word == "readings" {
+		if err := townReadings(town.Monitored{Seed: *seed, People: *people, Days: *days, Until: last}, *out); err != nil {
+			fmt.Fprintf(stderr, "kith town: %v\n", err)
+			return 1
+		}
+		return 0
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -72,4 +85,21 @@ func townCommand(args []string, stdout, stderr io.Writer) int {
 	took := time.Since(start).Seconds()
 	fmt.Fprintf(stdout, "%d people, %d rows, %d facts that are so, %d bad rows in %.1f s (%.0f rows/s): %s\n", done.People, done.Rows, done.Facts, done.Bad, took, float64(done.Rows)/took, *out)
 	return 0
+}
+
+// townReadings writes readings at home, and what is planned for those who send them.
+func townReadings(m town.Monitored, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	readings, err := os.Create(filepath.Join(dir, "readings.csv"))
+	if err != nil {
+		return err
+	}
+	plans, err := os.Create(filepath.Join(dir, "plans.json"))
+	if err != nil {
+		readings.Close()
+		return err
+	}
+	return errors.Join(m.Write(readings, plans), readings.Close(), plans.Close())
 }

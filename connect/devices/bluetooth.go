@@ -11,6 +11,7 @@ import (
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
+	"github.com/kith-care/kith/fhir/reading"
 )
 
 // envelope is how a phone passes on what a Bluetooth device said: the bytes of one characteristic, in hexadecimal.
@@ -18,7 +19,7 @@ type envelope struct {
 	ID, User, Device, Name, Characteristic, Value, Received string
 }
 
-func (b *book) bluetooth(one []byte) (*reading, error) {
+func (b *book) bluetooth(one []byte) (*taken, error) {
 	e := &envelope{}
 	if err := json.Unmarshal(one, e); err != nil {
 		return nil, fmt.Errorf("the reading is no JSON of a reading: %w", err)
@@ -35,7 +36,7 @@ func (b *book) bluetooth(one []byte) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{id: e.ID, owner: e.User, device: e.Device, named: e.Name, measures: v.measures, notes: v.notes}
+	r := &taken{id: e.ID, owner: e.User, device: e.Device, named: e.Name, measures: v.measures, notes: v.notes, irregular: v.irregular}
 	at, said := trusted(v.at, v.timed, received)
 	r.start = at
 	if said != "" {
@@ -49,7 +50,7 @@ func (b *book) bluetooth(one []byte) (*reading, error) {
 }
 
 // sharer gives a reading of a shared device to the one of its users whom the list of people names as USER/n.
-func (b *book) sharer(r *reading, user int) error {
+func (b *book) sharer(r *taken, user int) error {
 	if user < 0 || r.owner == "" {
 		return nil
 	}
@@ -71,12 +72,14 @@ func (b *book) sharer(r *reading, user int) error {
 
 // Values is what the bytes of one characteristic say.
 type Values struct {
-	measures []measure
+	measures []reading.Measure
 	notes    []string
 	at       time.Time
 	timed    bool // the device said when
 	sure     bool // and not in the hour of a clock change
 	user     int  // of a device that several share, -1 where it does not say
+
+	irregular bool // the device found the pulse irregular
 }
 
 // Decode reads the bytes of a characteristic: 2A35 blood pressure, 2A1C temperature, 2A9D weight, 2A37 heart rate, 2A5E and 2A5F pulse oximetry, 2A18
@@ -211,21 +214,21 @@ func (in *gatt) needed(what string, d fhir.Decimal, err error) fhir.Decimal {
 }
 
 // maybe adds a number that the reading can do without.
-func (in *gatt) maybe(k *kind, d fhir.Decimal, err error, u unit) {
+func (in *gatt) maybe(k *reading.Kind, d fhir.Decimal, err error, u reading.Unit) {
 	if in.err != nil {
 		return
 	}
 	if err == nil {
-		if _, err = k.judge(d, u); err == nil {
-			in.v.measures = append(in.v.measures, measure{k, d, u})
+		if _, err = k.Judge(d, u); err == nil {
+			in.v.measures = append(in.v.measures, reading.Of(k, d, u))
 			return
 		}
 	}
-	in.v.notes = append(in.v.notes, fmt.Sprintf("No %s: %v.", k.display, err))
+	in.v.notes = append(in.v.notes, fmt.Sprintf("No %s: %v.", k.Display, err))
 }
 
-func (in *gatt) add(k *kind, d fhir.Decimal, u unit) {
-	in.v.measures = append(in.v.measures, measure{k, d, u})
+func (in *gatt) add(k *reading.Kind, d fhir.Decimal, u reading.Unit) {
+	in.v.measures = append(in.v.measures, reading.Of(k, d, u))
 }
 
 func (in *gatt) userID() {
@@ -243,10 +246,10 @@ func (in *gatt) flagged(bits int, words ...string) {
 }
 
 var (
-	mmHg   = unit{"mmHg", "mm[Hg]"}
-	kPa    = unit{"kPa", "kPa"}
-	perMin = unit{"/min", "/min"}
-	pct    = unit{"%", "%"}
+	mmHg   = reading.Unit{Shown: "mmHg", Code: "mm[Hg]"}
+	kPa    = reading.Unit{Shown: "kPa", Code: "kPa"}
+	perMin = reading.Unit{Shown: "/min", Code: "/min"}
+	pct    = reading.Unit{Shown: "%", Code: "%"}
 )
 
 func (in *gatt) pressure() {
@@ -260,34 +263,36 @@ func (in *gatt) pressure() {
 	down, err := in.sfloat()
 	down = in.needed("diastolic pressure", down, err)
 	mean, meanErr := in.sfloat()
-	in.add(systolic, up, u)
-	in.add(diastolic, down, u)
+	in.add(reading.Systolic, up, u)
+	in.add(reading.Diastolic, down, u)
 	if meanErr == nil && mean.Sign() > 0 {
-		in.maybe(meanArtery, mean, nil, u)
+		in.maybe(reading.MeanArtery, mean, nil, u)
 	}
 	if flags&2 != 0 {
 		in.moment()
 	}
 	if flags&4 != 0 {
 		pulse, err := in.sfloat()
-		in.maybe(heartRate, pulse, err, perMin)
+		in.maybe(reading.HeartRate, pulse, err, perMin)
 	}
 	if flags&8 != 0 {
 		in.userID()
 	}
 	if flags&16 != 0 {
-		in.flagged(in.u16(), "The body moved during the measurement.", "The cuff was too loose.", "The pulse was irregular.", "The pulse was too fast to be measured well.", "The pulse was too slow to be measured well.", "The arm was not at the right height.")
+		status := in.u16()
+		in.v.irregular = status&4 != 0
+		in.flagged(status, "The body moved during the measurement.", "The cuff was too loose.", "The pulse was irregular.", "The pulse was too fast to be measured well.", "The pulse was too slow to be measured well.", "The arm was not at the right height.")
 	}
 }
 
 func (in *gatt) temperature() {
 	flags := in.u8()
 	t, err := Float(binary.LittleEndian.Uint32(in.take(4)))
-	u := unit{"°C", "Cel"}
+	u := reading.Unit{Shown: "°C", Code: "Cel"}
 	if flags&1 != 0 {
-		u = unit{"°F", "[degF]"}
+		u = reading.Unit{Shown: "°F", Code: "[degF]"}
 	}
-	in.add(temperature, in.needed("temperature", t, err), u)
+	in.add(reading.Temperature, in.needed("temperature", t, err), u)
 	if flags&2 != 0 {
 		in.moment()
 	}
@@ -306,9 +311,9 @@ func (in *gatt) weight() {
 		in.err = errors.New("weight: the device says that the measurement was not successful")
 	}
 	if flags&1 == 0 {
-		in.add(weight, fhir.MakeDecimal(int64(raw)*5, 3).Trim(), unit{"kg", "kg"})
+		in.add(reading.Weight, fhir.MakeDecimal(int64(raw)*5, 3).Trim(), reading.Unit{Shown: "kg", Code: "kg"})
 	} else {
-		in.add(weight, fhir.MakeDecimal(int64(raw), 2), unit{"lb", "[lb_av]"})
+		in.add(reading.Weight, fhir.MakeDecimal(int64(raw), 2), reading.Unit{Shown: "lb", Code: "[lb_av]"})
 	}
 	if flags&2 != 0 {
 		in.moment()
@@ -317,11 +322,11 @@ func (in *gatt) weight() {
 		in.userID()
 	}
 	if flags&8 != 0 {
-		in.maybe(bmi, fhir.MakeDecimal(int64(in.u16()), 1), nil, unit{"kg/m2", "kg/m2"})
+		in.maybe(reading.BMI, fhir.MakeDecimal(int64(in.u16()), 1), nil, reading.Unit{Shown: "kg/m2", Code: "kg/m2"})
 		if tall := int64(in.u16()); flags&1 == 0 {
-			in.maybe(height, fhir.MakeDecimal(tall, 3), nil, unit{"m", "m"})
+			in.maybe(reading.Height, fhir.MakeDecimal(tall, 3), nil, reading.Unit{Shown: "m", Code: "m"})
 		} else {
-			in.maybe(height, fhir.MakeDecimal(tall, 1), nil, unit{"in", "[in_i]"})
+			in.maybe(reading.Height, fhir.MakeDecimal(tall, 1), nil, reading.Unit{Shown: "in", Code: "[in_i]"})
 		}
 	}
 }
@@ -337,7 +342,7 @@ func (in *gatt) heartRate() {
 	if flags&6 == 4 && in.err == nil {
 		in.err = errors.New("heart rate: the sensor does not touch the skin")
 	}
-	in.add(heartRate, fhir.MakeDecimal(int64(rate), 0), perMin)
+	in.add(reading.HeartRate, fhir.MakeDecimal(int64(rate), 0), perMin)
 	if flags&8 != 0 {
 		in.u16() // energy expended
 	}
@@ -346,9 +351,9 @@ func (in *gatt) heartRate() {
 // oximetry adds saturation and pulse.
 func (in *gatt) oximetry() {
 	o, err := in.sfloat()
-	in.add(saturation, in.needed("oxygen saturation", o, err), pct)
+	in.add(reading.Saturation, in.needed("oxygen saturation", o, err), pct)
 	pulse, err := in.sfloat()
-	in.maybe(heartRate, pulse, err, perMin)
+	in.maybe(reading.HeartRate, pulse, err, perMin)
 }
 
 // oximeterStatus are the bits of a measurement's status that people should know of. https://www.bluetooth.com/specifications/specs/plxs-1-0-1/
@@ -418,9 +423,9 @@ func (in *gatt) glucose() {
 	c, err := in.sfloat()
 	c = in.needed("glucose", c, err)
 	if flags&4 == 0 {
-		in.add(glucose, c.Mul(fhir.MakeDecimal(100000, 0)).Trim(), unit{"mg/dL", "mg/dL"})
+		in.add(reading.Glucose, c.Mul(fhir.MakeDecimal(100000, 0)).Trim(), reading.Unit{Shown: "mg/dL", Code: "mg/dL"})
 	} else {
-		in.add(glucose, c.Mul(fhir.MakeDecimal(1000, 0)).Trim(), unit{"mmol/L", "mmol/L"})
+		in.add(reading.Glucose, c.Mul(fhir.MakeDecimal(1000, 0)).Trim(), reading.Unit{Shown: "mmol/L", Code: "mmol/L"})
 	}
 	sample := in.u8()
 	if in.err != nil {

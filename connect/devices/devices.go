@@ -1,5 +1,6 @@
 // Package devices turns what people measure at home into Observations: data points of Open mHealth (openmhealth.go), bytes of Bluetooth
-// characteristics that a phone passes on (bluetooth.go), and the export of Apple HealthKit (healthkit.go).
+// characteristics that a phone passes on (bluetooth.go), the export of Apple HealthKit (healthkit.go), and what people write or say in a form, a text
+// message, a telephone call or on paper (plain.go).
 //
 // Read is one Reader for all of them, and for the list of whose account is whose: it sees from the first bytes what an item is. A reading
 // belongs to the user that it names; where it names none, to the one in the feed's Map. It is known by its source's id, so that the same reading
@@ -24,7 +25,6 @@ import (
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
-	"github.com/kith-care/kith/fhir/r4"
 )
 
 // Kind is the kind of feeds of devices.
@@ -38,7 +38,7 @@ func Read(ctx context.Context, d *intake.Desk, f *intake.Feed, it *intake.Item, 
 	}
 	return fact.Parts(ctx, d, f, it, func(s *fact.Sheet) error {
 		b := &book{Sheet: s, ctx: ctx}
-		s.Before = b.strangers
+		s.Before = b.close
 		switch {
 		case bytes.HasPrefix(raw, []byte("PK\x03\x04")):
 			return b.healthKitZip(raw)
@@ -56,127 +56,15 @@ type book struct {
 	*fact.Sheet
 	ctx    context.Context
 	owners []string // keys of people who have readings in it
+	days   map[string]*day
 }
 
-// reading is one measurement of one person at one time, in any format.
-type reading struct {
-	id       string
-	owner    string
-	device   string // its key; "" where nobody says
-	named    string // the device's or app's name
-	start    fhir.DateTime
-	end      fhir.DateTime
-	measures []measure
-	notes    []string
-	method   string // of a value that sums several up: average, maximum
-	typed    bool   // a person entered it
-	place    string
-}
-
-// measure is one number of a reading.
-type measure struct {
-	kind  *kind
-	value fhir.Decimal
-	unit  unit
-}
-
-// unit is a unit as people write it and as UCUM codes it.
-type unit struct{ shown, code string }
-
-// put files a reading, or says why not.
-func (b *book) put(r *reading) error {
-	switch {
-	case r.id == "":
-		return errors.New("the reading has no id: nothing says whether it came before")
-	case len(r.measures) == 0:
-		return errors.New("the reading has no value")
-	case r.start.Year == 0:
-		return errors.New("the reading does not say when it was taken")
+// close ends a part of the item.
+func (b *book) close() error {
+	if err := b.extendDays(); err != nil {
+		return err
 	}
-	if r.owner == "" {
-		r.owner = b.Feed.Map
-	}
-	if r.owner == "" {
-		return errors.New("the reading does not say whose it is, and neither does the feed's setting (map)")
-	}
-	for _, m := range r.measures {
-		said, err := m.kind.judge(m.value, m.unit)
-		if err != nil {
-			return err
-		}
-		if said != "" {
-			r.notes = append(r.notes, said)
-			b.Note("an improbable %s", m.kind.name)
-		}
-	}
-	b.owners = append(b.owners, r.owner)
-	if r.device == "" {
-		r.device = r.named
-	}
-	if r.device != "" {
-		dev := &r4.Device{Identifier: []r4.Identifier{fact.Source(b.Feed.Name, r.device)}, Status: "active", Patient: b.Ref("Patient", r.owner)}
-		if r.named != "" {
-			dev.DeviceName = []r4.DeviceDeviceName{{Name: r.named, Type: "user-friendly-name"}}
-		}
-		b.Put("Device", r.owner+"|"+r.device, r.place, dev)
-	}
-	return b.observe(r)
-}
-
-// observe files a reading's numbers: a pressure as one Observation of two components, each other number as one of its own.
-func (b *book) observe(r *reading) error {
-	rest := r.measures
-	first := b.observation(r, r.id)
-	if len(rest) > 1 && rest[0].kind == systolic && rest[1].kind == diastolic {
-		if rest[1].value.Cmp(rest[0].value) >= 0 {
-			return fmt.Errorf("the lower pressure, %s, is not below the upper, %s", rest[1].value, rest[0].value)
-		}
-		first.Code = pressure
-		for _, m := range rest[:2] {
-			first.Component = append(first.Component, r4.ObservationComponent{Code: m.kind.code(m.unit), ValueQuantity: m.quantity()})
-		}
-		b.Put("Observation", r.id, r.place, first)
-		rest = rest[2:]
-	} else {
-		first.Code, first.ValueQuantity = rest[0].kind.code(rest[0].unit), rest[0].quantity()
-		first.Category = rest[0].kind.category()
-		b.Put("Observation", r.id, r.place, first)
-		rest = rest[1:]
-	}
-	for _, m := range rest {
-		key := r.id + "#" + m.kind.name
-		o := b.observation(r, key)
-		o.Code, o.ValueQuantity, o.Category, o.Note = m.kind.code(m.unit), m.quantity(), m.kind.category(), nil
-		o.DerivedFrom = []r4.Reference{*b.Ref("Observation", r.id)}
-		b.Put("Observation", key, r.place, o)
-	}
-	return nil
-}
-
-var pressure = fact.Concept(fact.LOINC, "85354-9", "Blood pressure panel with all children optional")
-
-func (b *book) observation(r *reading, key string) *r4.Observation {
-	o := &r4.Observation{Identifier: []r4.Identifier{fact.Source(b.Feed.Name, key)}, Status: "final", Category: systolic.category(), Subject: b.Ref("Patient", r.owner), Method: fact.Text(r.method)}
-	if r.device != "" {
-		o.Device = b.Ref("Device", r.owner+"|"+r.device)
-	}
-	if r.end.Year != 0 && r.end != r.start {
-		o.EffectivePeriod = &r4.Period{Start: r.start, End: r.end}
-	} else {
-		o.EffectiveDateTime = r.start
-	}
-	if r.typed {
-		o.Note = append(o.Note, r4.Annotation{Text: "Entered by hand."})
-	}
-	for _, n := range r.notes {
-		o.Note = append(o.Note, r4.Annotation{Text: n})
-	}
-	return o
-}
-
-func (m *measure) quantity() *r4.Quantity {
-	v := m.value
-	return &r4.Quantity{Value: &v, Unit: m.unit.shown, System: fact.UCUM, Code: m.unit.code}
+	return b.strangers()
 }
 
 // strangers makes a patient of each owner whom no list of people names, so that the readings are not lost to nobody.
@@ -259,7 +147,7 @@ func (b *book) point(one []byte, line int64) error {
 	b.In++
 	var members map[string]json.RawMessage
 	err := json.Unmarshal(one, &members)
-	var r *reading
+	var r *taken
 	switch {
 	case err != nil:
 		err = fmt.Errorf("the reading is no JSON: %w", err)
@@ -267,8 +155,10 @@ func (b *book) point(one []byte, line int64) error {
 		r, err = b.bluetooth(one)
 	case members["header"] != nil:
 		r, err = b.openMHealth(members["header"], members["body"])
+	case members["route"] != nil:
+		r, err = b.plain(one)
 	default:
-		err = errors.New("the reading is neither a data point of Open mHealth (header, body) nor of Bluetooth (characteristic, value)")
+		err = errors.New("the reading is neither a data point of Open mHealth (header, body), nor of Bluetooth (characteristic, value), nor one that says how it came (route)")
 	}
 	if err == nil {
 		r.place = fmt.Sprintf("line-%d", line)

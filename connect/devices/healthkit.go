@@ -16,6 +16,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/fhir/reading"
 )
 
 // mostExport bounds an export once it is unpacked.
@@ -43,7 +44,7 @@ func (b *book) healthKitZip(raw []byte) error {
 
 // hkType is how HealthKit names what is measured. Of those that stream, a day with many points becomes one Observation.
 type hkType struct {
-	kind   *kind
+	kind   *reading.Kind
 	units  map[string]string
 	stream bool
 	sum    bool // the points of a minute add up
@@ -52,19 +53,19 @@ type hkType struct {
 var counts = map[string]string{"count/min": "/min"}
 
 var hkTypes = map[string]hkType{
-	"HeartRate":              {heartRate, counts, true, false},
-	"StepCount":              {steps, map[string]string{"count": "{steps}"}, true, true},
-	"OxygenSaturation":       {saturation, map[string]string{"%": "%"}, true, false},
-	"RespiratoryRate":        {breathing, counts, true, false},
-	"RestingHeartRate":       {restingRate, counts, false, false},
-	"BloodPressureSystolic":  {systolic, pressures, false, false},
-	"BloodPressureDiastolic": {diastolic, pressures, false, false},
-	"BodyMass":               {weight, map[string]string{"kg": "kg", "g": "g", "lb": "[lb_av]", "oz": "[oz_av]", "st": "[stone_av]"}, false, false},
-	"BodyTemperature":        {temperature, map[string]string{"degC": "Cel", "degF": "[degF]", "K": "K"}, false, false},
-	"BloodGlucose":           {glucose, map[string]string{"mg/dL": "mg/dL", "mmol<180.1558800000541>/L": "mmol/L", "mmol/L": "mmol/L"}, false, false},
-	"Height":                 {height, map[string]string{"cm": "cm", "m": "m", "in": "[in_i]", "ft": "[ft_i]"}, false, false},
-	"BodyMassIndex":          {bmi, map[string]string{"count": "kg/m2"}, false, false},
-	"BodyFatPercentage":      {bodyFat, map[string]string{"%": "%"}, false, false},
+	"HeartRate":              {reading.HeartRate, counts, true, false},
+	"StepCount":              {reading.Steps, map[string]string{"count": "{steps}"}, true, true},
+	"OxygenSaturation":       {reading.Saturation, map[string]string{"%": "%"}, true, false},
+	"RespiratoryRate":        {reading.Breathing, counts, true, false},
+	"RestingHeartRate":       {reading.RestingRate, counts, false, false},
+	"BloodPressureSystolic":  {reading.Systolic, pressures, false, false},
+	"BloodPressureDiastolic": {reading.Diastolic, pressures, false, false},
+	"BodyMass":               {reading.Weight, map[string]string{"kg": "kg", "g": "g", "lb": "[lb_av]", "oz": "[oz_av]", "st": "[stone_av]"}, false, false},
+	"BodyTemperature":        {reading.Temperature, map[string]string{"degC": "Cel", "degF": "[degF]", "K": "K"}, false, false},
+	"BloodGlucose":           {reading.Glucose, map[string]string{"mg/dL": "mg/dL", "mmol<180.1558800000541>/L": "mmol/L", "mmol/L": "mmol/L"}, false, false},
+	"Height":                 {reading.Height, map[string]string{"cm": "cm", "m": "m", "in": "[in_i]", "ft": "[ft_i]"}, false, false},
+	"BodyMassIndex":          {reading.BMI, map[string]string{"count": "kg/m2"}, false, false},
+	"BodyFatPercentage":      {reading.BodyFat, map[string]string{"%": "%"}, false, false},
 }
 
 // hkRecord is one record of an export.
@@ -85,7 +86,7 @@ type hkRecord struct {
 
 // point is a record that has been understood.
 type point struct {
-	m          measure
+	m          reading.Measure
 	start, end time.Time
 	typed      bool
 	hk         hkType
@@ -190,10 +191,10 @@ func (h *hkExport) record(r *hkRecord, line int64) {
 	}
 	p.name = name
 	switch {
-	case t.kind == systolic || t.kind == diastolic:
+	case t.kind == reading.Systolic || t.kind == reading.Diastolic:
 		key := p.source + "|" + p.start.UTC().Format(time.RFC3339)
 		pair := h.pairs[key]
-		pair[map[bool]int{true: 1}[t.kind == diastolic]] = p
+		pair[map[bool]int{true: 1}[t.kind == reading.Diastolic]] = p
 		h.pairs[key] = pair
 	default:
 		key := name + "|" + p.source + "|" + p.start.In(london.Zone).Format("2006-01-02")
@@ -208,7 +209,7 @@ func (h *hkExport) point(r *hkRecord, t hkType) (*point, error) {
 	}
 	code, ok := t.units[r.Unit]
 	if !ok {
-		return nil, fmt.Errorf("%q is no unit of %s", r.Unit, t.kind.display)
+		return nil, fmt.Errorf("%q is no unit of %s", r.Unit, t.kind.Display)
 	}
 	shown := r.Unit
 	switch code {
@@ -219,14 +220,14 @@ func (h *hkExport) point(r *hkRecord, t hkType) (*point, error) {
 	case "mmol/L", "{steps}", "kg/m2", "/min":
 		shown = strings.Trim(code, "{}")
 	}
-	p := &point{m: measure{t.kind, v, unit{shown, code}}, hk: t, source: r.SourceName}
+	p := &point{m: reading.Of(t.kind, v, reading.Unit{Shown: shown, Code: code}), hk: t, source: r.SourceName}
 	if p.start, err = time.Parse(hkTime, r.Start); err != nil {
 		return nil, fmt.Errorf("startDate: %q is no time", r.Start)
 	}
 	if p.end, err = time.Parse(hkTime, r.End); err != nil || p.end.Before(p.start) {
 		return nil, fmt.Errorf("endDate: %q is no time after the start", r.End)
 	}
-	if _, err := t.kind.judge(v, p.m.unit); err != nil {
+	if _, err := t.kind.Judge(v, p.m.Unit); err != nil {
 		return nil, err
 	}
 	for _, m := range r.Metadata {
@@ -288,8 +289,8 @@ func moment(t time.Time) fhir.DateTime {
 	return d
 }
 
-func (h *hkExport) single(p *point, measures ...measure) error {
-	r := &reading{id: p.key(), named: p.source, start: moment(p.start), end: moment(p.end), measures: measures, typed: p.typed, place: "Record"}
+func (h *hkExport) single(p *point, measures ...reading.Measure) error {
+	r := &taken{id: p.key(), named: p.source, start: moment(p.start), end: moment(p.end), measures: measures, route: by(p.typed), place: "Record"}
 	if err := h.b.put(r); err != nil {
 		h.b.Bad(0, r.id, err)
 	}
@@ -317,8 +318,8 @@ func (h *hkExport) day(key string, points []point) error {
 	last, places := 0, 0
 	for i := range points {
 		n := int(points[i].start.Sub(begin) / time.Minute)
-		minutes[n] = append(minutes[n], points[i].m.value)
-		last, places = max(last, n), max(places, points[i].m.value.Scale())
+		minutes[n] = append(minutes[n], points[i].m.Value)
+		last, places = max(last, n), max(places, points[i].m.Value.Scale())
 	}
 	var data strings.Builder
 	for n := range last + 1 {
@@ -348,9 +349,9 @@ func (h *hkExport) day(key string, points []point) error {
 	if first.hk.sum {
 		how = "added up"
 	}
-	b.Put("Observation", key, "Record", &r4.Observation{Identifier: []r4.Identifier{fact.Source(b.Feed.Name, key)}, Status: "final", Category: first.m.kind.category(), Code: first.m.kind.code(first.m.unit), Subject: b.Ref("Patient", b.Feed.Map),
+	b.Put("Observation", key, "Record", &r4.Observation{Identifier: []r4.Identifier{fact.Source(b.Feed.Name, key)}, Status: "final", Category: first.m.Kind.InCategory(), Code: first.m.Kind.Code(first.m.Unit), Subject: b.Ref("Patient", b.Feed.Map),
 		EffectivePeriod: &r4.Period{Start: moment(begin), End: moment(begin.Add(time.Duration(last+1) * time.Minute))}, Device: b.Ref("Device", device),
 		Note:             []r4.Annotation{{Text: fmt.Sprintf("%d points of the day, one value a minute; points within a minute are %s.", len(points), how)}},
-		ValueSampledData: &r4.SampledData{Origin: &r4.Quantity{Value: &zero, Unit: first.m.unit.shown, System: fact.UCUM, Code: first.m.unit.code}, Period: &period, Dimensions: &one, Data: data.String()}})
+		ValueSampledData: &r4.SampledData{Origin: &r4.Quantity{Value: &zero, Unit: first.m.Unit.Shown, System: fact.UCUM, Code: first.m.Unit.Code}, Period: &period, Dimensions: &one, Data: data.String()}})
 	return nil
 }

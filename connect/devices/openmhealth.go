@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/reading"
 )
 
 // omhHeader says who measured what, when and how. https://www.openmhealth.org/schemas/
@@ -29,7 +30,7 @@ type source struct {
 	Modality string `json:"modality"`
 }
 
-func (b *book) openMHealth(head, body json.RawMessage) (*reading, error) {
+func (b *book) openMHealth(head, body json.RawMessage) (*taken, error) {
 	h := &omhHeader{}
 	if err := json.Unmarshal(head, h); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
@@ -54,7 +55,7 @@ func (b *book) openMHealth(head, body json.RawMessage) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &reading{id: h.ID, owner: h.UserID, named: h.Acquisition.Name, measures: r.measures, notes: r.notes, method: r.method, start: r.start, end: r.end, typed: h.Acquisition.Modality == "self-reported"}
+	out := &taken{id: h.ID, owner: h.UserID, named: h.Acquisition.Name, measures: r.measures, notes: r.notes, method: r.method, start: r.start, end: r.end, route: by(h.Acquisition.Modality == "self-reported")}
 	if out.start.Year == 0 {
 		out.start = created
 		out.notes = append(out.notes, "The data point did not say when: this is when it was made.")
@@ -78,7 +79,7 @@ type omhSchema struct {
 // omhNumber is one number of a body.
 type omhNumber struct {
 	element string
-	kind    *kind
+	kind    *reading.Kind
 	units   map[string]string // UCUM's code by the schema's word
 	bare    string            // until this version a number without a unit is allowed; "" for never
 }
@@ -103,18 +104,18 @@ var (
 
 // omhSchemas are the schemas that are read, after the schemas themselves (Open mHealth, Apache-2.0, 2024-08).
 var omhSchemas = map[string]omhSchema{
-	"blood-pressure": {[]omhNumber{{"systolic_blood_pressure", systolic, pressures, ""}, {"diastolic_blood_pressure", diastolic, pressures, ""}}, "3.0", "4.0",
+	"blood-pressure": {[]omhNumber{{"systolic_blood_pressure", reading.Systolic, pressures, ""}, {"diastolic_blood_pressure", reading.Diastolic, pressures, ""}}, "3.0", "4.0",
 		map[string][]string{"descriptive_statistic": statistics, "body_posture": postures, "position_during_measurement": postures[:3], "measurement_location": locations, "temporal_relationship_to_physical_activity": exertion}, "1.0", "4.0"},
-	"blood-glucose": {[]omhNumber{{"blood_glucose", glucose, map[string]string{"mg/dL": "mg/dL", "mmol/L": "mmol/L"}, ""}}, "3.0", "4.0",
+	"blood-glucose": {[]omhNumber{{"blood_glucose", reading.Glucose, map[string]string{"mg/dL": "mg/dL", "mmol/L": "mmol/L"}, ""}}, "3.0", "4.0",
 		map[string][]string{"descriptive_statistic": statistics, "specimen_source": specimens, "blood_specimen_type": bloods, "temporal_relationship_to_meal": meals, "temporal_relationship_to_sleep": sleeping}, "1.0", "4.0"},
-	"body-weight":       {[]omhNumber{{"body_weight", weight, masses, ""}}, "2.0", "3.0", map[string][]string{"descriptive_statistic": statistics}, "1.0", "3.0"},
-	"body-height":       {[]omhNumber{{"body_height", height, lengths, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics}, "1.0", "2.0"},
-	"body-mass-index":   {[]omhNumber{{"body_mass_index", bmi, map[string]string{"kg/m2": "kg/m2", "kg/m^2": "kg/m2"}, ""}}, "2.0", "3.0", map[string][]string{"descriptive_statistic": statistics}, "1.0", "3.0"},
-	"body-temperature":  {[]omhNumber{{"body_temperature", temperature, degrees, ""}}, "3.0", "4.0", map[string][]string{"descriptive_statistic": statistics, "measurement_location": places, "temporal_relationship_to_sleep": sleeping}, "1.0", "4.0"},
-	"heart-rate":        {[]omhNumber{{"heart_rate", heartRate, map[string]string{"beats/min": "/min"}, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics, "temporal_relationship_to_physical_activity": exertion, "temporal_relationship_to_sleep": sleeping}, "1.0", "2.0"},
-	"oxygen-saturation": {[]omhNumber{{"oxygen_saturation", saturation, map[string]string{"%": "%"}, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics, "system": {"peripheral capillary"}, "oxygen_therapy_mode_of_administration": {"nasal cannula"}, "measurement_method": {"pulse oximetry"}}, "1.0", "2.0"},
-	"respiratory-rate":  {[]omhNumber{{"respiratory_rate", breathing, map[string]string{"breaths/min": "/min"}, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics, "temporal_relationship_to_physical_activity": exertion}, "1.0", "2.0"},
-	"step-count":        {[]omhNumber{{"step_count", steps, map[string]string{"steps": "{steps}"}, "2.0"}}, "1.0", "3.0", map[string][]string{"descriptive_statistic": statistics, "descriptive_statistic_denominator": {"d", "wk", "Mo", "episode", "meal", "session"}}, "1.0", "3.0"},
+	"body-weight":       {[]omhNumber{{"body_weight", reading.Weight, masses, ""}}, "2.0", "3.0", map[string][]string{"descriptive_statistic": statistics}, "1.0", "3.0"},
+	"body-height":       {[]omhNumber{{"body_height", reading.Height, lengths, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics}, "1.0", "2.0"},
+	"body-mass-index":   {[]omhNumber{{"body_mass_index", reading.BMI, map[string]string{"kg/m2": "kg/m2", "kg/m^2": "kg/m2"}, ""}}, "2.0", "3.0", map[string][]string{"descriptive_statistic": statistics}, "1.0", "3.0"},
+	"body-temperature":  {[]omhNumber{{"body_temperature", reading.Temperature, degrees, ""}}, "3.0", "4.0", map[string][]string{"descriptive_statistic": statistics, "measurement_location": places, "temporal_relationship_to_sleep": sleeping}, "1.0", "4.0"},
+	"heart-rate":        {[]omhNumber{{"heart_rate", reading.HeartRate, map[string]string{"beats/min": "/min"}, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics, "temporal_relationship_to_physical_activity": exertion, "temporal_relationship_to_sleep": sleeping}, "1.0", "2.0"},
+	"oxygen-saturation": {[]omhNumber{{"oxygen_saturation", reading.Saturation, map[string]string{"%": "%"}, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics, "system": {"peripheral capillary"}, "oxygen_therapy_mode_of_administration": {"nasal cannula"}, "measurement_method": {"pulse oximetry"}}, "1.0", "2.0"},
+	"respiratory-rate":  {[]omhNumber{{"respiratory_rate", reading.Breathing, map[string]string{"breaths/min": "/min"}, ""}}, "2.0", "", map[string][]string{"descriptive_statistic": statistics, "temporal_relationship_to_physical_activity": exertion}, "1.0", "2.0"},
+	"step-count":        {[]omhNumber{{"step_count", reading.Steps, map[string]string{"steps": "{steps}"}, "2.0"}}, "1.0", "3.0", map[string][]string{"descriptive_statistic": statistics, "descriptive_statistic_denominator": {"d", "wk", "Mo", "episode", "meal", "session"}}, "1.0", "3.0"},
 }
 
 // CheckOpenMHealth holds the body of a data point against its schema and reads it. The error says which element is at fault. What has no rule in a schema is
@@ -157,19 +158,19 @@ func CheckOpenMHealth(name, version string, body json.RawMessage) (*Body, error)
 
 // Body is what the body of a data point says.
 type Body struct {
-	measures   []measure
+	measures   []reading.Measure
 	notes      []string
 	method     string
 	start, end fhir.DateTime
 }
 
-func (n *omhNumber) read(raw json.RawMessage, version string) (measure, error) {
+func (n *omhNumber) read(raw json.RawMessage, version string) (reading.Measure, error) {
 	if raw == nil {
-		return measure{}, errors.New("it is missing")
+		return reading.Measure{}, errors.New("it is missing")
 	}
 	if n.bare != "" && version <= n.bare {
 		if d, err := fhir.ParseDecimal([]byte(raw)); err == nil {
-			return measure{n.kind, d, unit{"steps", "{steps}"}}, nil
+			return reading.Of(n.kind, d, reading.Unit{Shown: "steps", Code: "{steps}"}), nil
 		}
 	}
 	var v struct {
@@ -177,23 +178,23 @@ func (n *omhNumber) read(raw json.RawMessage, version string) (measure, error) {
 		Unit  *string
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return measure{}, errors.New("it is no value with a unit")
+		return reading.Measure{}, errors.New("it is no value with a unit")
 	}
 	if v.Value == nil {
-		return measure{}, errors.New("it has no value")
+		return reading.Measure{}, errors.New("it has no value")
 	}
 	d, err := fhir.ParseDecimal([]byte(v.Value))
 	if err != nil {
-		return measure{}, fmt.Errorf("the value %s is no number", v.Value)
+		return reading.Measure{}, fmt.Errorf("the value %s is no number", v.Value)
 	}
 	if v.Unit == nil {
-		return measure{}, errors.New("it has no unit")
+		return reading.Measure{}, errors.New("it has no unit")
 	}
 	code, ok := n.units[*v.Unit]
 	if !ok {
-		return measure{}, fmt.Errorf("%q is no unit of it", *v.Unit)
+		return reading.Measure{}, fmt.Errorf("%q is no unit of it", *v.Unit)
 	}
-	return measure{n.kind, d, unit{*v.Unit, code}}, nil
+	return reading.Of(n.kind, d, reading.Unit{Shown: *v.Unit, Code: code}), nil
 }
 
 // words checks the elements that have a fixed list of words, and keeps what they say.
@@ -324,7 +325,7 @@ func duration(raw json.RawMessage, u string) (time.Duration, error) {
 	if !ok {
 		return 0, fmt.Errorf("%q is no unit of time", u)
 	}
-	s, ok := n.Mul(number(seconds)).Mul(fhir.MakeDecimal(1000, 0)).Round(0).Int64()
+	s, ok := n.Mul(reading.Number(seconds)).Mul(fhir.MakeDecimal(1000, 0)).Round(0).Int64()
 	if !ok || s < 0 || s > 1<<42 {
 		return 0, fmt.Errorf("%s %s is no length of time", n, u)
 	}

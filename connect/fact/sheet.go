@@ -31,6 +31,7 @@ type Sheet struct {
 	order []entryKey
 	puts  map[entryKey]any
 	gone  map[entryKey]bool
+	must  map[entryKey]int64                // the version that must be current of what is put, 0 for none
 	yield func(*intake.Reading, error) bool // of an item that is handed on in parts
 }
 
@@ -132,6 +133,15 @@ func (s *Sheet) Put(typ, key, place string, resource any) {
 		s.order = append(s.order, k)
 	}
 	s.puts[k] = resource
+}
+
+// Expect says which version of what a key names must still be the current one when it is written, 0 for that there is none. Where it is not, nothing of the
+// item is filed, and it is read again.
+func (s *Sheet) Expect(typ, key string, version int64) {
+	if s.must == nil {
+		s.must = map[entryKey]int64{}
+	}
+	s.must[entryKey{typ, s.ID(typ, key)}] = version
 }
 
 // Has reports whether the item put what a key names.
@@ -242,7 +252,11 @@ func (s *Sheet) Reading(ctx context.Context) (*intake.Reading, error) {
 		if err != nil {
 			return nil, fhir.Errorf(fhir.Broken, "%s of %s cannot be written: %w", k.typ, s.Item.Name, err)
 		}
-		r.Ops = append(r.Ops, record.Op{Method: record.Update, Type: k.typ, ID: k.id, Resource: res})
+		op := record.Op{Method: record.Update, Type: k.typ, ID: k.id, Resource: res}
+		if version, must := s.must[k]; must {
+			op.IfMatch, op.IfNone = version, version == 0
+		}
+		r.Ops = append(r.Ops, op)
 		if k.typ == "Patient" && len(r.Patients) < 20 {
 			r.Patients = append(r.Patients, k.id)
 		}

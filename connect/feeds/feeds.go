@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -49,6 +50,13 @@ type Service struct {
 	rounds  map[string]int    // how often a system that is asked was asked for all there is
 	bound   map[string]net.Addr
 	box     record.Box
+	queues  sync.Map // *queue by feed
+}
+
+// queue is what was sent to a feed in batches and waits to be filed.
+type queue struct {
+	wake    chan struct{}
+	waiting atomic.Int64
 }
 
 // Load reads the feeds of a place from a file: a JSON list of feeds as the console shows them.
@@ -152,7 +160,11 @@ func (s *Service) feed(ctx context.Context, f *intake.Feed) {
 		err := s.once(ctx, f.Name)
 		if err == nil || ctx.Err() != nil {
 			wait = time.Second
-			pause(ctx, s.every())
+			select {
+			case <-ctx.Done():
+			case <-s.queue(f.Name).wake:
+			case <-time.After(s.every()):
+			}
 			continue
 		}
 		slog.Error("a feed failed and will try again", "feed", f.Name, "error", err)
@@ -197,6 +209,7 @@ func (s *Service) once(ctx context.Context, name string) error {
 			return err
 		}
 	} else if read := s.Readers[f.Kind]; read != nil {
+		s.queue(name).waiting.Store(0) // what comes from now on is counted anew
 		if err := s.Desk.ResumeItems(ctx, name, read); err != nil {
 			return err
 		}

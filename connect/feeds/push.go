@@ -16,22 +16,13 @@ const mostPushed = 64 << 20
 
 // Push takes what other systems send by POST /{feed}: one item of a feed whose kind is read item by item, such as fhir or devices. It is answered when
 // it has been filed: 200 with the number under which it is kept, 422 with the reason where it is in quarantine, 503 where it should be sent again, 415 where it is compressed. What
-// came before gets the same answer.
+// came before gets the same answer. POST /{feed}/batch is for many small ones (batch.go).
 func (s *Service) Push() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /{feed}/batch", s.batch)
 	mux.HandleFunc("POST /{feed}", func(w http.ResponseWriter, r *http.Request) {
-		if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" { // read as it came, it would be quarantined as damaged
-			answer(w, http.StatusUnsupportedMediaType, nil, fhir.Errorf(fhir.Unsupported, "the body is encoded as %q: send it as it is", how))
-			return
-		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostPushed))
-		if err != nil {
-			answer(w, http.StatusRequestEntityTooLarge, nil, fhir.Errorf(fhir.Invalid, "the body is larger than %d MB, or broke off", mostPushed>>20))
-			return
-		}
-		if err := s.mayPush(r); err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="Kith"`)
-			answer(w, http.StatusUnauthorized, nil, err)
+		body, ok := s.body(w, r, mostPushed)
+		if !ok {
 			return
 		}
 		it, err := s.pushed(r.Context(), r.PathValue("feed"), body)
@@ -50,6 +41,25 @@ func (s *Service) Push() http.Handler {
 		answer(w, status, it, err)
 	})
 	return mux
+}
+
+// body is what is pushed, by whoever may; otherwise it has answered why not.
+func (s *Service) body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, bool) {
+	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" { // read as it came, it would be quarantined as damaged
+		answer(w, http.StatusUnsupportedMediaType, nil, fhir.Errorf(fhir.Unsupported, "the body is encoded as %q: send it as it is", how))
+		return nil, false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		answer(w, http.StatusRequestEntityTooLarge, nil, fhir.Errorf(fhir.Invalid, "the body is larger than %d MB, or broke off", most>>20))
+		return nil, false
+	}
+	if err := s.mayPush(r); err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="Kith"`)
+		answer(w, http.StatusUnauthorized, nil, err)
+		return nil, false
+	}
+	return body, true
 }
 
 // mayPush refuses whoever is not the source of the feed: a backend service of the feed's organisation that was allowed to bring what it

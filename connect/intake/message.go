@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/kith-care/kith/fhir"
@@ -103,7 +104,23 @@ func (d *Desk) ResumeItems(ctx context.Context, feed string, read Reader) error 
 	}
 }
 
+// overtaken says that somebody else wrote, in between, what an item adds to.
+type overtaken struct{ error }
+
+// mostAgain is how often an item is read again because it was overtaken.
+const mostAgain = 8
+
 func (d *Desk) fileItem(ctx context.Context, it *Item, raw []byte, read Reader) error {
+	for range mostAgain {
+		err := d.fileOnce(ctx, it, raw, read)
+		if _, again := errors.AsType[overtaken](err); !again {
+			return err
+		}
+	}
+	return fhir.Errorf(fhir.Busy, "%s keeps being overtaken by others that add to the same: it stays pending", it.Name)
+}
+
+func (d *Desk) fileOnce(ctx context.Context, it *Item, raw []byte, read Reader) error {
 	f, err := d.Named(it.Feed)
 	if err != nil {
 		return err
@@ -116,10 +133,16 @@ func (d *Desk) fileItem(ctx context.Context, it *Item, raw []byte, read Reader) 
 		return d.refuse(ctx, it, err)
 	}
 	if r.Parts == nil {
-		if _, err := d.File(ctx, it, r.Ops, d.take(it, r)...); err != nil {
-			return d.refuse(ctx, it, err)
+		was := *it
+		_, err := d.File(ctx, it, r.Ops, d.take(it, r)...)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if fhir.KindOf(err) == fhir.Precondition && slices.ContainsFunc(r.Ops, func(op record.Op) bool { return op.IfNone || op.IfMatch != 0 }) {
+			*it = was
+			return overtaken{err}
+		}
+		return d.refuse(ctx, it, err)
 	}
 	it.begin()
 	for part, err := range d.parts(ctx, f, r) {

@@ -1,0 +1,382 @@
+package monitor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/fhir/reading"
+	"github.com/kith-care/kith/record"
+)
+
+// changed deals with changes of the record, in their order.
+func (s *Service) changed(ctx context.Context, changes []record.Stored) ([]record.Op, []record.BoxItem, error) {
+	t := s.telling(ctx)
+	if err := s.mine(ctx, t); err != nil {
+		return nil, nil, err
+	}
+	for i := range changes {
+		var err error
+		switch c := &changes[i]; c.Type {
+		case "Observation":
+			err = s.observed(ctx, t, c)
+		case "Task":
+			err = s.attended(ctx, t, c)
+		default:
+			err = s.replanned(ctx, c)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", changes[i].Ref(), err)
+		}
+	}
+	return t.done()
+}
+
+// replanned reads the plans of a person again whose CarePlan, Goal or ServiceRequest changed.
+func (s *Service) replanned(ctx context.Context, c *record.Stored) error {
+	body := c.Body
+	if c.Deleted {
+		before, err := s.before(ctx, c)
+		if err != nil || before == nil {
+			return err
+		}
+		body = before.Body
+	}
+	res, err := fhir.Parse(body)
+	if err != nil {
+		return err
+	}
+	patient := patientOf(&r4.Reference{Reference: res.Root().Get("subject").Get("reference").Text()})
+	if _, watched := s.whose[patient]; patient == "" || !watched && (c.Type != "CarePlan" || !bytes.Contains(body, []byte(PlanSystem))) {
+		return nil
+	}
+	group, err := s.Door.Person(ctx, patient)
+	if err != nil {
+		return err
+	}
+	return s.replan(ctx, group)
+}
+
+// before is the version before a deletion; nil where it is kept no more.
+func (s *Service) before(ctx context.Context, c *record.Stored) (*record.Stored, error) {
+	was, err := s.Door.GetVersion(ctx, me, c.Type, c.ID, c.Version-1)
+	if k := fhir.KindOf(err); err != nil && (k == fhir.NotFound || k == fhir.Gone) {
+		return nil, nil
+	}
+	return was, err
+}
+
+var routeTag = []byte(reading.RouteSystem)
+
+// observed holds a reading against the rules. One from home whose person has no plan waits for a day: who somebody is, or a plan, may come a moment later.
+func (s *Service) observed(ctx context.Context, t *telling, c *record.Stored) error {
+	body := c.Body
+	if c.Deleted {
+		was, err := s.before(ctx, c)
+		if err != nil || was == nil {
+			return err
+		}
+		body = was.Body
+	}
+	if len(s.people) == 0 && !bytes.Contains(body, routeTag) {
+		return nil
+	}
+	res, err := fhir.Parse(body)
+	if err != nil {
+		return err
+	}
+	patient := patientOf(&r4.Reference{Reference: res.Root().Get("subject").Get("reference").Text()})
+	home := bytes.Contains(body, routeTag)
+	w, err := s.known(ctx, patient, home)
+	if err != nil {
+		return err
+	}
+	var o r4.Observation
+	if w == nil {
+		if !home || c.Deleted {
+			return nil
+		}
+		if err := r4.Decode(res, &o); err != nil {
+			return err
+		}
+		if at := taken(&o); s.now().Sub(at) < time.Duration(s.Rules.Late) {
+			t.items = append(t.items, record.BoxItem{Kind: "waiting", Key: c.ID, Value: []byte(patient)})
+		}
+		return nil
+	}
+	if err := r4.Decode(res, &o); err != nil {
+		return err
+	}
+	o.ID = c.ID
+	return s.judge(ctx, t, w, &o, c)
+}
+
+// judge takes in an Observation of somebody who is watched.
+func (s *Service) judge(ctx context.Context, t *telling, w *watched, o *r4.Observation, c *record.Stored) error {
+	if err := s.load(ctx, t, w, c.Seq); err != nil {
+		return err
+	}
+	sent := PointsOf(o)
+	if c.Deleted || len(sent) == 0 {
+		if w.person.Remove(c.ID) {
+			t.touch(w.key)
+		}
+		return nil
+	}
+	stream := o.ValueSampledData != nil
+	for _, one := range sent {
+		k := s.Rules.Kinds[one.Kind]
+		if k == nil || stream && (k.Keep == 0 || !one.At.After(w.person.Last[one.Kind])) {
+			continue
+		}
+		if stream {
+			one.ID = fmt.Sprintf("%s/%d", c.ID, one.At.Unix())
+		}
+		before := w.person.marks()
+		events := w.person.Judge(s.Rules, w.plan, one.Kind, one.Point, s.now())
+		if len(events) > 0 || before != w.person.marks() {
+			t.touch(w.key)
+		}
+		if err := t.events(w, events, c.ID); err != nil {
+			return err
+		}
+	}
+	w.due = w.person.next(s.Rules, w.plan)
+	return nil
+}
+
+// marks change whenever what must be remembered does without an event: a reading that no longer waits for another.
+func (p *Person) marks() [4]int {
+	return [4]int{len(p.Rechecks), len(p.Asked), len(p.Told), len(p.Past)}
+}
+
+// mostLoaded is of how many people readings are held in memory.
+const mostLoaded = 5000
+
+// load reads what is known of a person, as it was before a change of the feed, unless it is in memory.
+func (s *Service) load(ctx context.Context, t *telling, w *watched, before int64) error {
+	if w.person != nil {
+		return nil
+	}
+	if s.loaded++; s.loaded > mostLoaded {
+		s.loaded = 1
+		for key, other := range s.people {
+			if !t.touched[key] {
+				other.person = nil
+			}
+		}
+	}
+	state, err := s.stateOf(ctx, w.key, w.group, t)
+	if err != nil {
+		return err
+	}
+	p := &Person{State: state}
+	from := s.now().Add(-s.Rules.Baseline.keepDays())
+	query := "Observation?patient=" + w.key + "&date=ge" + from.UTC().Format(time.DateOnly) + "&code=" + strings.Join(watchedCodes, ",")
+	for m, err := range s.Door.All(ctx, me, query) {
+		if err != nil {
+			return err
+		}
+		if m.Seq >= before {
+			continue // it comes by the feed
+		}
+		var o r4.Observation
+		if err := decode(m, &o); err != nil {
+			return err
+		}
+		for _, one := range PointsOf(&o) {
+			if k := s.Rules.Kinds[one.Kind]; k != nil && (o.ValueSampledData == nil || k.Keep > 0 && s.now().Sub(one.At) < time.Duration(k.Keep)) {
+				p.Load(s.Rules, one.Kind, one.Point)
+			}
+		}
+	}
+	w.person = p
+	w.due = p.next(s.Rules, w.plan)
+	return nil
+}
+
+// watchedCodes are the codes of readings that are judged.
+var watchedCodes = []string{loinc + "|85354-9", loinc + "|8867-4", loinc + "|29463-7", loinc + "|59408-5", loinc + "|2708-6", loinc + "|8310-5", loinc + "|9279-1", loinc + "|15074-8", loinc + "|2339-0"}
+
+// attended closes the episode whose Task a person has dealt with. Where they say that the readings are usual for the person, they count to what is normal
+// from now on.
+func (s *Service) attended(ctx context.Context, t *telling, c *record.Stored) error {
+	if c.Deleted || !bytes.Contains(c.Body, []byte(alertCode)) {
+		return nil
+	}
+	var task r4.Task
+	if err := decode(c, &task); err != nil {
+		return err
+	}
+	switch task.Status {
+	case "completed", "cancelled", "failed", "rejected", "entered-in-error":
+	default:
+		return nil
+	}
+	w := s.people[s.whose[patientOf(task.For)]]
+	if w == nil {
+		return nil
+	}
+	if err := s.load(ctx, t, w, c.Seq); err != nil {
+		return err
+	}
+	e := w.person.Episode
+	if e == nil || taskID(e.ID) != task.ID {
+		return nil
+	}
+	w.person.close(s.now(), coded(task.BusinessStatus, outcomeSystem, "usual"))
+	t.touch(w.key)
+	t.lower(e.ID, s.now())
+	w.due = w.person.next(s.Rules, w.plan)
+	return nil
+}
+
+// startingFor is how long, each time, it is found out of people who have not been looked at since the program began when something is due. Changes wait so long.
+const startingFor = 100 * time.Millisecond
+
+// farBehind is from how many changes on, that are still to be looked at, nothing is taken for missing.
+const farBehind = 20_000
+
+// regularly says what comes of time passing: readings nobody confirmed, readings that have not come, readings that waited for a plan, and Tasks that nobody has
+// taken up.
+func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem, error) {
+	t := s.telling(ctx)
+	if err := s.mine(ctx, t); err != nil {
+		return nil, nil, err
+	}
+	if err := s.waited(ctx, t); err != nil {
+		return nil, nil, err
+	}
+	if err := s.remembered(ctx); err != nil {
+		return nil, nil, err
+	}
+	now, until := s.now(), time.Now().Add(startingFor)
+	place, err := s.Door.Place(ctx, follower)
+	if err != nil {
+		return nil, nil, err
+	}
+	behind, err := s.Door.Behind(ctx, follower)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, key := range sorted(s.people) {
+		w := s.people[key]
+		switch {
+		case w.person == nil && !w.started && w.plan.expects():
+			if time.Now().After(until) {
+				continue
+			}
+		case w.due.IsZero() || now.Before(w.due):
+			continue
+		}
+		if err := s.load(ctx, t, w, place+1); err != nil {
+			return nil, nil, err
+		}
+		w.started = true
+		if behind > farBehind { // what has not come may be on its way
+			continue
+		}
+		events := w.person.Due(s.Rules, w.plan, now)
+		if len(events) > 0 {
+			t.touch(key)
+		}
+		if err := t.events(w, events, ""); err != nil {
+			return nil, nil, err
+		}
+		w.due = w.person.next(s.Rules, w.plan)
+	}
+	if s.now().Sub(s.escalated) < s.every() {
+		return t.done()
+	}
+	s.escalated = s.now()
+	if err := s.escalate(ctx, t); err != nil {
+		return nil, nil, err
+	}
+	return t.done()
+}
+
+// remembered finds, once after the program began, the readings that wait to be confirmed.
+func (s *Service) remembered(ctx context.Context) error {
+	if s.waits {
+		return nil
+	}
+	for after := ""; ; {
+		items, err := s.box.List(ctx, "person", after, 1000)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			after = it.Key
+			w := s.people[s.whose[it.Key]]
+			if w == nil || !bytes.Contains(it.Value, []byte(`"rechecks"`)) {
+				continue
+			}
+			var state State
+			if err := json.Unmarshal(it.Value, &state); err != nil {
+				return fhir.Errorf(fhir.Broken, "what is remembered of the readings of Patient/%s cannot be read: %w", it.Key, err)
+			}
+			if due := (&Person{State: state}).next(s.Rules, &Plan{}); w.person == nil && !due.IsZero() {
+				w.due = due
+			}
+		}
+		if len(items) < 1000 {
+			s.waits = true
+			return nil
+		}
+	}
+}
+
+// expects reports whether readings are expected at all.
+func (p *Plan) expects() bool {
+	for _, k := range p.Kinds {
+		if k.Every > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// waited looks again at readings from home whose person had no plan when they came.
+func (s *Service) waited(ctx context.Context, t *telling) error {
+	for after := ""; ; {
+		items, err := s.box.List(ctx, "waiting", after, 500)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			after = it.Key
+			w, err := s.known(ctx, string(it.Value), true)
+			if err != nil {
+				return err
+			}
+			c, err := s.Door.Get(ctx, me, "Observation", it.Key)
+			if k := fhir.KindOf(err); err != nil && k != fhir.NotFound && k != fhir.Gone {
+				return err
+			}
+			var o r4.Observation
+			if err == nil {
+				if err := decode(c, &o); err != nil {
+					return err
+				}
+			}
+			late := err != nil || s.now().Sub(taken(&o)) >= time.Duration(s.Rules.Late)
+			if w == nil && !late {
+				continue
+			}
+			t.items = append(t.items, record.BoxItem{Kind: "waiting", Key: it.Key})
+			if w != nil && err == nil {
+				if err := s.judge(ctx, t, w, &o, c); err != nil {
+					return err
+				}
+			}
+		}
+		if len(items) < 500 {
+			return nil
+		}
+	}
+}
