@@ -189,7 +189,7 @@ func (s *Service) keep(ctx context.Context, k *kept) (*Case, error) {
 // caseOf is where the interview stands, with only those facts of the record that whoever asks may read.
 func (s *Service) caseOf(ctx context.Context, k *kept) (*Case, error) {
 	i := k.interview
-	c := &Case{ID: k.response.ID, Pack: i.Pack, Candidates: i.Candidates, Ask: i.Next()}
+	c := &Case{ID: k.response.ID, Text: k.said(textItem).ValueString, At: k.response.Authored.Low(), Pack: i.Pack, Candidates: i.Candidates, Ask: i.Next()}
 	if c.Ask != nil {
 		return c, nil
 	}

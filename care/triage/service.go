@@ -39,6 +39,8 @@ const (
 // Case is where an interview stands.
 type Case struct {
 	ID         string // of the QuestionnaireResponse
+	Text       string // in the person's own words
+	At         time.Time
 	Pack       *Pack
 	Candidates []*Pack  // for the person to confirm
 	Ask        *Ask     // the next question, nil at the end

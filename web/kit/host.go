@@ -63,6 +63,14 @@ func Sentence(text string) string {
 	if text == "" {
 		return ""
 	}
+	return strings.TrimSuffix(Capital(text), ".") + "."
+}
+
+// Capital begins a text with a capital letter.
+func Capital(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }

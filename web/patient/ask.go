@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/care/triage"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -16,206 +17,227 @@ var askHTML string
 
 var askPage = kit.Page(askHTML)
 
-// askView is one step of asking for help.
+// askView is one step of asking for help: in one's own words, what it is about, or a question.
 type askView struct {
 	Frame  kit.Frame
 	Errors []kit.Field
 	Step   string // text, about or question
+	ID     string // of the interview
 	Text   kit.Field
-	Pack   string
-	Said   []string // answers so far, each as step.String
-	Number int      // of the question
 
-	Asked    string // the question by its findings, so that an answer is not taken for one to another
+	Key      string // of the question, so that an answer is not taken for one to another
 	Question string
-	Wrong    kit.Field
-	Kind     string // boxes or radios
+	Screen   bool // it asks about dangers
+	Boxes    bool // several answers can be given
+	Answer   kit.Field
 	Choices  []choice
 }
 
 type choice struct {
 	ID, Value, Text string
-	Divider         bool // "or" stands before it
+	Or              bool // "or" stands before it
 }
+
+// Values of choices that are neither a finding's nor a band's number.
+const yes, no, none, unsure = "yes", "no", "none", "unsure"
 
 // mostText is how many characters somebody may write.
 const mostText = 2000
 
+// show sends a step; one with something wrong says so first.
+func (s *Site) show(w http.ResponseWriter, r *http.Request, title string, v askView) {
+	v.Frame = s.Frame(title, true, true)
+	status := http.StatusOK
+	for _, f := range []kit.Field{v.Text, v.Answer} {
+		if f.Error != "" {
+			status, v.Frame.Title = http.StatusBadRequest, "Error: "+title
+			v.Errors = append(v.Errors, f)
+		}
+	}
+	s.Send(w, r, status, askPage, v)
+}
+
+// ask takes what somebody says in their own words.
 func (s *Site) ask(w http.ResponseWriter, r *http.Request) {
 	who, ok := s.who(w, r)
 	if !ok {
 		return
 	}
-	v := askView{Frame: s.Frame("Ask for help", true, true), Step: "text", Text: kit.Field{ID: "text"}}
-	if r.Method == http.MethodGet {
-		s.Send(w, r, http.StatusOK, askPage, v)
-		return
-	}
-	v.Text.Value = strings.TrimSpace(r.PostFormValue("text"))
+	v := askView{Step: "text", Text: kit.Field{ID: "text", Value: strings.TrimSpace(r.PostFormValue("text"))}}
 	switch {
+	case r.Method != http.MethodPost:
+		s.show(w, r, "Ask for help", v)
+		return
 	case v.Text.Value == "":
 		v.Text.Error = "Write what you need help with"
 	case len([]rune(v.Text.Value)) > mostText:
-		v.Text.Error = "Write no more than 2,000 characters"
+		v.Text.Error = "Write no more than 2,000 letters"
 	}
-	if v.Text.Error != "" || r.PostFormValue("undo") == "text" {
-		s.show(w, r, v)
+	if v.Text.Error != "" {
+		s.show(w, r, "Ask for help", v)
 		return
 	}
-	in, err := s.Triage.Begin(r.Context(), who, v.Text.Value)
+	c, err := s.Triage.Start(r.Context(), who, who.Patient, v.Text.Value, triage.Web)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	v.Pack = r.PostFormValue("pack")
-	if v.Pack == "" && !in.Urgent() {
-		s.about(w, r, v, in)
+	to := "/my/ask/" + c.ID
+	if c.Outcome == nil {
+		to += "/about"
+	}
+	kit.See(w, r, to)
+}
+
+// mostCandidates is how many complaints are offered beside "none of these".
+const mostCandidates = 4
+
+// about has the person confirm what it is about.
+func (s *Site) about(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.who(w, r)
+	if !ok {
 		return
 	}
-	if i := slices.IndexFunc(in.Candidates, func(p *triage.Pack) bool { return p.Name == v.Pack }); i >= 0 {
-		in.Choose(in.Candidates[i])
-	}
-	v.Pack = in.Pack.Name
-	said := r.PostForm["said"]
-	if r.PostFormValue("undo") != "" && len(said) > 0 {
-		said = said[:len(said)-1]
-	}
-	q := in.Next()
-	for _, line := range said {
-		if q == nil || !replay(in, q, line) {
-			break // the packs or the record have changed meanwhile: it goes on from there
-		}
-		v.Said = append(v.Said, line)
-		q = in.Next()
-	}
-	if q != nil && r.PostFormValue("question") == ids(in, q) && r.PostFormValue("undo") == "" {
-		line, wrong := answered(r, q)
-		if wrong != "" {
-			v.Wrong.Error = wrong
-		} else if line = ids(in, q) + "|" + line; replay(in, q, line) {
-			v.Said = append(v.Said, line)
-			q = in.Next()
-		}
-	}
-	if q == nil {
-		id, err := s.Triage.Settle(r.Context(), who, in, triage.Web)
-		if err != nil {
+	id, v := r.PathValue("id"), askView{Step: "about", Answer: kit.Field{ID: "answer"}}
+	if chosen := r.PostFormValue("answer"); chosen != "" {
+		if _, err := s.Triage.Choose(r.Context(), who, id, chosen); err != nil {
 			s.fail(w, r, err)
 			return
 		}
 		kit.See(w, r, "/my/ask/"+id)
 		return
 	}
-	s.question(w, r, v, in, q)
+	c, err := s.Triage.Case(r.Context(), who, id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if r.Method == http.MethodPost {
+		v.Answer.Error = "Choose what it is about"
+	}
+	last := len(c.Candidates) - 1 // the general one
+	for _, p := range c.Candidates[:min(last, mostCandidates)] {
+		v.add(p.Name, p.Title)
+	}
+	switch general := c.Candidates[last].Name; {
+	case last == 0:
+		v.add(general, "Something else: ask me some general questions")
+	default:
+		v.add(general, "None of these")
+		v.Choices[len(v.Choices)-1].Or = true
+	}
+	v.ID, v.Text.Value = id, c.Text
+	s.show(w, r, "What is it most about?", v)
 }
 
-// show sends a step; one with something wrong says so first.
-func (s *Site) show(w http.ResponseWriter, r *http.Request, v askView) {
-	status := http.StatusOK
-	for _, f := range []kit.Field{v.Text, v.Wrong} {
-		if f.Error != "" {
-			status = http.StatusBadRequest
-			v.Errors = append(v.Errors, f)
-			v.Frame.Title = "Error: " + v.Frame.Title
-		}
+// add offers a choice; the first has the id that an error leads to.
+func (v *askView) add(value, text string) {
+	id := "answer"
+	if n := len(v.Choices); n > 0 {
+		id += "-" + strconv.Itoa(n+1)
 	}
-	s.Send(w, r, status, askPage, v)
+	v.Choices = append(v.Choices, choice{ID: id, Value: value, Text: text})
 }
 
-// mostCandidates is how many complaints are offered beside "none of these".
-const mostCandidates = 4
-
-// about asks which complaint it is.
-func (s *Site) about(w http.ResponseWriter, r *http.Request, v askView, in *triage.Interview) {
-	v.Step, v.Wrong.ID = "about", "pack-1"
-	last := len(in.Candidates) - 1
-	for i, p := range in.Candidates {
-		if i < mostCandidates && i < last {
-			v.Choices = append(v.Choices, choice{ID: "pack-" + strconv.Itoa(i+1), Value: p.Name, Text: p.Title})
+// question puts the next question, takes its answer, and at the end shows the outcome.
+func (s *Site) question(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.who(w, r)
+	if !ok {
+		return
+	}
+	c, err := s.Triage.Case(r.Context(), who, r.PathValue("id"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	v := askView{Step: "question", Answer: kit.Field{ID: "answer"}}
+	if r.Method == http.MethodPost && c.Ask != nil && r.PostFormValue("key") == c.Ask.Key() {
+		said, band, wrong := read(r.PostForm["answer"], c.Ask)
+		if wrong == "" {
+			if _, err = s.Triage.Answer(r.Context(), who, c.ID, c.Ask.Key(), said, band); err != nil && fhir.KindOf(err) != fhir.Conflict {
+				s.fail(w, r, err)
+				return
+			}
+			kit.See(w, r, "/my/ask/"+c.ID) // an answer that was sent twice was taken once
+			return
 		}
+		v.Answer.Error = wrong
 	}
-	if len(v.Choices) == 0 {
-		v.Choices = append(v.Choices, choice{ID: "pack-1", Value: in.Candidates[last].Name, Text: "Go on with some general questions"})
-	} else {
-		v.Choices = append(v.Choices, choice{ID: "pack-none", Value: in.Candidates[last].Name, Text: "None of these", Divider: true})
+	if c.Outcome != nil {
+		s.outcome(w, r, c)
+		return
 	}
-	if r.PostFormValue("step") == "about" {
-		v.Wrong.Error = "Choose what it is about"
-	}
-	s.show(w, r, v)
+	v.ID, v.Key, v.Question, v.Screen, v.Boxes = c.ID, c.Ask.Key(), c.Ask.Text, c.Ask.Screen, c.Ask.Boxes != nil
+	v.choices(c.Ask)
+	s.show(w, r, c.Ask.Text, v)
 }
 
-// question shows the question to be asked now.
-func (s *Site) question(w http.ResponseWriter, r *http.Request, v askView, in *triage.Interview, q *triage.Ask) {
-	v.Step, v.Question, v.Number, v.Kind = "question", q.Text, len(v.Said)+1, "radios"
-	v.Frame.Title = q.Text
-	add := func(value, text string) {
-		id := "answer"
-		if len(v.Choices) > 0 {
-			id += "-" + strconv.Itoa(len(v.Choices)+1)
-		}
-		v.Choices = append(v.Choices, choice{ID: id, Value: value, Text: text})
-	}
+// choices are the answers that a question can have.
+func (v *askView) choices(q *triage.Ask) {
 	switch {
 	case q.Bands != nil:
 		for i, b := range q.Bands {
-			add(strconv.Itoa(i+1), kit.Capital(b.Name))
+			v.add(strconv.Itoa(i), kit.Capital(b.Name))
 		}
 	case q.Boxes != nil:
-		v.Kind = "boxes"
 		for i, text := range q.Boxes {
-			add(strconv.Itoa(i+1), kit.Capital(text))
+			v.add(strconv.Itoa(i), kit.Capital(text))
 		}
-		add("none", "None of these")
-		v.Choices[len(v.Choices)-1].Divider = true
+		v.add(none, "None of these")
+		v.Choices[len(v.Choices)-1].Or = true
 	default:
-		add("y", "Yes")
-		add("n", "No")
+		v.add(yes, "Yes")
+		v.add(no, "No")
 	}
-	add("?", "I’m not sure")
-	v.Wrong.ID, v.Asked = "answer", ids(in, q)
-	s.show(w, r, v)
+	v.add(unsure, "I’m not sure")
 }
 
-// answered is what the form says to a question, in the words of triage.Ask.Read.
-func answered(r *http.Request, q *triage.Ask) (line, wrong string) {
-	chosen := r.PostForm["answer"]
-	if q.Boxes == nil {
-		if len(chosen) != 1 {
-			return "", "Choose an answer"
+// read is what was chosen, as triage.Service.Answer takes it; wrong is a sentence for the reader where it is no answer.
+func read(chosen []string, q *triage.Ask) (said []triage.Tri, band int, wrong string) {
+	said, band = make([]triage.Tri, len(q.Items)), -1
+	number := func(text string, below int) int {
+		if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < below {
+			return n
 		}
-		return chosen[0], ""
+		return -1
 	}
-	none, unsure := slices.Contains(chosen, "none"), slices.Contains(chosen, "?")
+	if q.Boxes == nil {
+		switch {
+		case len(chosen) != 1:
+			return nil, 0, "Choose an answer"
+		case chosen[0] == unsure:
+			return said, band, ""
+		case q.Bands != nil:
+			if band = number(chosen[0], len(q.Bands)); band < 0 {
+				return nil, 0, "Choose an answer"
+			}
+			return said, band, ""
+		}
+		said[0] = map[string]triage.Tri{yes: triage.Yes, no: triage.No}[chosen[0]]
+		if said[0] == triage.Unknown {
+			return nil, 0, "Choose an answer"
+		}
+		return said, band, ""
+	}
 	switch {
 	case len(chosen) == 0:
-		return "", "Tick what you have, or “None of these”"
-	case none && len(chosen) > 1:
-		return "", "Tick either what you have, or “None of these”"
-	case unsure && len(chosen) > 1:
-		chosen = slices.DeleteFunc(chosen, func(v string) bool { return v == "?" }) // what is ticked is known
+		return nil, 0, "Tick what you have, or “None of these”"
+	case slices.Contains(chosen, none) && len(chosen) > 1:
+		return nil, 0, "Tick either what you have, or “None of these”"
 	}
-	return strings.Join(chosen, ","), ""
-}
-
-// ids names a question by the findings it asks about.
-func ids(in *triage.Interview, q *triage.Ask) string {
-	var out []string
-	for _, n := range q.Items {
-		out = append(out, in.Book.Lexicon.Findings[n].ID)
+	rest := triage.No // what is not ticked
+	if slices.Contains(chosen, unsure) {
+		rest = triage.Unknown
 	}
-	return strings.Join(out, ",")
-}
-
-// replay gives an answer as it was kept: the question's findings, a bar, and what was answered.
-func replay(in *triage.Interview, q *triage.Ask, line string) bool {
-	question, answer, _ := strings.Cut(line, "|")
-	if question != ids(in, q) {
-		return false
+	for i := range said {
+		said[i] = rest
 	}
-	yes, number, ok := q.Read(answer)
-	if ok {
-		in.Answer(q, yes, number)
+	for _, text := range chosen {
+		if i := number(text, len(said)); i >= 0 {
+			said[i] = triage.Yes
+		} else if text != none && text != unsure {
+			return nil, 0, "Tick what you have, or “None of these”"
+		}
 	}
-	return ok
+	return said, band, ""
 }

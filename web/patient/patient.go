@@ -28,7 +28,10 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /my/ask", s.ask)
 	mux.HandleFunc("POST /my/ask", s.ask)
-	mux.HandleFunc("GET /my/ask/{id}", s.outcome)
+	mux.HandleFunc("GET /my/ask/{id}/about", s.about)
+	mux.HandleFunc("POST /my/ask/{id}/about", s.about)
+	mux.HandleFunc("GET /my/ask/{id}", s.question)
+	mux.HandleFunc("POST /my/ask/{id}", s.question)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.say(w, r, http.StatusNotFound, "Not found", "There is no page at this address.")
 	})
@@ -74,6 +77,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.say(w, r, http.StatusForbidden, "You cannot do this", kit.Sentence(e.Msg))
 	case fhir.NotFound, fhir.Gone:
 		s.say(w, r, http.StatusNotFound, "Not found", "What stood here is over, or never was.")
+	case fhir.Conflict:
+		s.say(w, r, http.StatusConflict, "Begin again", kit.Sentence(e.Msg))
 	case fhir.Busy, fhir.NoRoom:
 		w.Header().Set("Retry-After", "10")
 		s.say(w, r, http.StatusServiceUnavailable, "Not now", "This does not work at the moment. Try again in a minute. If it cannot wait, call 111, or 999 in an emergency.")

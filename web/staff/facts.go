@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
@@ -311,6 +309,5 @@ func capital(status string) string {
 	if status == "" {
 		return "Status " + kit.NotKnown
 	}
-	first, size := utf8.DecodeRuneInString(status)
-	return string(unicode.ToUpper(first)) + status[size:]
+	return kit.Capital(status)
 }
