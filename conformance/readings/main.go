@@ -26,13 +26,13 @@ import (
 
 // load is one run.
 type load struct {
-	base, feed, run      string
-	people, rate, batch  int
-	seconds, alerts      int
-	client               *http.Client
-	kept                 []time.Duration
-	mu                   sync.Mutex
-	sent, failed, turned atomic.Int64
+	base, feed, run       string
+	people, rate, batch   int
+	seconds, alerts, from int
+	client                *http.Client
+	kept                  []time.Duration
+	mu                    sync.Mutex
+	sent, failed, turned  atomic.Int64
 }
 
 func main() {
@@ -157,7 +157,7 @@ func (l *load) send(begun time.Time) {
 			i := n*l.batch + k
 			who, up := rand.IntN(l.people), 118+rand.IntN(24)
 			if l.alerts > 0 && i%perAlert == perAlert/2 { // each of another person, so that each is one Task
-				who, up = alert%l.people, 200+rand.IntN(20)
+				who, up = (l.from+alert)%l.people, 200+rand.IntN(20)
 				alert++
 			}
 			fmt.Fprintf(&body, `{"id":"%s-%d","user":%q,"route":"device","time":%q,"kind":"pressure","value":%d,"value2":%d,"unit":"mm[Hg]"}`+"\n", l.run, i, l.user(who), time.Now().Add(-time.Duration(rand.IntN(900))*time.Millisecond).UTC().Format(time.RFC3339), up, 70+rand.IntN(15))

@@ -48,13 +48,13 @@ var stones = regexp.MustCompile(`\b(?:weight` + is + `)?(\d{1,2})\s*(?:st|stone)
 // is an error where no number can be told, where one is left over that nobody can say what it is, or where a kind comes twice: a person then reads the message.
 func Words(text string) ([]Measure, error) {
 	rest := " " + strings.ToLower(strings.NewReplacer("\u2013", "-", ",", " , ", ";", " ; ").Replace(text)) + " "
-	var out []Measure
+	var out, heavy []Measure
 	if m := stones.FindStringSubmatchIndex(rest); m != nil {
 		lb := Number("0")
 		if m[4] >= 0 {
 			lb = Number(rest[m[4]:m[5]])
 		}
-		out = append(out, Of(Weight, Number(rest[m[2]:m[3]]).Mul(Number("14")).Add(lb), pound))
+		heavy = append(heavy, Of(Weight, Number(rest[m[2]:m[3]]).Mul(Number("14")).Add(lb), pound))
 		rest = rest[:m[0]] + " " + rest[m[1]:]
 	}
 	for _, p := range phrases {
@@ -75,7 +75,7 @@ func Words(text string) ([]Measure, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%q: %w", text, err)
 			}
-			for _, have := range out {
+			for _, have := range append(out, heavy...) {
 				if have.Kind == k {
 					return nil, fmt.Errorf("%q says %s twice", text, k.Display)
 				}
@@ -84,12 +84,12 @@ func Words(text string) ([]Measure, error) {
 		}
 		rest = rest[:m[0]] + " " + rest[m[1]:]
 	}
+	out = append(out, heavy...) // a pressure leads, whatever was said first, so that the same message in another order is the same reading
 	switch {
 	case len(out) == 0:
 		return nil, fmt.Errorf("%q has no reading that can be understood", text)
 	case strings.ContainsAny(rest, "0123456789"):
 		return nil, fmt.Errorf("%q has a number of which nobody can say what it is", text)
 	}
-	// The pressure leads, whatever was said first, so that the same message in another order is the same reading.
 	return out, nil
 }
