@@ -65,7 +65,8 @@ type Limit struct {
 	Within      Span     `json:"within,omitempty"`  // in so long; if none comes, it is raised without
 	Source      string   `json:"source"`            // whose it is: a guideline, or Goal/…
 	Advice      string   `json:"advice,omitempty"`
-	Own         bool     `json:"own,omitempty"` // the person's own
+	Tell        string   `json:"tell,omitempty"` // to the person, at once, where the reading comes from them
+	Own         bool     `json:"own,omitempty"`  // the person's own
 	Description string   `json:"-"`
 }
 

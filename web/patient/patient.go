@@ -10,15 +10,19 @@ import (
 	"net/http"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
 )
 
 // Site serves the pages under /my/ask and /my/readings. All fields but those of Host must be set.
 type Site struct {
 	kit.Host
+	Door   *record.Door
 	Triage *triage.Service
+	Rules  *monitor.Rules                            // by which readings are judged
 	Who    func(*http.Request) (access.Actor, error) // the patient who is looking
 }
 
@@ -32,6 +36,8 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("POST /my/ask/{id}/about", s.about)
 	mux.HandleFunc("GET /my/ask/{id}", s.question)
 	mux.HandleFunc("POST /my/ask/{id}", s.question)
+	mux.HandleFunc("GET /my/readings", s.readings)
+	mux.HandleFunc("POST /my/readings", s.readings)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.say(w, r, http.StatusNotFound, "Not found", "There is no page at this address.")
 	})

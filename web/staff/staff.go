@@ -52,6 +52,7 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("GET /matches", s.matches)
 	mux.HandleFunc("GET /matches/{id}", s.question)
 	mux.HandleFunc("POST /matches/{id}", s.answer)
+	mux.HandleFunc("GET /ward", s.ward)
 	mux.HandleFunc("GET /feeds", s.feeds)
 	mux.HandleFunc("GET /feeds/{name}", s.feed)
 	mux.HandleFunc("POST /feeds/{name}/upload", s.upload)
