@@ -3,6 +3,7 @@ package triage
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
@@ -74,9 +75,13 @@ func (s *Service) task(k *kept, o *Outcome, now fhir.DateTime, from *r4.Referenc
 	return &r4.Task{Status: "requested", Intent: "order", Priority: priorities[o.Level], AuthoredOn: now, LastModified: now,
 		Code:        &r4.CodeableConcept{Coding: []r4.Coding{{System: "urn:kith:task", Code: "triage"}, {System: urn + "level", Code: o.LevelName}}, Text: "Triage: " + o.Title},
 		Description: k.interview.Pack.Title + ": " + o.Title + ". " + strings.Join(o.why(), " "),
+		Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(s.now().Add(lookedAt[o.Level]).UTC())}},
 		For:         k.response.Subject, Focus: &r4.Reference{Reference: riskURL}, ReasonReference: from, Requester: k.response.Author, Owner: &r4.Reference{Display: owner},
 		Input: []r4.TaskInput{{Type: &r4.CodeableConcept{Text: "Channel"}, ValueCoding: channel}, {Type: &r4.CodeableConcept{Text: "In their own words"}, ValueString: k.said(textItem).ValueString}}}
 }
+
+// lookedAt is by when staff are to have looked at a request. Of those who were told to go to A&E or call 999 somebody makes sure that they did.
+var lookedAt = map[Level]time.Duration{Routine: 7 * 24 * time.Hour, SameDay: 2 * time.Hour, Emergency: 30 * time.Minute, Call999: 10 * time.Minute}
 
 func levelConcept(l Level) *r4.CodeableConcept {
 	return &r4.CodeableConcept{Coding: []r4.Coding{{System: urn + "level", Code: l.String()}}, Text: l.Title()}

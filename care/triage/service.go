@@ -44,6 +44,7 @@ type Case struct {
 	Pack       *Pack
 	Candidates []*Pack  // for the person to confirm
 	Ask        *Ask     // the next question, nil at the end
+	SoFar      Level    // where it would end if nothing more were said: whoever should call 999 is told so before they are asked
 	Outcome    *Outcome // at the end
 	Task       string   // the id of the Task for staff, "" for self-care
 }

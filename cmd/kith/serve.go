@@ -45,6 +45,7 @@ type serving struct {
 	secretKey                   string // file with the key that keeps secrets, "" for the usual one
 	secrets                     *secret.Keeper
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
+	packs                       string // folder with packs of triage of the place, "" for none
 	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
@@ -110,6 +111,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.secretKey, "secret-key", "", secretKeyHelp)
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
+	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
 	if code, done := parsed(f, args, stdout); done {
@@ -228,6 +230,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
+	helping, err := s.triage(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	s.patientPages(mux, door, helping, monitoring.Rules, people)
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()

@@ -23,6 +23,8 @@ type askView struct {
 	Errors []kit.Field
 	Step   string // text, about or question
 	ID     string // of the interview
+	Urgent string // what to do at once, where what was said so far is an emergency; "" nearly always
+	Call   *call
 	Text   kit.Field
 
 	Key      string // of the question, so that an answer is not taken for one to another
@@ -127,7 +129,18 @@ func (s *Site) about(w http.ResponseWriter, r *http.Request) {
 		v.Choices[len(v.Choices)-1].Or = true
 	}
 	v.ID, v.Text.Value = id, c.Text
+	v.warn(c)
 	s.show(w, r, "What is it most about?", v)
+}
+
+// warn says what to do at once where what was said so far is an emergency.
+func (v *askView) warn(c *triage.Case) {
+	switch c.SoFar {
+	case triage.Call999:
+		v.Urgent, v.Call = "From what you have told us, this may be an emergency. Call 999 now. Do not go on with the questions first.", call999
+	case triage.Emergency:
+		v.Urgent = "From what you have told us, you may need to go to A&E now. If you get worse, call 999. The questions take about a minute."
+	}
 }
 
 // add offers a choice; the first has the id that an error leads to.
@@ -169,6 +182,7 @@ func (s *Site) question(w http.ResponseWriter, r *http.Request) {
 	}
 	v.ID, v.Key, v.Question, v.Screen, v.Boxes = c.ID, c.Ask.Key(), c.Ask.Text, c.Ask.Screen, c.Ask.Boxes != nil
 	v.choices(c.Ask)
+	v.warn(c)
 	s.show(w, r, c.Ask.Text, v)
 }
 

@@ -2,6 +2,7 @@ package patient
 
 import (
 	_ "embed"
+	"html/template"
 	"net/http"
 
 	"github.com/kith-care/kith/care/triage"
@@ -34,7 +35,12 @@ type outcomeView struct {
 }
 
 // call is whom to ring.
-type call struct{ Address, Text string }
+type call struct {
+	Address template.URL // of ours, so a telephone number is let through
+	Text    string
+}
+
+var call999 = &call{"tel:999", "Call 999"}
 
 type reason struct {
 	Says string
@@ -59,7 +65,7 @@ func (s *Site) outcome(w http.ResponseWriter, r *http.Request, c *triage.Case) {
 		From: o.AdviceSource, Pack: o.Pack + " " + o.Version, Text: c.Text, At: c.At.In(london.Zone).Format("2 January 2006, 15:04")}
 	switch o.Level {
 	case triage.Call999:
-		v.Call = &call{"tel:999", "Call 999"}
+		v.Call = call999
 	case triage.SameDay:
 		v.Call = &call{"tel:111", "Call 111"}
 	}
