@@ -187,7 +187,7 @@ func (c *triaging) ask() error {
 	for q := i.Next(); q != nil; q = i.Next() {
 		fmt.Fprintf(talk, "\n%s\n", q.Text)
 		var yes []triage.Tri
-		number := triage.Open()
+		var number triage.Span
 		if answers != nil {
 			yes, number = answers.To(q)
 			fmt.Fprintf(talk, "  %s\n", c.book.Said(q, yes, number))
