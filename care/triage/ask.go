@@ -104,7 +104,7 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 			continue
 		}
 		score, about := 0.0, false
-		seen := map[int]bool{}
+		seen, counted := map[int]bool{}, map[int]bool{}
 		for _, f := range h.Findings {
 			if f.Value != Yes || seen[f.Finding] {
 				continue
@@ -114,6 +114,10 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 			switch i := b.Lexicon.firstOf(p.complaint, f.Finding); {
 			case i >= 0:
 				about = true
+				if counted[i] {
+					break // vomiting, and vomiting again and again, are one complaint
+				}
+				counted[i] = true
 				score += (2 + 0.5*float64(f.Length) + 2*early) / (1 + 0.04*float64(i))
 			case slices.Contains(p.hints, f.Finding):
 				score += 0.8 + 0.4*early
@@ -124,7 +128,7 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 		}
 		if about {
 			if p.For != (For{}) {
-				score += 0.7
+				score += 1.6
 			}
 			all = append(all, ranked{p, score})
 		}

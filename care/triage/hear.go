@@ -48,8 +48,8 @@ func (lex *Lexicon) hear(text string) *Heard {
 	for i := range tokens {
 		t := &tokens[i]
 		if l.vocab[t.stem] == 0 && !l.english.plainWord(t.raw) && l.english.people[t.raw] == "" {
-			if w := l.spelled(t.stem); w != "" {
-				t.stem = w
+			if w := l.spelled(t.raw); w != "" {
+				t.stem = l.english.stem(w)
 			}
 		}
 	}
@@ -373,11 +373,29 @@ func (s *speech) say(m match) {
 			return
 		}
 	}
+	if value == Yes && s.isFine(m.to+1) {
+		value = No
+	}
 	var words []string
 	for i := m.from; i <= m.to; i++ {
 		words = append(words, s.tokens[i].raw)
 	}
 	s.heard.Findings = append(s.heard.Findings, Hearing{Finding: ph.finding, Value: value, Words: strings.Join(words, " "), At: m.from, Length: len(m.words)})
+}
+
+var fine = set([]string{"normal", "fine", "ok", "okay", "clear", "alright", "good"})
+
+// isFine reports whether what stands before word i is said to be as it should: "my temperature is normal".
+func (s *speech) isFine(i int) bool {
+	for j := i; j < min(i+3, len(s.tokens)) && !s.tokens[j].stop && !s.tokens[j].comma; j++ {
+		switch w := s.tokens[j].raw; {
+		case fine[w]:
+			return j+1 >= len(s.tokens) || s.tokens[j+1].raw != "otherwise"
+		case w != "is" && w != "are" && w != "was" && w != "seems" && w != "all" && w != "were":
+			return false
+		}
+	}
+	return false
 }
 
 // ofSomebodyElse reports whether a word that is marked as said of others is said of another person, not of long ago: long ago is when facts happen.
