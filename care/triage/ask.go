@@ -319,6 +319,31 @@ func (v *Interview) Answer(a *Ask, yes []Tri, number Span) {
 			break
 		}
 	}
+	if v.Pack.Name == generalName {
+		v.turn(a, yes)
+	}
+}
+
+// turn goes over from the general pack to the one whose complaint an answer brought up: somebody who says "I feel awful" and ticks chest pain is asked
+// about chest pain.
+func (v *Interview) turn(a *Ask, yes []Tri) {
+	for i, n := range a.Items {
+		if yes[i] != Yes {
+			continue
+		}
+		var best *Pack
+		at := 0
+		for _, p := range v.Book.Packs {
+			j := v.Book.Lexicon.firstOf(p.complaint, n)
+			if j >= 0 && p.suits(v.state) && (best == nil || j < at) {
+				best, at = p, j
+			}
+		}
+		if best != nil {
+			v.Choose(best)
+			return
+		}
+	}
 }
 
 // bounds are the levels that would be decided if everything open turned out for the best, and for the worst.

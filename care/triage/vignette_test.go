@@ -172,3 +172,31 @@ func TestWeightsAreTried(t *testing.T) {
 		}
 	}
 }
+
+func TestATickedComplaintLeadsToItsPack(t *testing.T) {
+	b := shippedBook(t)
+	age := 40.0
+	v := b.Begin("I just feel awful", Person{Age: &age, Sex: maleID, Record: true}, Settings{})
+	if v.Pack.Name != generalName {
+		t.Fatalf("the pack is %s", v.Pack.Name)
+	}
+	a := v.Next()
+	yes := make([]Tri, len(a.Items))
+	for i, n := range a.Items {
+		if yes[i] = No; b.Lexicon.Findings[n].ID == "chest-pain" {
+			yes[i] = Yes
+		}
+	}
+	v.Answer(a, yes, Open())
+	if v.Pack.Name != "chest-pain" || v.Asked != 1 {
+		t.Errorf("after chest pain was ticked the pack is %s, %d asked", v.Pack.Name, v.Asked)
+	}
+	for a := v.Next(); a != nil; a = v.Next() {
+		for _, n := range a.Items {
+			if id := b.Lexicon.Findings[n].ID; id == "unconscious" || id == "chest-pain" {
+				t.Errorf("%s is asked twice", id)
+			}
+		}
+		v.Answer(a, make([]Tri, len(a.Items)), Open())
+	}
+}
