@@ -92,70 +92,6 @@ func (b *Book) state(h *Heard, who Person) *State {
 	return s
 }
 
-// candidates are the packs that the findings speak for, best first, and at the end the general one. What is said first, and in more words, speaks louder.
-func (b *Book) candidates(h *Heard, s *State) []*Pack {
-	type ranked struct {
-		pack  *Pack
-		score float64
-	}
-	var all []ranked
-	for _, p := range b.Packs {
-		if p.Name == generalName || !p.suits(s) {
-			continue
-		}
-		score, about := 0.0, false
-		seen := map[int]bool{}
-		for _, f := range h.Findings {
-			if f.Value != Yes || seen[f.Finding] {
-				continue
-			}
-			seen[f.Finding] = true
-			early := 1 / (1 + float64(f.At)/12)
-			switch i := b.Lexicon.firstOf(p.complaint, f.Finding); {
-			case i >= 0:
-				about = true
-				score += (2 + 0.5*float64(f.Length) + 2*early) / (1 + 0.04*float64(i))
-			case slices.Contains(p.hints, f.Finding):
-				score += 0.8 + 0.4*early
-			}
-		}
-		if !about && p.about(s) == Yes {
-			about, score = true, score+2 // by what a number or another finding means
-		}
-		if about {
-			if p.For != (For{}) {
-				score += 0.7
-			}
-			all = append(all, ranked{p, score})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b ranked) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return 0
-	})
-	var out []*Pack
-	for _, r := range all {
-		out = append(out, r.pack)
-	}
-	return append(out, b.byName[generalName])
-}
-
-// firstOf is the place in a list of a finding, or of one that it implies; −1 where there is none.
-func (lex *Lexicon) firstOf(list []int, finding int) int {
-	best := slices.Index(list, finding)
-	for _, n := range lex.Findings[finding].implies {
-		if i := lex.firstOf(list, n); i >= 0 && (best < 0 || i < best) {
-			best = i
-		}
-	}
-	return best
-}
-
 // Choose makes p the pack, as the person confirms it.
 func (v *Interview) Choose(p *Pack) {
 	v.Pack = p
@@ -315,6 +251,9 @@ func (v *Interview) Answer(a *Ask, yes []Tri, number Span) {
 			break
 		}
 	}
+	if v.Pack.Name == generalName {
+		v.turn(a, yes)
+	}
 }
 
 // bounds are the levels that would be decided if everything open turned out for the best, and for the worst.
@@ -327,87 +266,6 @@ func (v *Interview) bounds(open []bool) (low, high Level) {
 	pts := v.Pack.points(w, open)
 	lambda := v.Settings.lambda()
 	return v.Pack.decide(pts.low, certain, lambda), v.Pack.decide(pts.high, possible, lambda)
-}
-
-// gain is how much lower the expected cost will be once q is answered: the value of the answer. Of several boxes the cases are that none is ticked, and
-// that one is.
-func (v *Interview) gain(q *Question, items []int, open []bool) float64 {
-	lex := v.Book.Lexicon
-	w := v.state.world(open)
-	now := v.cost(w, open)
-	after := 0.0
-	try := w.clone()
-	less := slices.Clone(open)
-	for _, n := range items {
-		less[n] = false
-	}
-	if number := lex.Findings[items[0]].Number; number != nil {
-		low := number.Min
-		for i, b := range number.Bands {
-			try.put(w)
-			try.SetNumber(items[0], b.span(low, number.Max, i == len(number.Bands)-1))
-			after += v.cost(try, less) / float64(len(number.Bands))
-			low = b.Below
-		}
-		return now - after
-	}
-	none, sum := 1.0, 0.0
-	for _, n := range items {
-		p := lex.Findings[n].prior()
-		none *= 1 - p
-		sum += p
-	}
-	for i := range items {
-		try.put(w)
-		try.Set(items[i], Yes)
-		for j := range items {
-			try.Set(items[j], No)
-		}
-		after += (1 - none) * lex.Findings[items[i]].prior() / sum * v.cost(try, less)
-	}
-	try.put(w)
-	for _, n := range items {
-		try.Set(n, No)
-	}
-	return now - after - none*v.cost(try, less)
-}
-
-// cost is what deciding now, as well as can be, would cost on average.
-func (v *Interview) cost(s *State, open []bool) float64 {
-	c := v.Pack.chances(v.Pack.points(s, open).mean)
-	_, certain, _ := v.Book.holding(s, v.Pack, open)
-	c = c.raised(certain)
-	if certain < Call999 {
-		c = v.mayRise(c, s, open, certain)
-	}
-	lambda := v.Settings.lambda()
-	return c.cost(c.decide(certain, lambda), lambda)
-}
-
-// mayRise moves the part of the chances that floors not yet known would raise.
-func (v *Interview) mayRise(c Chances, s *State, open []bool, certain Level) Chances {
-	var below [Levels]float64 // how likely no open floor of that level holds
-	for k := range below {
-		below[k] = 1
-	}
-	floors, _ := v.Book.floors(s, v.Pack)
-	for _, f := range floors {
-		if f.Level > certain && f.when.touches(open) && f.when.Holds(s) == Unknown {
-			below[f.Level] *= 1 - f.when.chance(s, open)
-		}
-	}
-	out, rest := Chances{}, 1.0
-	for k := Call999; k > certain; k-- {
-		share := rest * (1 - below[k])
-		for i, p := range c.raised(k) {
-			out[i] += share * p
-		}
-		rest *= below[k]
-	}
-	for i, p := range c {
-		out[i] += rest * p
-	}
-	return out
 }
 
 // span is what a band says: from low up to, and without, where the next begins.

@@ -48,8 +48,8 @@ func (lex *Lexicon) hear(text string) *Heard {
 	for i := range tokens {
 		t := &tokens[i]
 		if l.vocab[t.stem] == 0 && !l.english.plainWord(t.raw) && l.english.people[t.raw] == "" {
-			if w := l.spelled(t.stem); w != "" {
-				t.stem = w
+			if w := l.spelled(t.raw); w != "" {
+				t.stem = l.english.stem(w)
 			}
 		}
 	}
@@ -208,155 +208,6 @@ func (s *speech) toldOf(words ...string) bool {
 	return false
 }
 
-// index notes where each word stands, and how far words are apart: fillers count nothing, "and" one, commas two.
-func (s *speech) index() {
-	s.place = make([]int, len(s.tokens))
-	s.byStem = make(map[string][]int, len(s.tokens))
-	n := 0
-	for i, t := range s.tokens {
-		if t.comma {
-			n += 2
-		} else if t.raw == "and" || t.raw == "or" {
-			n++
-		}
-		if e := s.l.english; !e.filler[t.raw] && !(e.negator[t.raw] && t.stem != notStem) || s.l.vocab[t.stem] > 0 && !e.filler[t.raw] {
-			n++
-		}
-		s.place[i] = n
-		stem := t.stem
-		if s.l.english.negator[t.raw] {
-			stem = notStem
-		}
-		s.byStem[stem] = append(s.byStem[stem], i)
-	}
-}
-
-// match is a phrase that the text has.
-type match struct {
-	phrase   int
-	from, to int // words, both included
-	words    []int
-}
-
-// phrases hears every phrase, the exact ones first: what lies within those is not heard by itself.
-func (s *speech) phrases() {
-	var found []match
-	taken := make([]bool, len(s.tokens))
-	var later []int
-	seen := map[int]bool{}
-	for stem := range s.byStem {
-		for _, p := range s.l.byRare[stem] {
-			if seen[p] {
-				continue
-			}
-			seen[p] = true
-			if s.l.phrases[p].exact {
-				found = append(found, s.exact(p)...)
-			} else {
-				later = append(later, p)
-			}
-		}
-	}
-	for _, m := range found {
-		for i := m.from; i <= m.to; i++ {
-			taken[i] = true
-		}
-	}
-	slices.Sort(later)
-	for _, p := range later {
-		found = append(found, s.loose(p, taken)...)
-	}
-	slices.SortFunc(found, func(a, b match) int {
-		if a.from != b.from {
-			return a.from - b.from
-		}
-		return a.phrase - b.phrase
-	})
-	for _, m := range found {
-		if s.l.phrases[m.phrase].finding != idiomatic {
-			s.say(m)
-		}
-	}
-}
-
-// exact finds a phrase word by word as it stands.
-func (s *speech) exact(p int) (out []match) {
-	stems := s.l.phrases[p].stems
-	for _, i := range s.byStem[stems[0]] {
-		n := 0
-		for n < len(stems) && i+n < len(s.tokens) && (n == 0 || !s.tokens[i+n].stop) && (s.tokens[i+n].stem == stems[n] || s.l.english.negator[s.tokens[i+n].raw] && stems[n] == notStem) {
-			n++
-		}
-		if n == len(stems) {
-			m := match{phrase: p, from: i, to: i + n - 1}
-			for j := m.from; j <= m.to; j++ {
-				m.words = append(m.words, j)
-			}
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// loose finds a phrase whose words stand near each other in one clause; with a negator among them, in their order.
-func (s *speech) loose(p int, taken []bool) (out []match) {
-	ph := &s.l.phrases[p]
-	slack := 2
-	if len(ph.stems) > 2 {
-		slack = 3
-	}
-	for _, at := range s.byStem[ph.stems[ph.rare]] {
-		if taken[at] {
-			continue
-		}
-		words := make([]int, len(ph.stems))
-		words[ph.rare] = at
-		ok := true
-		for i := ph.rare - 1; i >= 0 && ok; i-- {
-			words[i], ok = s.nearest(ph, i, words, i+1, taken)
-		}
-		for i := ph.rare + 1; i < len(words) && ok; i++ {
-			words[i], ok = s.nearest(ph, i, words, ph.rare, taken)
-		}
-		if !ok {
-			continue
-		}
-		from, to := slices.Min(words), slices.Max(words)
-		if s.clause[from] != s.clause[to] || s.place[to]-s.place[from]+1-len(words) > slack {
-			continue
-		}
-		out = append(out, match{phrase: p, from: from, to: to, words: words})
-	}
-	return out
-}
-
-// nearest is the word of the text that stands for word i of a phrase, nearest to the one that word anchor stands for.
-func (s *speech) nearest(ph *phrase, i int, words []int, anchor int, taken []bool) (int, bool) {
-	best := -1
-	for _, j := range s.byStem[ph.stems[i]] {
-		if taken[j] || s.clause[j] != s.clause[words[ph.rare]] || j == words[ph.rare] {
-			continue
-		}
-		if ph.ordered { // after what came before, before what comes after
-			if i < ph.rare && j > words[i+1] || i > ph.rare && j < words[i-1] {
-				continue
-			}
-			if (ph.stems[i] == notStem || ph.stems[i] == cannotStem) && i < ph.rare && s.place[words[i+1]]-s.place[j] > 3 {
-				continue
-			}
-		}
-		if i > ph.rare && slices.Contains(words[ph.rare:i], j) || i < ph.rare && slices.Contains(words[i+1:ph.rare+1], j) {
-			continue
-		}
-		if at := s.place[words[anchor]]; best < 0 || gap(s.place[j], at) < gap(s.place[best], at) {
-			best = j
-		}
-	}
-	return best, best >= 0
-}
-
-func gap(a, b int) int { return max(a-b, b-a) }
-
 // say notes a match as present or absent.
 func (s *speech) say(m match) {
 	ph := &s.l.phrases[m.phrase]
@@ -373,11 +224,29 @@ func (s *speech) say(m match) {
 			return
 		}
 	}
+	if value == Yes && s.isFine(m.to+1) {
+		value = No
+	}
 	var words []string
 	for i := m.from; i <= m.to; i++ {
 		words = append(words, s.tokens[i].raw)
 	}
 	s.heard.Findings = append(s.heard.Findings, Hearing{Finding: ph.finding, Value: value, Words: strings.Join(words, " "), At: m.from, Length: len(m.words)})
+}
+
+var fine = set([]string{"normal", "fine", "ok", "okay", "clear", "alright", "good"})
+
+// isFine reports whether what stands before word i is said to be as it should: "my temperature is normal".
+func (s *speech) isFine(i int) bool {
+	for j := i; j < min(i+3, len(s.tokens)) && !s.tokens[j].stop && !s.tokens[j].comma; j++ {
+		switch w := s.tokens[j].raw; {
+		case fine[w]:
+			return j+1 >= len(s.tokens) || s.tokens[j+1].raw != "otherwise"
+		case w != "is" && w != "are" && w != "was" && w != "seems" && w != "all" && w != "were":
+			return false
+		}
+	}
+	return false
 }
 
 // ofSomebodyElse reports whether a word that is marked as said of others is said of another person, not of long ago: long ago is when facts happen.

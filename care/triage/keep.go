@@ -37,7 +37,6 @@ func (k *kept) say(link string, answer r4.QuestionnaireResponseItemAnswer) {
 }
 
 func (k *kept) choose(p *Pack) {
-	k.response.Questionnaire = urn + p.Name + ":questionnaire|" + p.Version
 	k.say(packItem, r4.QuestionnaireResponseItemAnswer{ValueString: p.Name + " " + p.Version})
 }
 
@@ -152,6 +151,8 @@ func (s *Service) keep(ctx context.Context, k *kept) (*Case, error) {
 	if k.version > 0 {
 		op = record.Op{Method: record.Update, Type: "QuestionnaireResponse", ID: k.response.ID, IfMatch: k.version}
 	}
+	p := k.interview.Pack // an answer may have led to another than was chosen
+	k.response.Questionnaire = urn + p.Name + ":questionnaire|" + p.Version
 	next := k.interview.Next()
 	if next == nil {
 		k.response.Status = "completed"

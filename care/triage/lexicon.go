@@ -68,11 +68,10 @@ type findingsFile struct {
 
 // Lexicon is all findings and how people say them, compiled.
 type Lexicon struct {
-	Findings []*Finding
-	byID     map[string]int
-	impliedBy,
-	phrases [][]int // by finding: those that imply it; its phrases
-	listener *listener
+	Findings  []*Finding
+	byID      map[string]int
+	impliedBy [][]int // by finding: those that imply it
+	listener  *listener
 }
 
 // The findings that the engine itself fills.

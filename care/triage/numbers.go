@@ -42,7 +42,7 @@ func (s *speech) temperatureAt(i int) {
 	degrees := next == "degrees" || next == "degree" || next == "deg" || next == "c" || next == "celsius" || next == "centigrade" || next == "f" || next == "fahrenheit"
 	near := false
 	for j := max(0, i-6); j < min(len(s.tokens), i+4); j++ {
-		near = near || s.tokens[j].stem == "temperature" || s.tokens[j].stem == "fever" || s.tokens[j].raw == "thermometer"
+		near = near || s.tokens[j].stem == s.l.english.temperature || s.tokens[j].stem == "fever" || s.tokens[j].raw == "thermometer"
 	}
 	decimal := strings.Contains(s.word(i), ".")
 	if unitDays(next) > 0 || strings.Contains(s.word(i), "/") {

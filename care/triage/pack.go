@@ -77,7 +77,7 @@ type Floor struct {
 // Score is an ordinal logistic model: P(level ≥ k) = σ((Base + Σ Add − Thresholds[k]) / 10), so ten points are one unit of log odds.
 type Score struct {
 	Base       int       `yaml:"base"`       // the points before anything is known
-	Thresholds []int     `yaml:"thresholds"` // of the levels routine, same-day, emergency, call-999; empty for 40, 80, 135, 220
+	Thresholds []int     `yaml:"thresholds"` // of the levels routine, same-day, emergency, call-999; empty for 40, 80, 135, 300
 	Weights    []*Weight `yaml:"weights"`
 }
 
@@ -227,7 +227,7 @@ func (p *Pack) head(root *yaml.Node, bad func(int, string, ...any)) {
 func (p *Pack) compileScore(root *yaml.Node, bad func(int, string, ...any), rule func(string, ...any) *Rule, source func(string, ...any), id func(string, int)) {
 	s := &p.Score
 	if len(s.Thresholds) == 0 {
-		s.Thresholds = []int{40, 80, 135, 220}
+		s.Thresholds = []int{40, 80, 135, 300}
 	}
 	rising := len(s.Thresholds) == Levels-1
 	for i := 1; i < len(s.Thresholds); i++ {

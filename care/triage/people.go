@@ -186,6 +186,10 @@ func (s *speech) ageAt(tokens []token, i int) {
 		s.setAge(n * unit / 365.25)
 	case word(1) == "yo" || word(1) == "y" && word(2) == "o" || word(1) == "yrs" && word(2) == "old":
 		s.setAge(n)
+	case person && unit == 0 && n >= 1 && word(1) != "out" && word(1) != "degrees" && word(1) != "c" && !strings.Contains(tokens[i].raw, "."): // "Dad 75"
+		s.setAge(n)
+	case word(-1) == "is" && (word(-2) == "who" || s.l.english.person(word(-2)) != "") && unit == 0: // "my daughter, who is 6"
+		s.setAge(n)
 	case person && unit > 30 && unit < 31: // "my daughter, 18 months"
 		s.setAge(n * unit / 365.25)
 	case unit >= 365 && (s.l.english.person(word(2)) != ""):

@@ -175,8 +175,34 @@ func newListener(lex *Lexicon, faults *faults) *listener {
 		}
 		l.byRare[p.stems[p.rare]] = append(l.byRare[p.stems[p.rare]], i)
 	}
-	l.near = newSpelling(slices.Collect(maps.Keys(l.vocab)))
+	l.near = newSpelling(l.spellable(lex, &file))
 	return l
+}
+
+// spellable are the words that a misspelling may be meant as: those of phrases as they are written, and the other forms and words that say the same.
+func (l *listener) spellable(lex *Lexicon, file *wordsFile) []string {
+	words := map[string]bool{}
+	add := func(text string) {
+		for _, t := range l.english.split(text) {
+			if !l.english.plainWord(t.raw) && l.vocab[t.stem] > 0 {
+				words[t.raw] = true
+			}
+		}
+	}
+	for _, f := range lex.Findings {
+		for _, says := range append(slices.Clone(f.Says), f.plain()...) {
+			add(strings.NewReplacer("(", " ", ")", " ", "|", " ", "=", " ").Replace(says))
+		}
+	}
+	for form := range file.Irregular {
+		add(form)
+	}
+	for _, group := range file.Same {
+		for _, w := range group {
+			add(w)
+		}
+	}
+	return slices.Sorted(maps.Keys(words))
 }
 
 // plain is the finding's own name and id as phrases, where nothing else is said so: what is listed as "stiff neck" is heard.

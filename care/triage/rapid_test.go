@@ -119,8 +119,13 @@ func TestAnswersNeverWidenTheBounds(t *testing.T) {
 		v := someInterview(t, b)
 		low, high := v.bounds(v.open())
 		for a := v.Next(); a != nil; a = v.Next() {
+			before := v.Pack
 			answerSome(t, b, v, a, false)
 			l, h := v.bounds(v.open())
+			if v.Pack != before { // a ticked complaint led to its pack, whose bounds are others
+				low, high = l, h
+				continue
+			}
 			if l < low || h > high || l > h {
 				t.Fatalf("%s: from %s–%s to %s–%s after %q", v.Pack.Name, low, high, l, h, a.Text)
 			}

@@ -53,6 +53,7 @@ func (l *listener) spelled(w string) string {
 				continue
 			}
 			switch n := distance(w, v, limit); {
+			case v != best && n == at && n <= limit && l.english.stem(v) == l.english.stem(best): // two forms of one word
 			case n < at:
 				best, at, tie = v, n, false
 			case n == at && v != best && n <= limit:

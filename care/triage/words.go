@@ -47,6 +47,7 @@ type english struct {
 	contrast, fear  map[string]bool
 	ordinary        map[string]bool
 	adult           map[string]bool
+	temperature     string            // the stem of temperature
 	people          map[string]string // a word for somebody to male, female or any
 }
 
@@ -76,6 +77,7 @@ func newEnglish(w *wordsFile) *english {
 			e.sameLong[stems[0]] = append(e.sameLong[stems[0]], append(stems, head))
 		}
 	}
+	e.temperature = e.stem("temperature")
 	return e
 }
 
