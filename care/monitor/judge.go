@@ -1,7 +1,7 @@
 package monitor
 
 import (
-	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -199,69 +199,6 @@ func (j *judging) breaches(l *Limit) (ids []string) {
 	return ids
 }
 
-// personal holds the newest reading against what is usual for the person.
-func (j *judging) personal() {
-	n := len(j.s.sittings)
-	last := j.s.sittings[n-1]
-	if e := j.Episode; !last.known || e != nil && !e.Kinds[j.kind].IsZero() {
-		return
-	}
-	b := &j.rules.Baseline
-	base := j.baseline()
-	if base == nil {
-		return
-	}
-	ev := Event{Priority: "urgent", Points: []string{j.pt.ID}, Baseline: base}
-	for _, t := range j.s.sittings[max(n-b.Of, 0):] {
-		ev.Z = append(ev.Z, round(t.z, 2))
-	}
-	if out := j.s.out(b, j.lastClosed()); out >= b.Raise && last.z > b.Z {
-		ev.Rule, ev.Words = "personal", j.plan.unlike(j.k, last.value(), base, out, min(b.Of, n))
-		j.raise(ev)
-	} else if sum := j.s.trend(b, j.lastClosed()); sum > b.H && last.z > b.K {
-		ev.Rule, ev.Trend, ev.Words = "trend", round(sum, 2), j.plan.creeping(j.k, last.value(), base)
-		j.raise(ev)
-	} else if j.Episode == nil {
-		j.together(ev)
-	}
-}
-
-// together holds what was measured at about one time against what is usual, all of it as one number: a little of each may say what none says alone, as saturation
-// and pulse do before an exacerbation (Hurst and others 2010, https://doi.org/10.1186/1471-2466-10-52).
-func (j *judging) together(ev Event) {
-	b := &j.rules.Baseline
-	sets := j.sets(j.rules, j.pt.At, j.lastClosed())
-	if len(sets) == 0 || len(sets[len(sets)-1].kinds) < 2 {
-		return
-	}
-	last := sets[len(sets)-1]
-	ev.Z = nil
-	out, sum := 0, 0.0
-	for i, s := range sets {
-		sum = max(0, sum+min(s.z, b.Cap)-b.K)
-		if i >= len(sets)-b.Of {
-			ev.Z = append(ev.Z, round(s.z, 2))
-			if s.z > b.Z {
-				out++
-			}
-		}
-	}
-	if (out < b.Raise || last.z <= b.Z) && (sum <= b.H || last.z <= b.K) {
-		return
-	}
-	ev.Rule, ev.Trend, ev.Words = "together", round(sum, 2), j.plan.both(j.Person, j.rules, last.kinds)
-	j.raise(ev)
-}
-
-// baseline is the one the newest sitting was held against.
-func (j *judging) baseline() *Baseline {
-	n := len(j.s.sittings)
-	if e := j.Episode; e != nil && e.Baselines[j.kind] != nil {
-		return e.Baselines[j.kind]
-	}
-	return baselineOf(j.s.sittings[:n-1], j.s.sittings[n-1].at, j.k, &j.rules.Baseline)
-}
-
 // raise opens an episode, or makes the open one more urgent, or is added to it quietly.
 func (j *judging) raise(ev Event) {
 	ev.At, ev.Kind = j.pt.At, j.kind
@@ -290,6 +227,33 @@ func (p *Person) raised(ev *Event, id string, r *Rules) bool {
 		return true
 	}
 	return false
+}
+
+// news2Kind is what an episode calls a score.
+const news2Kind = "news2"
+
+// Scored takes in a NEWS2 that somebody worked out: what asks for an urgent or an emergency review is told, and one that asks for neither ends that.
+func (p *Person) Scored(r *Rules, total, most int, at time.Time, id string, now time.Time) (out []Event) {
+	if now.Sub(at) > time.Duration(r.Late) {
+		return nil
+	}
+	response := news2.response(total, most)
+	ev := Event{At: at, Kind: news2Kind, Rule: news2Kind, Priority: map[string]string{"urgent": "urgent", "emergency": "stat"}[response.Urgency], Words: fmt.Sprintf("NEWS2 of %d: %s", total, response.Words), Points: []string{id}}
+	if ev.Priority != "" {
+		if p.raised(&ev, id, r) {
+			out = append(out, ev)
+		}
+		return out
+	}
+	e := p.Episode
+	if e == nil || e.Kinds[news2Kind].IsZero() {
+		return nil
+	}
+	if delete(e.Kinds, news2Kind); len(e.Kinds) == 0 {
+		p.close(at, false)
+		out = append(out, Event{At: at, Kind: news2Kind, Rule: "clear", Closes: true, Quiet: true, Episode: e.ID, Points: []string{id}, Words: fmt.Sprintf("NEWS2 of %d", total)})
+	}
+	return out
 }
 
 // baselines are those of every kind, as they stand.
@@ -346,120 +310,6 @@ func (j *judging) clear() {
 	}
 	j.close(j.pt.At, false)
 	j.out = append(j.out, Event{At: j.pt.At, Kind: j.kind, Rule: "clear", Closes: true, Quiet: true, Episode: e.ID, Points: []string{j.pt.ID}, Words: j.k.words(j.pt) + ": as usual again in three readings"})
-}
-
-// Due says what has become due by a time without any reading: readings that nobody confirmed, and readings that have not come.
-func (p *Person) Due(r *Rules, plan *Plan, now time.Time) (out []Event) {
-	for _, kind := range sorted(p.Rechecks) {
-		c := p.Rechecks[kind]
-		if now.Before(c.Deadline) {
-			continue
-		}
-		delete(p.Rechecks, kind)
-		ev := Event{At: c.Deadline, Kind: kind, Rule: "unconfirmed", Priority: c.Limit.Priority, Words: c.Words + ", and no second reading came within " + spoken(time.Duration(c.Limit.Within)), Points: []string{c.Point}, Limit: &c.Limit}
-		if p.raised(&ev, c.Point, r) {
-			out = append(out, ev)
-		}
-	}
-	if plan != nil {
-		out = append(out, p.missing(r, plan, now)...)
-	}
-	return out
-}
-
-// missing says which readings have not come: the person is asked after 1.5 times the expected interval, staff are told after twice that, or at once of
-// what an episode is about. Several are said together.
-func (p *Person) missing(r *Rules, plan *Plan, now time.Time) (out []Event) {
-	ask := Event{Rule: "missing"}
-	tell := Event{Rule: "missing", Manual: true, Priority: "routine", Quiet: len(p.Told) > 0}
-	for _, kind := range sorted(plan.Kinds) {
-		every, k := plan.Kinds[kind].Every, r.Kinds[kind]
-		if every <= 0 || k == nil {
-			continue
-		}
-		last, asks, tells := p.expected(r, plan, kind)
-		if last.IsZero() {
-			continue
-		}
-		if !now.Before(asks) && p.Asked[kind].IsZero() {
-			p.Asked = with(p.Asked, kind, asks)
-			ask.add(asks, kind, k.Name)
-		}
-		if !now.Before(tells) && p.Told[kind].IsZero() {
-			if e := p.Episode; e != nil && !e.Kinds[kind].IsZero() {
-				tell.Priority = cmp.Or(e.Priority, "routine")
-			}
-			p.Told = with(p.Told, kind, tells)
-			tell.add(tells, kind, k.Name+", last on "+clock(last))
-		}
-	}
-	ask.Since, tell.Since = earliest(p.Asked), earliest(p.Told)
-	for _, ev := range []Event{ask, tell} {
-		if ev.Kind != "" {
-			ev.Words = "No reading of " + ev.Words
-			out = append(out, ev)
-		}
-	}
-	return out
-}
-
-func earliest(m map[string]time.Time) (at time.Time) {
-	for _, t := range m {
-		if at.IsZero() || t.Before(at) {
-			at = t
-		}
-	}
-	return at
-}
-
-// expected is when the last reading of a kind was, or when the plan began, and when the person is asked and staff are told; zero where none is expected.
-func (p *Person) expected(r *Rules, plan *Plan, kind string) (last, asks, tells time.Time) {
-	k := plan.Kinds[kind]
-	if last = k.Since; p.Last[kind].After(last) {
-		last = p.Last[kind]
-	}
-	staff := r.Missing.StaffTimes
-	if e := p.Episode; e != nil && !e.Kinds[kind].IsZero() {
-		staff = r.Missing.Times
-	}
-	after := func(times float64) time.Time { return last.Add(time.Duration(times * float64(k.Every))) }
-	return last, after(r.Missing.Times), after(staff)
-}
-
-// next is when Due has something to say if no reading comes; zero for never.
-func (p *Person) next(r *Rules, plan *Plan) (at time.Time) {
-	sooner := func(t time.Time) {
-		if at.IsZero() || t.Before(at) {
-			at = t
-		}
-	}
-	for _, c := range p.Rechecks {
-		sooner(c.Deadline)
-	}
-	for kind, k := range plan.Kinds {
-		if k.Every <= 0 || r.Kinds[kind] == nil {
-			continue
-		}
-		last, asks, tells := p.expected(r, plan, kind)
-		if !last.IsZero() && p.Asked[kind].IsZero() {
-			sooner(asks)
-		}
-		if !last.IsZero() && p.Told[kind].IsZero() {
-			sooner(tells)
-		}
-	}
-	return at
-}
-
-func (ev *Event) add(at time.Time, kind, words string) {
-	if ev.Kind == "" {
-		ev.At, ev.Kind, ev.Words = at, kind, words
-		return
-	}
-	ev.Words += "; " + words
-	if at.Before(ev.At) {
-		ev.At = at
-	}
 }
 
 func with(m map[string]time.Time, key string, at time.Time) map[string]time.Time {

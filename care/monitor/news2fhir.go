@@ -125,3 +125,18 @@ func NEWS2Total(o *r4.Observation) (int, bool) {
 	}
 	return 0, false
 }
+
+// mostPoints are those of the part of a score that has most: a single 3 asks for an urgent review whatever the total is.
+func mostPoints(o *r4.Observation) (most int) {
+	for _, c := range o.Component {
+		if c.ValueQuantity != nil && c.ValueQuantity.Value != nil {
+			if n, ok := c.ValueQuantity.Value.Int64(); ok {
+				most = max(most, int(n))
+			}
+		}
+		if c.ValueInteger != nil {
+			most = max(most, *c.ValueInteger)
+		}
+	}
+	return most
+}

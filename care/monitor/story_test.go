@@ -30,6 +30,7 @@ var nurse = access.Actor{ID: "Practitioner/bell", Name: "Nurse Bell", Role: "nur
 //	usual ID KIND DAYS VALUE [SPREAD]      readings of the days before now, one every morning
 //	now TIME | now +DURATION               London's clock
 //	reading ID WORDS [by ROUTE] [irregular] [at TIME]
+//	score ID TOTAL [single]                a NEWS2 that a nurse worked out; single: one measurement scores 3
 //	expect task OWNER "WORDS" | expect no task | expect flag | expect no flag
 //	take up | complete [usual]             a nurse deals with the newest alert
 //	stop | start                           the program is killed, and comes back
@@ -126,6 +127,14 @@ func (y *story) do(line string) error {
 		return y.at(f[1])
 	case "reading":
 		return y.reading(f[1], strings.TrimSpace(strings.TrimPrefix(line, "reading "+f[1])))
+	case "score":
+		y.n++
+		most := 2
+		if len(f) > 3 {
+			most = 3
+		}
+		y.put(fmt.Sprintf(`{"resourceType":"Observation","id":"score-%d","status":"final","code":{"coding":[{"system":"http://snomed.info/sct","code":"1104051000000101"}]},"subject":{"reference":"Patient/%s"},"effectiveDateTime":%q,"valueQuantity":{"value":%s},"component":[{"code":{"text":"a part"},"valueQuantity":{"value":%d}}]}`,
+			y.n, f[1], y.clock().Format(time.RFC3339), f[2], most))
 	case "expect":
 		return y.expect(strings.TrimPrefix(line, "expect "))
 	case "take", "complete":

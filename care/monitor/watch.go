@@ -121,6 +121,11 @@ func (s *Service) judge(ctx context.Context, t *telling, w *watched, o *r4.Obser
 	if err := s.load(ctx, t, w, c.Seq); err != nil {
 		return err
 	}
+	if total, ok := NEWS2Total(o); ok && !c.Deleted {
+		events := w.person.Scored(s.Rules, total, mostPoints(o), taken(o), c.ID, s.now())
+		t.touch(w.key)
+		return t.events(w, events, c.ID)
+	}
 	sent := PointsOf(o)
 	if c.Deleted || len(sent) == 0 {
 		if w.person.Remove(c.ID) {

@@ -36,6 +36,8 @@ func (s *Service) because(e *Event) string {
 		text = fmt.Sprintf("Away from what is usual for this person, little by little: a median of %.1f over %d readings; the sum of what is out is %.1f, from %.0f on it is told", e.Baseline.Median, e.Baseline.N, e.Trend, s.Rules.Baseline.H)
 	case "together":
 		text = "Several readings of one time, taken together, are unlike what is usual for this person"
+	case news2Kind:
+		text = "The score asks for it (" + news2.Source + ")"
 	case "missing":
 		text = fmt.Sprintf("Readings that were planned have not come; one is missing from %.1f times the planned interval on", s.Rules.Missing.Times)
 	case "recheck":

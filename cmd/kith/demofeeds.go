@@ -52,6 +52,9 @@ func (d *demo) fill(ctx context.Context, door *record.Door, board *feeds.Service
 	if d.filled != nil {
 		close(d.filled)
 	}
+	if err == nil {
+		err = p.plans(ctx)
+	}
 	if err == nil && d.speed > 0 {
 		err = p.live(ctx)
 	}

@@ -44,6 +44,7 @@ func main() {
 	flag.IntVar(&l.batch, "batch", 50, "readings in a batch")
 	flag.IntVar(&l.seconds, "seconds", 60, "for how long")
 	flag.IntVar(&l.alerts, "alerts", 2, "readings a second that somebody must be told of")
+	flag.IntVar(&l.from, "from", 0, "the first person of whom somebody must be told: who has been told of is told of no more")
 	setup := flag.Bool("setup", true, "make the people and their plans first")
 	flag.Parse()
 	if err := l.do(*setup); err != nil {
