@@ -47,12 +47,43 @@ func (b *Book) PersonOf(ctx context.Context, door *record.Door, who access.Actor
 			all = append(all, res)
 		}
 	}
-	return b.PersonIn(all, now), nil
+	medicines, err := referredMedicines(ctx, door, who, all)
+	return b.PersonIn(append(all, medicines...), now), err
+}
+
+// referredMedicines are the Medications that prescriptions refer to instead of naming a medicine. One that is not there, or not to be seen, is left out.
+func referredMedicines(ctx context.Context, door *record.Door, who access.Actor, all []*fhir.Resource) (out []*fhir.Resource, err error) {
+	seen := map[string]bool{}
+	for _, res := range all {
+		ref := fhir.ParseReference(res.Root().Get("medicationReference").Get("reference").Text())
+		if ref.Type != "Medication" || seen[ref.ID] {
+			continue
+		}
+		seen[ref.ID] = true
+		stored, err := door.Get(ctx, who, ref.Type, ref.ID)
+		switch kind := fhir.KindOf(err); {
+		case err == nil:
+			medicine, err := stored.Resource()
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, medicine)
+		case kind != fhir.NotFound && kind != fhir.Gone && kind != fhir.Forbidden:
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // PersonIn is what resources say of the one Patient among them: of a record, or of the entries of a Bundle.
 func (b *Book) PersonIn(all []*fhir.Resource, now time.Time) Person {
 	p := Person{Record: true}
+	medicines := map[string]fhir.Value{}
+	for _, res := range all {
+		if res.Type() == "Medication" {
+			medicines["Medication/"+res.ID()] = res.Root().Get("code")
+		}
+	}
 	for _, res := range all {
 		root := res.Root()
 		switch typ := res.Type(); typ {
@@ -73,7 +104,11 @@ func (b *Book) PersonIn(all []*fhir.Resource, now time.Time) Person {
 			at := when(root, "authoredOn", "dateAsserted", "effectiveDateTime")
 			current := root.Get("status").Is("active") && within(at, now, 550) || root.Get("status").Is("completed") && !at.IsZero() && within(at, now, 90)
 			if current {
-				p.Facts = append(p.Facts, b.factsOf(res, "medicines", root.Get("medicationCodeableConcept"), at, false, now)...)
+				code := root.Get("medicationCodeableConcept")
+				if referred, ok := medicines[root.Get("medicationReference").Get("reference").Text()]; ok {
+					code = referred
+				}
+				p.Facts = append(p.Facts, b.factsOf(res, "medicines", code, at, false, now)...)
 			}
 		case "AllergyIntolerance":
 			if !said(root, "verificationStatus", "entered-in-error", "refuted") {

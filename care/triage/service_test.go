@@ -14,7 +14,8 @@ import (
 
 var okafor = []string{
 	`{"resourceType":"Patient","id":"okafor","gender":"female","birthDate":"1967-03-04"}`,
-	`{"resourceType":"MedicationRequest","id":"m1","status":"active","intent":"order","authoredOn":"2026-10-01","subject":{"reference":"Patient/okafor"},"medicationCodeableConcept":{"text":"Apixaban 5mg tablets"}}`,
+	`{"resourceType":"MedicationRequest","id":"m1","status":"active","intent":"order","authoredOn":"2026-10-01","subject":{"reference":"Patient/okafor"},"medicationReference":{"reference":"Medication/apixaban"}}`,
+	`{"resourceType":"Medication","id":"apixaban","code":{"text":"Apixaban 5mg tablets"}}`,
 	`{"resourceType":"Condition","id":"c1","clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"49436004"}]},"subject":{"reference":"Patient/okafor"}}`,
 	`{"resourceType":"Patient","id":"smith","gender":"male","birthDate":"1967-03-04"}`,
 }

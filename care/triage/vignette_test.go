@@ -121,6 +121,8 @@ func TestARecordMayBeABundle(t *testing.T) {
 		{"resource":{"resourceType":"Condition","id":"b","clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"195967001"}]},"subject":{"reference":"Patient/a"}}},
 		{"resource":{"resourceType":"Condition","id":"old","clinicalStatus":{"coding":[{"code":"resolved"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"84757009"}]},"subject":{"reference":"Patient/a"}}},
 		{"resource":{"resourceType":"MedicationRequest","id":"c","status":"active","intent":"order","authoredOn":"2026-10-01","medicationCodeableConcept":{"text":"Warfarin 1mg tablets"},"subject":{"reference":"Patient/a"}}},
+		{"resource":{"resourceType":"Medication","id":"m","code":{"text":"Priadel 400mg tablets"}}},
+		{"resource":{"resourceType":"MedicationRequest","id":"l","status":"active","intent":"order","authoredOn":"2026-10-01","medicationReference":{"reference":"Medication/m"},"subject":{"reference":"Patient/a"}}},
 		{"resource":{"resourceType":"MedicationRequest","id":"d","status":"stopped","intent":"order","authoredOn":"2026-10-01","medicationCodeableConcept":{"text":"Prednisolone 5mg tablets"},"subject":{"reference":"Patient/a"}}},
 		{"resource":{"resourceType":"Procedure","id":"e","status":"completed","code":{"text":"Hip replacement operation"},"performedDateTime":"2026-11-10","subject":{"reference":"Patient/a"}}},
 		{"resource":{"resourceType":"Procedure","id":"f","status":"completed","code":{"text":"Gave birth"},"performedDateTime":"2020-11-10","subject":{"reference":"Patient/a"}}}]}`), now)
@@ -131,7 +133,7 @@ func TestARecordMayBeABundle(t *testing.T) {
 	for _, f := range p.Facts {
 		got = append(got, b.Lexicon.Findings[f.Finding].ID+" "+f.From)
 	}
-	want := "asthma Condition/b, anticoagulant MedicationRequest/c, recent-surgery Procedure/e"
+	want := "asthma Condition/b, anticoagulant MedicationRequest/c, lithium MedicationRequest/l, recent-surgery Procedure/e"
 	if strings.Join(got, ", ") != want || p.Sex != femaleID || p.Age == nil || *p.Age < 29.9 || *p.Age > 30.1 {
 		t.Errorf("facts %v, sex %s, age %v; want %s", got, p.Sex, p.Age, want)
 	}
