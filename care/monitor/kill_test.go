@@ -116,11 +116,18 @@ func TestWhatFailedHalfwayIsToldTheNextTime(t *testing.T) {
 		stored.Seq = results[0].Seq
 		changes = append(changes, *stored)
 	}
+	ops, items, err := s.changed(t.Context(), changes[2:3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.box.Commit(t.Context(), me, ops, items...); err != nil { // this process wrote last
+		t.Fatal(err)
+	}
 	broken := record.Stored{Type: "Task", ID: "x", Seq: changes[3].Seq + 1, Body: []byte(`{"resourceType":"Task", monitor-alert`)}
-	if _, _, err := s.changed(t.Context(), append(changes[2:4:4], broken)); err == nil {
+	if _, _, err := s.changed(t.Context(), append(changes[3:4:4], broken)); err == nil {
 		t.Fatal("what cannot be read was read")
 	}
-	ops, items, err := s.changed(t.Context(), changes[2:])
+	ops, items, err = s.changed(t.Context(), changes[3:])
 	if err != nil || len(ops) != 2 || len(items) == 0 {
 		t.Errorf("%d operations, %d items, %v; want a Task and a Flag", len(ops), len(items), err)
 	}
