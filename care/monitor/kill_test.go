@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/fhir/reading"
+	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
 )
 
@@ -88,4 +90,45 @@ func (y *story) waitFor() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	y.t.Fatal("monitoring did not get to the end")
+}
+
+// A reading was judged, and the next change of the batch failed: when both come again, the reading is told as if it were new.
+func TestWhatFailedHalfwayIsToldTheNextTime(t *testing.T) {
+	door := record.Test(t)
+	s := &Service{Door: door, Rules: rules(t), Now: func() time.Time { return start }}
+	var changes []record.Stored
+	for _, text := range []string{`{"resourceType":"Patient","id":"p"}`,
+		`{"resourceType":"Goal","id":"g","lifecycleStatus":"active","description":{"text":"x"},"subject":{"reference":"Patient/p"},"target":[{"measure":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"detailRange":{"high":{"value":160,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}}]}`,
+		`{"resourceType":"CarePlan","id":"c","status":"active","intent":"plan","category":[{"coding":[{"system":"urn:kith:plan","code":"monitoring"}]}],"subject":{"reference":"Patient/p"},"goal":[{"reference":"Goal/g"}]}`,
+		strings.NewReplacer("13.3,\"unit\":\"kPa\"", "182,\"unit\":\"mmHg\"", `"code":"kPa"`, `"code":"mm[Hg]"`, `"status":"final"`, `"id":"o","status":"final"`).Replace(pressureText)} {
+		res, err := fhir.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err := door.Commit(t.Context(), me, []record.Op{{Method: record.Update, Type: res.Type(), ID: res.ID(), Resource: res}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := door.Get(t.Context(), me, res.Type(), res.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.Seq = results[0].Seq
+		changes = append(changes, *stored)
+	}
+	ops, items, err := s.changed(t.Context(), changes[2:3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.box.Commit(t.Context(), me, ops, items...); err != nil { // this process wrote last
+		t.Fatal(err)
+	}
+	broken := record.Stored{Type: "Task", ID: "x", Seq: changes[3].Seq + 1, Body: []byte(`{"resourceType":"Task", monitor-alert`)}
+	if _, _, err := s.changed(t.Context(), append(changes[3:4:4], broken)); err == nil {
+		t.Fatal("what cannot be read was read")
+	}
+	ops, items, err = s.changed(t.Context(), changes[3:])
+	if err != nil || len(ops) != 2 || len(items) == 0 {
+		t.Errorf("%d operations, %d items, %v; want a Task and a Flag", len(ops), len(items), err)
+	}
 }

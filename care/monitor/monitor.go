@@ -40,7 +40,7 @@ type Service struct {
 	since     time.Time           // when whose was last looked up
 	plans     bool                // all plans are read
 	loaded    int                 // people whose readings were read into memory
-	waits     bool                // it is known whose readings wait to be confirmed
+	kept      map[string][]byte   // what the box remembers of people; nil where it must be read
 	escalated time.Time           // when Tasks were last looked through
 }
 
@@ -52,6 +52,7 @@ type watched struct {
 	person  *Person   // nil where it must be read
 	due     time.Time // when something is due if no reading comes; zero for never, or not known
 	started bool      // due has been found out
+	fetched []Sent    // readings that were read ahead; nil for none
 }
 
 // me is in whose name monitoring reads and writes.
@@ -90,7 +91,7 @@ func (s *Service) now() time.Time {
 // forget drops what is in memory: another process, or a commit that failed, may have left it behind.
 func (s *Service) forget() {
 	s.people, s.whose, s.since, s.plans, s.loaded = map[string]*watched{}, map[string]string{}, time.Time{}, false, 0
-	s.waits = false
+	s.kept = nil
 }
 
 // mine finds out whether this process also wrote last. Where it did not, everything is read again.
@@ -103,30 +104,28 @@ func (s *Service) mine(ctx context.Context, t *telling) error {
 		s.forget()
 		t.marked = true
 	}
-	return s.refresh(ctx)
+	if err := s.refresh(ctx); err != nil {
+		return err
+	}
+	return s.remembered(ctx)
 }
 
-// stateOf reads what is remembered of the Patients who are one person; what was remembered of them apart, before anybody knew, becomes one.
-func (s *Service) stateOf(ctx context.Context, key string, group []string, t *telling) (State, error) {
+// stateOf is what is remembered of the Patients who are one person; what was remembered of them apart, before anybody knew, becomes one.
+func (s *Service) stateOf(key string, group []string, t *telling) (State, error) {
 	var out State
 	for _, id := range group {
-		value, err := s.box.Get(ctx, "person", id)
-		if err != nil || value == nil {
-			if err != nil {
-				return out, err
-			}
+		value := s.kept[id]
+		if value == nil {
 			continue
 		}
 		var one State
 		if err := json.Unmarshal(value, &one); err != nil {
 			return out, fhir.Errorf(fhir.Broken, "what is remembered of the readings of Patient/%s cannot be read: %w", id, err)
 		}
-		if id == key && len(group) == 1 {
-			return one, nil
-		}
 		out = joined(out, one)
 		if id != key {
 			t.items = append(t.items, record.BoxItem{Kind: "person", Key: id})
+			delete(s.kept, id)
 			t.touch(key)
 		}
 	}
@@ -153,8 +152,13 @@ func joined(a, b State) State {
 		}
 		a.Rechecks[kind] = c
 	}
-	for kind, at := range b.Averaged {
-		a.Averaged = with(a.Averaged, kind, at)
+	for _, m := range []struct {
+		into *map[string]time.Time
+		from map[string]time.Time
+	}{{&a.Averaged, b.Averaged}, {&a.Asked, b.Asked}, {&a.Told, b.Told}} {
+		for kind, at := range m.from {
+			*m.into = with(*m.into, kind, at)
+		}
 	}
 	return a
 }

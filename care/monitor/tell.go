@@ -264,6 +264,7 @@ func (t *telling) done() (ops []record.Op, items []record.BoxItem, err error) {
 			return nil, nil, err
 		}
 		items = append(items, record.BoxItem{Kind: "person", Key: key, Value: value})
+		t.s.kept[key] = value
 	}
 	for _, id := range sorted(t.whys) {
 		it, err := t.why(id)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kith-care/kith/fhir"
@@ -15,9 +17,13 @@ import (
 )
 
 // changed deals with changes of the record, in their order.
-func (s *Service) changed(ctx context.Context, changes []record.Stored) ([]record.Op, []record.BoxItem, error) {
+func (s *Service) changed(ctx context.Context, changes []record.Stored) (ops []record.Op, items []record.BoxItem, err error) {
+	defer s.orForget(&err)
 	t := s.telling(ctx)
 	if err := s.mine(ctx, t); err != nil {
+		return nil, nil, err
+	}
+	if err := s.fetch(ctx, changes); err != nil {
 		return nil, nil, err
 	}
 	for i := range changes {
@@ -35,6 +41,13 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) ([]recor
 		}
 	}
 	return t.done()
+}
+
+// orForget drops what is in memory where something failed halfway: what was judged was not told.
+func (s *Service) orForget(err *error) {
+	if *err != nil {
+		s.mark = ""
+	}
 }
 
 // replanned reads the plans of a person again whose CarePlan, Goal or ServiceRequest changed.
@@ -176,33 +189,86 @@ func (s *Service) load(ctx context.Context, t *telling, w *watched, before int64
 			}
 		}
 	}
-	state, err := s.stateOf(ctx, w.key, w.group, t)
+	state, err := s.stateOf(w.key, w.group, t)
 	if err != nil {
 		return err
 	}
 	p := &Person{State: state}
-	from := s.now().Add(-s.Rules.Baseline.keepDays())
-	query := "Observation?patient=" + w.key + "&date=ge" + from.UTC().Format(time.DateOnly) + "&code=" + strings.Join(watchedCodes, ",")
-	for m, err := range s.Door.All(ctx, me, query) {
+	if w.fetched == nil {
+		if w.fetched, err = s.read(ctx, w.key, before); err != nil {
+			return err
+		}
+	}
+	for _, one := range w.fetched {
+		p.Load(s.Rules, one.Kind, one.Point)
+	}
+	w.person, w.fetched = p, nil
+	w.due = p.next(s.Rules, w.plan)
+	return nil
+}
+
+// readers is how many people's readings are read at once.
+const readers = 4
+
+// fetch reads, several at once, the readings of before of those whom changes are about and who are not in memory: after the program began that is everybody.
+func (s *Service) fetch(ctx context.Context, changes []record.Stored) error {
+	type one struct {
+		w      *watched
+		before int64
+	}
+	var all []one
+	seen := map[*watched]bool{}
+	for i := range changes {
+		c := &changes[i]
+		if c.Type != "Observation" || c.Deleted {
+			continue
+		}
+		res, err := fhir.Parse(c.Body)
 		if err != nil {
 			return err
+		}
+		w := s.people[s.whose[strings.TrimPrefix(res.Root().Get("subject").Get("reference").Text(), "Patient/")]]
+		if w != nil && w.person == nil && !seen[w] {
+			seen[w] = true
+			all = append(all, one{w, c.Seq})
+		}
+	}
+	var wait sync.WaitGroup
+	errs := make([]error, readers)
+	for n := range readers {
+		wait.Go(func() {
+			for i := n; i < len(all) && errs[n] == nil; i += readers {
+				all[i].w.fetched, errs[n] = s.read(ctx, all[i].w.key, all[i].before)
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// read is what somebody sent before a change of the feed, as far back as a baseline needs.
+func (s *Service) read(ctx context.Context, key string, before int64) ([]Sent, error) {
+	out := []Sent{}
+	from := s.now().Add(-s.Rules.Baseline.keepDays())
+	query := "Observation?patient=" + key + "&date=ge" + from.UTC().Format(time.DateOnly) + "&code=" + strings.Join(watchedCodes, ",")
+	for m, err := range s.Door.All(ctx, me, query) {
+		if err != nil {
+			return nil, err
 		}
 		if m.Seq >= before {
 			continue // it comes by the feed
 		}
 		var o r4.Observation
 		if err := decode(m, &o); err != nil {
-			return err
+			return nil, err
 		}
 		for _, one := range PointsOf(&o) {
 			if k := s.Rules.Kinds[one.Kind]; k != nil && (o.ValueSampledData == nil || k.Keep > 0 && s.now().Sub(one.At) < time.Duration(k.Keep)) {
-				p.Load(s.Rules, one.Kind, one.Point)
+				out = append(out, one)
 			}
 		}
 	}
-	w.person = p
-	w.due = p.next(s.Rules, w.plan)
-	return nil
+	return out, nil
 }
 
 // watchedCodes are the codes of readings that are judged.
@@ -249,15 +315,13 @@ const farBehind = 20_000
 
 // regularly says what comes of time passing: readings nobody confirmed, readings that have not come, readings that waited for a plan, and Tasks that nobody has
 // taken up.
-func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem, error) {
+func (s *Service) regularly(ctx context.Context) (ops []record.Op, items []record.BoxItem, err error) {
+	defer s.orForget(&err)
 	t := s.telling(ctx)
 	if err := s.mine(ctx, t); err != nil {
 		return nil, nil, err
 	}
 	if err := s.waited(ctx, t); err != nil {
-		return nil, nil, err
-	}
-	if err := s.remembered(ctx); err != nil {
 		return nil, nil, err
 	}
 	now, until := s.now(), time.Now().Add(startingFor)
@@ -305,11 +369,12 @@ func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem,
 	return t.done()
 }
 
-// remembered finds, once after the program began, the readings that wait to be confirmed.
+// remembered reads, once after the program began or another process wrote, what is remembered of everybody, and finds the readings that wait to be confirmed.
 func (s *Service) remembered(ctx context.Context) error {
-	if s.waits {
+	if s.kept != nil {
 		return nil
 	}
+	kept := map[string][]byte{}
 	for after := ""; ; {
 		items, err := s.box.List(ctx, "person", after, 1000)
 		if err != nil {
@@ -317,6 +382,7 @@ func (s *Service) remembered(ctx context.Context) error {
 		}
 		for _, it := range items {
 			after = it.Key
+			kept[it.Key] = it.Value
 			w := s.people[s.whose[it.Key]]
 			if w == nil || !bytes.Contains(it.Value, []byte(`"rechecks"`)) {
 				continue
@@ -330,7 +396,7 @@ func (s *Service) remembered(ctx context.Context) error {
 			}
 		}
 		if len(items) < 1000 {
-			s.waits = true
+			s.kept = kept
 			return nil
 		}
 	}

@@ -43,12 +43,12 @@ func (p *passing) plans(ctx context.Context) error {
 		goal := &r4.Goal{ID: id, LifecycleStatus: "active", Description: &r4.CodeableConcept{Text: "Own limits, made up"}, Subject: &r4.Reference{Reference: who},
 			Target: []r4.GoalTarget{target("8480-6", "mm[Hg]", 0, 160), target("8462-4", "mm[Hg]", 0, 100), target("2708-6", "%", 90, 0)}}
 		plan := &r4.CarePlan{ID: id, Status: "active", Intent: "plan", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: monitor.PlanSystem, Code: monitor.PlanCode}}}}, Title: "Measuring at home", Subject: &r4.Reference{Reference: who}, Goal: []r4.Reference{{Reference: "Goal/" + id}}}
-		for typ, x := range map[string]any{"Goal": goal, "CarePlan": plan} {
-			res, err := fhir.Parse(r4.Encode(x))
+		for _, text := range [][]byte{r4.Encode(goal), r4.Encode(plan)} {
+			res, err := fhir.Parse(text)
 			if err != nil {
 				return err
 			}
-			ops = append(ops, record.Op{Method: record.Update, Type: typ, ID: id, Resource: res, Same: true})
+			ops = append(ops, record.Op{Method: record.Update, Type: res.Type(), ID: id, Resource: res, Same: true})
 		}
 	}
 	if len(ops) == 0 {

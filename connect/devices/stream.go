@@ -25,11 +25,10 @@ func slotOf(k *reading.Kind) time.Duration {
 // day is a day of a stream: one Observation a person, kind and day, that grows as values come. A slot holds what was said last of its time, so what is
 // sent twice changes nothing. A day is London's, so one has 23 hours and one has 25.
 type day struct {
-	first  *taken
-	kind   *reading.Kind
-	begin  time.Time
-	slots  map[int]string // the value in the kind's unit, by slot
-	places int
+	first *taken
+	kind  *reading.Kind
+	begin time.Time
+	slots map[int]string // the value in the kind's unit, by slot
 }
 
 // extend adds the value of a stream to its day.

@@ -25,7 +25,6 @@ var (
 	perMin   = Unit{"/min", "/min"}
 	percent  = Unit{"%", "%"}
 	kilogram = Unit{"kg", "kg"}
-	stone    = Unit{"stone", "[stone_av]"}
 	pound    = Unit{"lb", "[lb_av]"}
 )
 
