@@ -59,6 +59,9 @@ var rooms = map[string]room{
 		"translates HTTP; through store it could reach a patient without a decision"},
 	"rest/smart": {engine, "github.com/go-jose/go-jose",
 		"the authorisation server speaks OAuth to apps; what a token lets one see is decided behind the door"},
+	"rest/bulk": {engine + " rest export", "github.com/klauspost/compress",
+		"translates Bulk Data Access; what is long-lived and what is decided stands behind it"},
+	"export":    {engine, "", "prepares extracts through the door as their asker; it speaks no HTTP and holds no copy of what it finds"},
 	"connect":   {engine + " connect", "github.com/klauspost/compress github.com/cespare/xxhash golang.org/x/text github.com/ProtonMail/go-crypto", "turns other languages into FHIR; it commits through the door like everyone"},
 	"care":      {engine, "", "uses never import each other: they meet in the change feed and in FHIR"},
 	"automate":  {engine, "", "writes Tasks and drafts through the door; it never decides care"},
@@ -80,7 +83,7 @@ var rooms = map[string]room{
 	"web/browser": {"", "", "drives pages from outside, as a browser does: tests only"},
 	"conformance": {"", "", "what tests need; no program imports it"},
 	"town":        {"fhir", "", "a made-up place is plain FHIR, so that any server can be filled with it"},
-	"cmd/kith": {engine + " " + uses + " store rest web town front cmd/kith", "github.com/prometheus/client_golang filippo.io/age",
+	"cmd/kith": {engine + " " + uses + " export store rest web town front cmd/kith", "github.com/prometheus/client_golang filippo.io/age",
 		"reading serve.go shows the whole product, so it may know everyone"},
 	"": {"", "", "the root holds only these rules"},
 }

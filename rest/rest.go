@@ -30,6 +30,9 @@ type Server struct {
 	// Provenance says as a FHIR Provenance where a resource came from; nil where nothing comes from elsewhere.
 	Provenance func(ctx context.Context, who access.Actor, typ, id string) ([]byte, error)
 
+	// Export serves $export and the addresses it leads to, relative to the base; nil where there is none.
+	Export func(w http.ResponseWriter, r *http.Request, who access.Actor) error
+
 	// Security is what metadata says of how apps get access, as JSON of CapabilityStatement.rest.security; nil for nothing.
 	Security []byte
 
@@ -85,6 +88,9 @@ func (q *request) serve() error {
 		return q.root(method)
 	case 1:
 		return q.one(method, parts[0])
+	}
+	if parts[0] == "$export" && q.Export != nil {
+		return q.Export(q.w, q.r, q.who)
 	}
 	if _, ok := spec.Resource(parts[0]); !ok {
 		return noType(parts[0])
