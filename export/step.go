@@ -45,7 +45,7 @@ func (s *Service) do(ctx context.Context, due record.Job) (record.Settle, error)
 	}
 	began := time.Now()
 	w := &writing{s: s, ctx: ctx, job: j}
-	for j.State == running && time.Since(began) < or(s.Step, time.Second) && len(w.items) < 200 {
+	for first := true; j.State == running && (first || time.Since(began) < or(s.Step, time.Second) && len(w.items) < 200); first = false {
 		if err := w.slice(); err != nil {
 			if !final(err) {
 				return nil, err

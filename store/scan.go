@@ -34,11 +34,10 @@ func (s *Store) Scan(ctx context.Context, sc Scan) ([]*Version, error) {
 		s.anyInt(st, "patient", numbers)
 		st.add(" AND type = ?) c JOIN res r ON r.rid = c.rid WHERE c.rid > ? AND c.rid <= ?", int64(sc.Type), sc.After, sc.Seq)
 	}
-	st.add(" AND r.until > ?", sc.Seq)
-	if sc.Deleted {
-		st.add(" AND r.op = ?", int64(Delete))
+	if sc.Deleted { // a deletion stands until the resource is made again
+		st.add(" AND r.op = ? AND NOT EXISTS (SELECT 1 FROM res n WHERE n.idh = r.idh AND n.rid > r.rid AND n.rid <= ? AND n.type = r.type AND n.id = r.id)", int64(Delete), sc.Seq)
 	} else {
-		st.add(" AND r.op < ?", int64(Delete))
+		st.add(" AND r.until > ? AND r.op < ?", sc.Seq, int64(Delete))
 	}
 	st.add(" ORDER BY r.rid LIMIT ?", int64(sc.Limit))
 	var out []*Version
