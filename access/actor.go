@@ -42,6 +42,7 @@ type Client struct {
 	ID      string
 	Scopes  []Scope
 	Patient string // id of the one Patient whom the app was launched for; "" where it was not launched for one
+	Grant   string // what it was allowed this by, as the authorisation server names it; "" where that does not matter
 }
 
 // Brings reports whether a backend service was allowed to bring what a source records: to create resources of all types, or

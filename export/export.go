@@ -29,6 +29,10 @@ type Service struct {
 	Door *record.Door
 	Now  func() time.Time // nil for time.Now
 
+	// Still is an actor as of now, asked before each step; an error of kind Forbidden, NotFound or Gone ends what they asked for. Nil leaves
+	// them as they were.
+	Still func(context.Context, access.Actor) (access.Actor, error)
+
 	AtOnce int           // extracts that one asker may have under way, 0 for 4
 	Kept   int           // extracts that one asker may have altogether, until they are thrown away, 0 for 50
 	Keep   time.Duration // how long one is kept after it was prepared, 0 for a day

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
 	"github.com/kith-care/kith/record"
@@ -44,7 +45,14 @@ func (s *Service) do(ctx context.Context, due record.Job) (record.Settle, error)
 		return s.clear(ctx, j)
 	}
 	began := time.Now()
-	w := &writing{s: s, ctx: ctx, job: j}
+	w := &writing{s: s, ctx: ctx, job: j, who: j.Who}
+	if s.Still != nil {
+		if w.who, err = s.Still(ctx, j.Who); err != nil && !final(err) {
+			return nil, err
+		} else if err != nil {
+			fail(j, err)
+		}
+	}
 	for first := true; j.State == running && (first || time.Since(began) < or(s.Step, time.Second) && len(w.items) < 200); first = false {
 		if err := w.slice(); err != nil {
 			if !final(err) {
@@ -146,6 +154,7 @@ type writing struct {
 	s      *Service
 	ctx    context.Context
 	job    *job
+	who    access.Actor // whoever asked, as they are now
 	people []string // whom the job is about, once they were read
 	open   []int64  // of the last file, not in a piece yet
 	items  []record.BoxItem
@@ -176,7 +185,7 @@ func (w *writing) slice() error {
 			}
 		}
 	}
-	got, err := w.s.Door.Extract(w.ctx, j.Who, x)
+	got, err := w.s.Door.Extract(w.ctx, w.who, x)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,11 @@ import (
 	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/match"
+	"github.com/kith-care/kith/export"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest"
+	"github.com/kith-care/kith/rest/bulk"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -200,7 +202,8 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-
+	exports := &export.Service{Door: door, Still: stands(appServer)}
+	fhirServer.Export = (&bulk.Handler{Exports: exports, Base: s.base}).Serve
 	if appServer != nil {
 		board.Who, post.Sender = asking(appServer), asking(appServer)
 	}
@@ -257,6 +260,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		background.Go(func() { ended(ctx, "the clearing away of tokens", appServer.Run(ctx)) })
 	}
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the preparing of exports", exports.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,7 +18,6 @@ import (
 	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/connect/files"
 	"github.com/kith-care/kith/fhir"
-	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
 )
 
@@ -64,6 +64,9 @@ func imported(t testing.TB, p *place) map[string][]byte {
 	return out
 }
 
+// written is what the record adds to a resource.
+var written = regexp.MustCompile(`"versionId":"1","lastUpdated":"[^"]+",?`)
+
 // Whole records go in as NDJSON and come out as NDJSON, to the byte but for meta.versionId and meta.lastUpdated.
 func TestSyntheaComesOutAsItWentIn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {
@@ -75,15 +78,8 @@ func TestSyntheaComesOutAsItWentIn(t *testing.T) {
 			t.Errorf("%d resources came out, %d went in", len(got), len(want))
 		}
 		for name, raw := range want {
-			in, err := fhir.Parse(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := fhir.Parse([]byte(got[name]))
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			if !(&record.Stored{Type: in.Type(), ID: in.ID(), Body: out.Bytes()}).Says(in) {
+			out := strings.Replace(written.ReplaceAllString(got[name], ""), `,"meta":{}`, "", 1)
+			if out != string(raw) {
 				t.Fatalf("%s came out as\n%s\nand went in as\n%s", name, got[name], raw)
 			}
 		}
@@ -99,7 +95,7 @@ func BenchmarkExport(b *testing.B) {
 		b.Run(kind.name, func(b *testing.B) {
 			p := open(b, kind.db(b), access.Default())
 			p.exports.Poll, p.exports.Lines, p.exports.Kept = 0, 0, 1000
-			want := imported(b, p)
+			stored := len(imported(b, p))
 			p.who["all"] = access.Actor{ID: "client/all", Role: "system", Organization: "X", Purpose: "PUBHLTH", App: &access.Client{ID: "all", Scopes: service("system/*.rs").App.Scopes}}
 			p.run()
 			peak, done := watchMemory()
@@ -131,7 +127,7 @@ func BenchmarkExport(b *testing.B) {
 			b.ReportMetric(float64(n)/fetched.Seconds(), "fetched/s")
 			b.ReportMetric(float64(n)/zipped.Seconds(), "gzipped/s")
 			b.ReportMetric(float64(n)/float64(b.N), "resources")
-			b.ReportMetric(float64(len(want)), "stored")
+			b.ReportMetric(float64(stored), "stored")
 			b.ReportMetric(float64(*peak)/(1<<20), "MB-heap-peak")
 		})
 	}
