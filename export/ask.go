@@ -37,16 +37,13 @@ func (s *Service) Start(ctx context.Context, who access.Actor, a Ask) (id string
 	if err := s.settleTypes(j, who, &a); err != nil {
 		return "", err
 	}
-	people, err := s.people(ctx, who, &a)
+	people, err := s.people(ctx, who, &a, slices.ContainsFunc(j.Types, record.Personal))
 	if err != nil {
 		return "", err
 	}
 	j.People = len(people)
 	if j.Seq, j.Moment, err = s.Door.Moment(ctx); err != nil {
 		return "", err
-	}
-	if j.Moment.IsZero() {
-		j.Moment = j.Begun
 	}
 	if !a.Since.IsZero() {
 		j.Since = true
@@ -149,12 +146,14 @@ func (s *Service) settleTypes(j *job, who access.Actor, a *Ask) error {
 	return nil
 }
 
-// people are the Patients that an extract is about, in order, nil for all. Each brings all Patients who are the same person.
-func (s *Service) people(ctx context.Context, who access.Actor, a *Ask) ([]string, error) {
+// people are the Patients that an extract is about, in order, nil for all. Each brings all Patients who are the same person. personal says that
+// resources of people are asked for.
+func (s *Service) people(ctx context.Context, who access.Actor, a *Ask, personal bool) ([]string, error) {
 	within, bound, err := s.Door.Within(ctx, who)
 	if err != nil {
 		return nil, err
 	}
+	bound = bound && personal
 	if bound && !a.Personal {
 		return nil, fhir.Errorf(fhir.Unsupported, "you see some people's records only: ask for them by [base]/Patient/$export")
 	}

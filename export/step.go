@@ -155,8 +155,8 @@ type writing struct {
 	ctx    context.Context
 	job    *job
 	who    access.Actor // whoever asked, as they are now
-	people []string // whom the job is about, once they were read
-	open   []int64  // of the last file, not in a piece yet
+	people []string     // whom the job is about, once they were read
+	open   []int64      // of the last file, not in a piece yet
 	items  []record.BoxItem
 }
 

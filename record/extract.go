@@ -293,13 +293,11 @@ func (d *Door) Again(ctx context.Context, who access.Actor, why string, numbers 
 	return out, d.audit.disclosed(ctx, who, access.Read, why, versions...)
 }
 
-// Moment is the last change and when it was made; the record holds nothing newer as of that change. Zero for both in an empty record.
+// Moment is the last change, and a time that no change up to it is newer than and every later one is. It depends on the clock and not on what
+// was changed when.
 func (d *Door) Moment(ctx context.Context) (seq int64, at time.Time, err error) {
-	seq, updated, err := d.store.Moment(ctx)
-	if updated > 0 {
-		at = time.UnixMicro(updated).UTC()
-	}
-	return seq, at, err
+	seq, micros, err := d.store.Moment(ctx)
+	return seq, time.UnixMicro(micros).UTC(), err
 }
 
 // SeqBy is the last change that is not newer than a time, 0 where all are.

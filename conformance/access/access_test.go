@@ -106,7 +106,7 @@ func TestPolicyTableByHTTP(t *testing.T) {
 	who := actors(t)
 	for _, circumstance := range circumstances(all) {
 		door := place(t, "sqlite::memory:", circumstance)
-		server := httptest.NewServer(&rest.Server{Door: door, Base: "http://kith.test/fhir", Who: func(r *http.Request) (access.Actor, error) {
+		server := httptest.NewServer(&rest.Server{Door: door, Base: "http://kith.test/fhir", Export: exporting(t, door), Who: func(r *http.Request) (access.Actor, error) {
 			a, ok := who[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 			if !ok {
 				return access.Actor{}, fhir.Errorf(fhir.Forbidden, "nobody is signed in")
@@ -199,6 +199,20 @@ func decide(ctx context.Context, door *record.Door, who access.Actor, r row, n i
 		return said(err)
 	case "history":
 		_, err := door.Changes(ctx, who, record.Log{Type: typ, ID: id, Limit: 10, Back: true})
+		return said(err)
+	case "export":
+		seq, _, err := door.Moment(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		slice, err := door.Extract(ctx, who, record.Extract{Type: typ, Filters: []string{"_id=" + id}, Seq: seq, Why: "test"})
+		if err != nil {
+			return said(err)
+		}
+		found, err := door.Again(ctx, who, "test", slice.Numbers)
+		if err == nil && len(found) == 0 {
+			return absent
+		}
 		return said(err)
 	case "create":
 		_, err := door.Commit(ctx, who, []record.Op{{Method: record.Create, Type: typ, Resource: copyOf(ctx, door, typ, id, "")}})
@@ -307,6 +321,8 @@ func request(t *testing.T, server *httptest.Server, r row, n int) string {
 			return absent
 		}
 		return decision(status, text)
+	case "export":
+		return decision(exported(t, server, r.actor, typ, id))
 	case "create":
 		return decision(do(r.actor, "POST", typ, copyOf(t.Context(), door, typ, id, "").Bytes()))
 	case "update":
