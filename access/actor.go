@@ -1,6 +1,9 @@
 package access
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/kith-care/kith/fhir"
@@ -21,6 +24,20 @@ type Actor struct {
 	From         string  // network address
 	Helper       string  // who does this on the actor's behalf, such as Practitioner/2 at the desk; "" for nobody
 	App          *Client // the app through which the actor asks, nil for our own pages
+}
+
+// Key names whoever asks in this role, for this purpose and through this app: what one started is nobody else's, not even the same person's in
+// another role. It tells nothing of them.
+func (a *Actor) Key() string {
+	parts := []string{a.ID, a.Role, a.Organization, a.Patient, a.Purpose}
+	if a.App != nil {
+		parts = append(parts, a.App.ID, a.App.Patient)
+	}
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Level is how well somebody has proved who they are, in the levels of NHS login.

@@ -61,7 +61,7 @@ func (s *Service) Start(ctx context.Context, who access.Actor, a Ask) (id string
 		}
 	}
 	return j.ID, s.box().Decide(ctx, func(get func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		key := ownerOf(who)
+		key := who.Key()
 		mine, under, err := s.ownedBy(get, key)
 		if err != nil {
 			return record.Noted{}, err

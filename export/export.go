@@ -13,10 +13,7 @@ package export
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -117,17 +114,7 @@ type file struct {
 // owned are the extracts of one asker.
 type owned struct{ Jobs []string }
 
-// ownerOf names whoever asks: the same person in another role, or through another app, is somebody else.
-func ownerOf(who access.Actor) string {
-	app := ""
-	if who.App != nil {
-		app = who.App.ID + "\n" + who.App.Patient
-	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{who.ID, who.Role, who.Organization, who.Patient, who.Purpose, app}, "\n")))
-	return hex.EncodeToString(sum[:16])
-}
-
-// job reads one, nil where there is none.
+// read reads a thing of the box, nil where there is none.
 func read[T any](get func(kind, key string) ([]byte, error), kind, key string) (*T, error) {
 	raw, err := get(kind, key)
 	if err != nil || raw == nil {
@@ -156,7 +143,7 @@ func (s *Service) mine(ctx context.Context, who access.Actor, id string) (*job, 
 	if err != nil {
 		return nil, err
 	}
-	if j == nil || j.State == removed || ownerOf(j.Who) != ownerOf(who) || !j.Until.IsZero() && !s.now().Before(j.Until) {
+	if j == nil || j.State == removed || j.Who.Key() != who.Key() || !j.Until.IsZero() && !s.now().Before(j.Until) {
 		return nil, fhir.Errorf(fhir.NotFound, "there is no such export; one is kept for a day after it was prepared")
 	}
 	return j, nil

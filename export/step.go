@@ -132,7 +132,7 @@ func (s *Service) clear(ctx context.Context, j *job) (record.Settle, error) {
 		if len(items) == clearAtOnce {
 			return record.Noted{Items: items, Jobs: []record.Job{{Name: j.ID}}}, nil
 		}
-		key := ownerOf(j.Who)
+		key := j.Who.Key()
 		mine, err := read[owned](get, kindOwner, key)
 		if err != nil {
 			return record.Noted{}, err

@@ -87,9 +87,16 @@ func (d *Door) MayExtract(who access.Actor, typ string) error {
 		return fhir.Errorf(fhir.Invalid, "there is no resource type %q in FHIR R4", typ)
 	}
 	for _, action := range []access.Action{access.Search, access.Read} {
-		if d := d.policy.Ever(&who, action, t); !d.Permit {
-			return fhir.Errorf(fhir.Forbidden, "%s: %s", typ, d.Sentence())
+		if err := d.ever(who, action, t); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (d *Door) ever(who access.Actor, action access.Action, t spec.TypeID) error {
+	if d := d.policy.Ever(&who, action, t); !d.Permit {
+		return fhir.Errorf(fhir.Forbidden, "%s: %s", t, d.Sentence())
 	}
 	return nil
 }
@@ -118,7 +125,11 @@ func (d *Door) extracted(x *Extract) (spec.TypeID, *search.Query, error) {
 		}
 		any.Kids = append(any.Kids, search.Cond{Op: search.And, Kids: q.Where, Source: filter})
 	}
-	if len(any.Kids) > 0 && !x.Deleted {
+	switch {
+	case x.Deleted || len(any.Kids) == 0:
+	case len(any.Kids) == 1:
+		all.Where = any.Kids[0].Kids
+	default:
 		all.Where = []search.Cond{any}
 	}
 	return t, all, nil

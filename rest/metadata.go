@@ -50,6 +50,9 @@ func (q *request) metadata() error {
 }
 
 func (q *request) appendResource(b []byte, name string) []byte {
+	if name == "Subscription" && q.Subscriptions != nil {
+		return append(b, subscriptionCapability...)
+	}
 	b = append(b, `{"type":"`+name+`","profile":"http://hl7.org/fhir/StructureDefinition/`+name+`","interaction":[{"code":"read"},{"code":"vread"},{"code":"update"},{"code":"patch"},{"code":"delete"},{"code":"history-instance"},{"code":"history-type"},{"code":"create"},{"code":"search-type"}],`...)
 	b = append(b, `"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"single","referencePolicy":["literal","logical","local"]`...)
 	n := 0

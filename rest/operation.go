@@ -37,7 +37,7 @@ func (s *Server) operations() []operation {
 		{name: "$provenance", instance: true, methods: []string{http.MethodGet}, url: "urn:kith:operation:provenance", run: (*request).provenance},
 	}
 	if s.Export != nil {
-		export := func(q *request, _, _ string) error { return q.Export(q.w, q.r, q.who) }
+		export := func(q *request, _, _ string) error { return q.export() }
 		const defined = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 		all = append(all, operation{name: "$export", system: true, methods: both, url: defined + "export", run: export},
 			operation{name: "$export", on: []string{"Patient"}, typ: true, methods: both, url: defined + "patient-export", run: export},
@@ -65,6 +65,14 @@ func (q *request) operation(method, typ, id, name string) error {
 		return o.run(q, typ, id)
 	}
 	return fhir.Errorf(fhir.NotFound, "there is no operation %s on %s here", name, strings.Trim(typ+"/"+id, "/"))
+}
+
+// export hands a request to whoever serves exports: it is answered by files, not by resources.
+func (q *request) export() error {
+	if q.nested {
+		return fhir.Errorf(fhir.Unsupported, "an export is asked for by a request of its own, not within a Bundle")
+	}
+	return q.Export(q.w, q.r, q.who)
 }
 
 func (q *request) everything(id string) error {

@@ -33,6 +33,10 @@ type Server struct {
 	// Export serves $export and the addresses it leads to, relative to the base; nil where there is none.
 	Export func(w http.ResponseWriter, r *http.Request, who access.Actor) error
 
+	// Subscriptions serves everything about resources of type Subscription, which are kept apart from the record; nil where they are resources
+	// like others. id is "" for the type, res nil where the request brings no resource.
+	Subscriptions func(r *http.Request, who access.Actor, id string, res *fhir.Resource) (*Answer, error)
+
 	// Security is what metadata says of how apps get access, as JSON of CapabilityStatement.rest.security; nil for nothing.
 	Security []byte
 
@@ -51,6 +55,7 @@ type request struct {
 	query  string // the raw query string
 	xml    bool   // the answer is wanted as XML
 	pretty bool
+	nested bool // within a bundle
 }
 
 // ServeHTTP answers a request whose path is relative to the base.
@@ -83,6 +88,9 @@ func (q *request) serve() error {
 	if path != "" {
 		parts = strings.Split(path, "/")
 	}
+	if len(parts) > 0 && parts[0] == "Subscription" && q.Subscriptions != nil {
+		return q.subscription(method, parts[1:])
+	}
 	switch len(parts) {
 	case 0:
 		return q.root(method)
@@ -90,7 +98,7 @@ func (q *request) serve() error {
 		return q.one(method, parts[0])
 	}
 	if parts[0] == "$export" && q.Export != nil {
-		return q.Export(q.w, q.r, q.who)
+		return q.export()
 	}
 	if _, ok := spec.Resource(parts[0]); !ok {
 		return noType(parts[0])

@@ -84,3 +84,17 @@ func (s *Store) SeqBy(ctx context.Context, micros int64) (int64, error) {
 	next, err := s.seqAt(ctx, micros+1)
 	return max(next-1, 0), err
 }
+
+// ChangedTypes are the changes after one with their number, type and what was done: all that who only wants to know that something happened needs.
+func (s *Store) ChangedTypes(ctx context.Context, after int64, limit int) ([]*Version, error) {
+	var out []*Version
+	err := s.db.Query(ctx, "SELECT rid, type, op FROM res WHERE rid > ? ORDER BY rid LIMIT ?", []any{after, int64(limit)}, func(r Row) error {
+		var typ, op int64
+		v := &Version{}
+		err := r.Scan(&v.Rid, &typ, &op)
+		v.Type, v.Op = spec.TypeID(typ), Op(op)
+		out = append(out, v)
+		return err
+	})
+	return out, s.db.Faulty(err)
+}
