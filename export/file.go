@@ -124,5 +124,5 @@ func (r *Reading) piece(ctx context.Context, n int) ([]record.Stored, error) {
 		return nil, err
 	}
 	slices.Sort(numbers)
-	return r.s.Door.Again(ctx, r.who, fmt.Sprintf("export %s, file %d: %s", r.job.ID, r.number, r.Type), numbers)
+	return r.s.Door.Again(ctx, r.who, fmt.Sprintf("%s %s, file %d: %s", record.Copied, r.job.ID, r.number, r.Type), numbers)
 }

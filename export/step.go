@@ -168,7 +168,7 @@ func (w *writing) slice() error {
 		return nil
 	}
 	typ := j.Types[j.At.Type]
-	x := record.Extract{Type: typ, Filters: j.Filters[typ], Seq: j.Seq, After: j.At.After, Personal: j.Personal, Deleted: j.At.Deleted, Why: "export " + j.ID}
+	x := record.Extract{Type: typ, Filters: j.Filters[typ], Seq: j.Seq, After: j.At.After, Personal: j.Personal, Deleted: j.At.Deleted, Why: record.Copied + " " + j.ID}
 	blocks := 1
 	if j.People > 0 {
 		if err := w.readPeople(); err != nil {

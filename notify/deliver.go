@@ -164,7 +164,7 @@ func (d *delivering) greet(ctx context.Context, v *sub) error {
 
 // tell sends one version, if it may still be seen and is still current, and moves the place when it was taken.
 func (d *delivering) tell(ctx context.Context, who access.Actor, v *sub, at *place, number int64) error {
-	res, err := d.Door.Current(ctx, who, "notify Subscription/"+v.ID, number)
+	res, err := d.Door.Current(ctx, who, record.Sent+" "+v.ID+": "+v.Type, number)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
@@ -95,7 +96,11 @@ func (d *Door) Current(ctx context.Context, who access.Actor, why string, number
 // Wake calls do with the types of resources that were changed and the last of these changes, again and again until ctx ends, and writes what it
 // answers in the transaction that notes how far it has come. It says of what type, and nothing of anybody. Of all processes one does it.
 func (b Box) Wake(ctx context.Context, do func(ctx context.Context, types []string, last int64) (Noted, error)) {
-	f := work.Follower{Store: b.d.store, Name: "wake/" + b.room, Wake: b.d.commits.next, Batch: 5000, Read: b.d.store.ChangedTypes}
+	name := "wake/" + b.room
+	if err := b.beginNow(ctx, name); err != nil && ctx.Err() == nil {
+		slog.Warn("a follower begins with the first change of all", "follower", name, "error", err)
+	}
+	f := work.Follower{Store: b.d.store, Name: name, Wake: b.d.commits.next, Batch: 5000, Read: b.d.store.ChangedTypes}
 	f.Do = func(ctx context.Context, changes []*store.Version, commit work.Commit) error {
 		var types []string
 		seen := map[spec.TypeID]bool{}
@@ -114,4 +119,13 @@ func (b Box) Wake(ctx context.Context, do func(ctx context.Context, types []stri
 		})
 	}
 	f.Run(ctx)
+}
+
+// beginNow has a follower that has never run begin with what comes now: whoever it wakes has dealt with what was before.
+func (b Box) beginNow(ctx context.Context, name string) error {
+	place, err := b.d.store.Place(ctx, name)
+	if err != nil || place > 0 {
+		return err
+	}
+	return b.d.store.Write(ctx, func(w *store.Writer) error { return w.SavePlace(ctx, name, w.Base(), 0) })
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -246,6 +247,54 @@ func TestABackendServiceExports(t *testing.T) {
 		}
 		if status, _ = p.token("system/*.rs"); status != 401 {
 			t.Error(fmt.Sprint("it gets a token: ", status))
+		}
+	})
+}
+
+// The same backend service is told of what is new of its people, and of nobody else's, until it is taken back.
+func TestABackendServiceSubscribes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		got := make(chan string, 100)
+		hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Method + " " + r.URL.Path }))
+		defer hook.Close()
+		p := serveBackend(t, db, func(s *serving) { s.notifyNetworks = "127.0.0.1" })
+		_, token := p.token("system/*.cruds")
+		status, header, text := p.ask(token, "POST", "Subscription", `{"resourceType":"Subscription","status":"requested","reason":"r","criteria":"Observation?code=1","channel":{"type":"rest-hook","endpoint":"`+hook.URL+`/x","payload":"application/fhir+json"}}`)
+		if status != 201 {
+			t.Fatal(status, text)
+		}
+		if _, _, text := p.ask(token, "GET", "metadata", ""); !strings.Contains(text, "rest-hook") {
+			t.Error("the capability statement says nothing of Subscriptions")
+		}
+		for range 200 {
+			if _, _, text = p.ask(token, "GET", header.Get("Location"), ""); strings.Contains(text, `"active"`) {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		observe := func(id, patient string) {
+			p.put(`{"resourceType":"Observation","id":"` + id + `","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"1"}]},"subject":{"reference":"Patient/` + patient + `"}}`)
+		}
+		wants := func(want string) {
+			t.Helper()
+			select {
+			case have := <-got:
+				if have != want {
+					t.Errorf("it was told %s, not %s", have, want)
+				}
+			case <-time.After(20 * time.Second):
+				t.Errorf("it was not told %s", want)
+			}
+		}
+		observe("ben-2", "ben")
+		observe("ada-2", "ada")
+		wants("PUT /x/Observation/ada-2")
+		p.kithClient("suspend", p.client, "--by", "Sam", "--reason", "a fault was found")
+		observe("ada-3", "ada")
+		select {
+		case have := <-got:
+			t.Errorf("a suspended client was told %s", have)
+		case <-time.After(2 * time.Second):
 		}
 	})
 }

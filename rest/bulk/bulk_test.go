@@ -569,6 +569,11 @@ func TestExportsAreInTheTrail(t *testing.T) {
 			if len(page.Entries) != want {
 				t.Errorf("%s: %d entries, want %d: %+v", patient, len(page.Entries), want, page.Entries)
 			}
+			for _, e := range page.Entries { // several people stand in each, of whom one is asked about
+				if e.What != "export: Observation" || !slices.Equal(e.Patients, []string{patient}) {
+					t.Errorf("%s: %+v", patient, e)
+				}
+			}
 		}
 	})
 }
