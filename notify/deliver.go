@@ -20,6 +20,9 @@ import (
 // turn is how long one Subscription is served before it stands behind the others again.
 const turn = 10 * time.Second
 
+// retryIn is how long to wait where some of what was to be told was, and then the endpoint failed.
+const retryIn = 10 * time.Second
+
 // Run tells subscribers until ctx ends, beside all other processes that do.
 func (s *Service) Run(ctx context.Context) error {
 	d := &delivering{s, s.Allowed.client(or(s.Wait, 10*time.Second))}

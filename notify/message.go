@@ -1,13 +1,14 @@
 package notify
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
@@ -39,20 +40,8 @@ func (s *Service) event(v *sub, res *record.Stored, number int64) message {
 func (s *Service) bundle(v *sub, kind string, res *record.Stored, number int64) []byte {
 	now := s.now().UTC().Format("2006-01-02T15:04:05.000Z")
 	b := append([]byte(`{"resourceType":"Bundle","type":"history","timestamp":"`+now+`","entry":[{"fullUrl":"urn:uuid:`), newUUID()...)
-	b = append(b, `","resource":{"resourceType":"Parameters","meta":{"profile":["http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"]},"parameter":[{"name":"subscription","valueReference":{"reference":`...)
-	b = fhir.AppendString(b, s.Base+"/Subscription/"+v.ID)
-	b = append(b, `}},{"name":"status","valueCode":"`+v.Status+`"},{"name":"type","valueCode":"`+kind+`"},{"name":"events-since-subscription-start","valueString":"`...)
-	b = append(strconv.AppendInt(b, number, 10), `"}`...)
-	if res != nil {
-		b = append(b, `,{"name":"notification-event","part":[{"name":"event-number","valueString":"`...)
-		b = append(strconv.AppendInt(b, number, 10), `"},{"name":"timestamp","valueInstant":"`+res.Updated.UTC().Format("2006-01-02T15:04:05.000Z")+`"}`...)
-		if v.Content != "empty" {
-			b = fhir.AppendString(append(b, `,{"name":"focus","valueReference":{"reference":`...), s.Base+"/"+res.Ref())
-			b = append(b, "}}"...)
-		}
-		b = append(b, "]}"...)
-	}
-	b = append(b, `]},"request":{"method":"GET","url":`...)
+	b = s.appendStatus(append(b, `","resource":`...), v, kind, res, number)
+	b = append(b, `,"request":{"method":"GET","url":`...)
 	b = fhir.AppendString(b, s.Base+"/Subscription/"+v.ID+"/$status")
 	b = append(b, `},"response":{"status":"200"}}`...)
 	if res != nil && v.Content != "empty" {
@@ -69,6 +58,44 @@ func (s *Service) bundle(v *sub, kind string, res *record.Stored, number int64) 
 	return append(b, "]}"...)
 }
 
+// appendStatus writes how a Subscription is, and with res of what is told.
+// https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-backport-subscription-status-r4.html
+func (s *Service) appendStatus(b []byte, v *sub, kind string, res *record.Stored, number int64) []byte {
+	b = append(b, `{"resourceType":"Parameters","meta":{"profile":["http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"]},"parameter":[{"name":"subscription","valueReference":{"reference":`...)
+	b = fhir.AppendString(b, s.Base+"/Subscription/"+v.ID)
+	b = append(b, `}},{"name":"status","valueCode":"`+v.Status+`"},{"name":"type","valueCode":"`+kind+`"},{"name":"events-since-subscription-start","valueString":"`...)
+	b = append(strconv.AppendInt(b, number, 10), `"}`...)
+	if res != nil {
+		b = append(b, `,{"name":"notification-event","part":[{"name":"event-number","valueString":"`...)
+		b = append(strconv.AppendInt(b, number, 10), `"},{"name":"timestamp","valueInstant":"`+res.Updated.UTC().Format("2006-01-02T15:04:05.000Z")+`"}`...)
+		if v.Content != "empty" {
+			b = fhir.AppendString(append(b, `,{"name":"focus","valueReference":{"reference":`...), s.Base+"/"+res.Ref())
+			b = append(b, "}}"...)
+		}
+		b = append(b, "]}"...)
+	}
+	return append(b, "]}"...)
+}
+
+// Status says how a Subscription of the asker is and how many events it was told, as Parameters of the R5 backport.
+func (s *Service) Status(ctx context.Context, who access.Actor, id string) ([]byte, error) {
+	v, err := s.mine(s.reads(ctx), who, id)
+	if err != nil {
+		return nil, err
+	}
+	at, err := get[place](s.reads(ctx), kindPlace, id)
+	if err != nil {
+		return nil, err
+	}
+	if v.ended(s.now()) {
+		v.Status = off
+	}
+	if at == nil {
+		at = &place{}
+	}
+	return s.appendStatus(nil, v, "query-status", nil, at.Events), nil
+}
+
 // newUUID makes a random UUID. https://www.rfc-editor.org/rfc/rfc9562#section-5.4
 func newUUID() string {
 	var b [16]byte
@@ -76,6 +103,3 @@ func newUUID() string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
-
-// retryIn is how long to wait where some of what was to be told was, and then the endpoint failed.
-const retryIn = 10 * time.Second

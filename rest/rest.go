@@ -34,7 +34,7 @@ type Server struct {
 	Export func(w http.ResponseWriter, r *http.Request, who access.Actor) error
 
 	// Subscriptions serves everything about resources of type Subscription, which are kept apart from the record; nil where they are resources
-	// like others. id is "" for the type, res nil where the request brings no resource.
+	// like others. id is "" for the type and ends with /$status for that operation, res nil where the request brings no resource.
 	Subscriptions func(r *http.Request, who access.Actor, id string, res *fhir.Resource) (*Answer, error)
 
 	// Security is what metadata says of how apps get access, as JSON of CapabilityStatement.rest.security; nil for nothing.

@@ -22,6 +22,9 @@ func (q *request) subscription(method string, path []string) error {
 		id = path[0]
 	}
 	writes := method == http.MethodPost || method == http.MethodPut
+	if len(path) == 2 && path[1] == "$status" && method == http.MethodGet {
+		id, path = id+"/$status", path[:1] // the one operation: answered like a resource
+	}
 	if len(path) > 1 || strings.HasPrefix(id, "_") || strings.HasPrefix(id, "$") || id == "" && method != http.MethodGet && method != http.MethodPost ||
 		id != "" && method != http.MethodGet && method != http.MethodPut && method != http.MethodDelete {
 		return notAllowed(q.r.Method, "Subscription/"+strings.Join(path, "/"))
@@ -65,4 +68,4 @@ func (q *request) subscription(method string, path []string) error {
 
 // subscriptionCapability is what metadata says of Subscriptions that are kept apart from the record.
 const subscriptionCapability = `{"type":"Subscription","profile":"http://hl7.org/fhir/StructureDefinition/Subscription","documentation":"Each is its maker's alone. The channel is rest-hook; criteria are a search; channel.payload may bear the extension backport-payload-content (empty, id-only, full-resource). Headers of the channel are not shown again.",` +
-	`"interaction":[{"code":"create"},{"code":"read"},{"code":"update"},{"code":"delete"},{"code":"search-type"}],"versioning":"versioned","readHistory":false,"updateCreate":false}`
+	`"interaction":[{"code":"create"},{"code":"read"},{"code":"update"},{"code":"delete"},{"code":"search-type"}],"versioning":"versioned","readHistory":false,"updateCreate":false,"operation":[{"name":"status","definition":"http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status"}]}`

@@ -196,6 +196,9 @@ func TestABackendServiceExports(t *testing.T) {
 		if _, _, text := p.ask(token, "GET", "metadata", ""); strings.Count(text, `"name":"export"`) != 3 || !strings.Contains(text, "bulkdata/CapabilityStatement/bulk-data") {
 			t.Error("the capability statement says nothing of exports")
 		}
+		if _, _, text := p.ask(token, "POST", "", `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"$export"}},{"request":{"method":"GET","url":"Patient/$export"}},{"request":{"method":"GET","url":"$export/x/0.Patient.ndjson"}}]}`); strings.Count(text, "not within a Bundle") != 3 {
+			t.Error(text)
+		}
 		status, header, text := p.ask(token, "GET", "Patient/$export?_type=Patient,Observation", "", "Prefer", "respond-async", "Accept", "application/fhir+json")
 		at := header.Get("Content-Location")
 		if status != 202 || !strings.HasPrefix(at, p.site+"/fhir/") {

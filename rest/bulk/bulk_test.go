@@ -47,6 +47,7 @@ type place struct {
 	url     string
 	exports *export.Service
 	ahead   atomic.Int64
+	handler http.Handler
 	mu      sync.Mutex
 	who     map[string]access.Actor
 }
@@ -87,7 +88,7 @@ func (p *place) serve() {
 		}
 		return who, nil
 	}}
-	server.Config.Handler = s
+	server.Config.Handler, p.handler = s, s
 	server.Start()
 	p.t.Cleanup(server.Close)
 }

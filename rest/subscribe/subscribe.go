@@ -39,6 +39,14 @@ func (h *Handler) Serve(r *http.Request, who access.Actor, id string, res *fhir.
 		}
 		return &rest.Answer{Status: http.StatusNoContent}, nil
 	}
+	if of, found := strings.CutSuffix(id, "/$status"); found {
+		status, err := h.Subscriptions.Status(r.Context(), who, of)
+		if err != nil {
+			return nil, err
+		}
+		b := append([]byte(`{"resourceType":"Bundle","type":"searchset","total":1,"entry":[{"resource":`), status...)
+		return &rest.Answer{Status: http.StatusOK, Body: append(b, `,"search":{"mode":"match"}}]}`...)}, nil
+	}
 	if id != "" {
 		k, err := h.Subscriptions.Read(r.Context(), who, id)
 		return answer(http.StatusOK, k, err)

@@ -23,6 +23,7 @@ import (
 	"github.com/kith-care/kith/rest"
 	"github.com/kith-care/kith/rest/subscribe"
 	"github.com/kith-care/kith/store/storetest"
+	"github.com/kith-care/kith/validate"
 )
 
 var theSystem = access.Actor{ID: "kith/test", Role: access.Kith}
@@ -34,6 +35,7 @@ type place struct {
 	url     string
 	service *notify.Service
 	ahead   atomic.Int64
+	handler http.Handler
 	mu      sync.Mutex
 	who     map[string]access.Actor
 	ended   map[string]bool // whose access was taken back
@@ -78,7 +80,7 @@ func open(t testing.TB, db string) *place {
 	server := httptest.NewUnstartedServer(nil)
 	p.url = "http://" + server.Listener.Addr().String()
 	p.service = &notify.Service{Door: p.door, Base: p.url, Now: p.now, Still: p.still, Secrets: secrets, Allowed: networks, Poll: 10 * time.Millisecond, Tries: 3, Wait: time.Second, Kept: 5}
-	server.Config.Handler = &rest.Server{Door: p.door, Base: p.url, Subscriptions: (&subscribe.Handler{Subscriptions: p.service, Base: p.url}).Serve, Who: func(r *http.Request) (access.Actor, error) {
+	p.handler = &rest.Server{Door: p.door, Base: p.url, Subscriptions: (&subscribe.Handler{Subscriptions: p.service, Base: p.url}).Serve, Who: func(r *http.Request) (access.Actor, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		who, ok := p.who[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
@@ -87,6 +89,7 @@ func open(t testing.TB, db string) *place {
 		}
 		return who, nil
 	}}
+	server.Config.Handler = p.handler
 	server.Start()
 	t.Cleanup(server.Close)
 	for _, one := range [][2]string{{"ada", "A"}, {"ben", "B"}} {
@@ -344,13 +347,19 @@ func TestNotificationsAsBundles(t *testing.T) {
 			if err != nil || res.Type() != "Bundle" || !strings.Contains(h.bodies[i], want) || !strings.Contains(h.bodies[i], p.url+"/Subscription/") {
 				t.Errorf("%v: %s", err, h.bodies[i])
 			}
-			if _, err := p.door.Validate(t.Context(), theSystem, res); err != nil {
-				t.Error(err)
+			if issues := validate.Structure(res); !validate.Valid(issues) {
+				t.Errorf("%+v: %s", issues, h.bodies[i])
 			}
 		}
 	}
 	if !strings.Contains(ids.bodies[1], "/Observation/one") || strings.Contains(ids.bodies[1], `"subject"`) || !strings.Contains(full.bodies[1], `"subject"`) {
 		t.Errorf("%s\n%s", ids.bodies[1], full.bodies[1])
+	}
+	if status, _, answer := p.ask("a", "GET", "Subscription/"+id+"/$status", ""); status != 200 || !strings.Contains(answer, `"events-since-subscription-start","valueString":"2"`) || !strings.Contains(answer, `"query-status"`) {
+		t.Error(status, answer)
+	}
+	if status, _, answer := p.ask("b", "GET", "Subscription/"+id+"/$status", ""); status != 404 {
+		t.Error(status, answer)
 	}
 	// An endpoint that does not take the handshake is not told anything.
 	deaf := newHook(t)
