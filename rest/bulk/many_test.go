@@ -27,7 +27,7 @@ func BenchmarkExportOfMany(b *testing.B) {
 			for i := range people {
 				ops := []record.Op{put(b, fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","birthDate":"1950-01-01"}`, i))}
 				for k := range each {
-					ops = append(ops, put(b, fmt.Sprintf(`{"resourceType":"Observation","id":"o%d-%d","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"8480-6","display":"Systolic blood pressure"}]},"subject":{"reference":"Patient/p%d"},"effectiveDateTime":"2026-01-01T10:00:00Z","valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`, i, k, i)))
+					ops = append(ops, put(b, fmt.Sprintf(`{"resourceType":"Observation","id":"o%[1]d-%[2]d","identifier":[{"system":"https://lab.example/result","value":"%[1]d-%[2]d"}],"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"%[2]d-0","display":"Systolic blood pressure"}]},"subject":{"reference":"Patient/p%[1]d"},"effectiveDateTime":"2026-01-01T10:00:00Z","valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`, i, k)))
 				}
 				if _, err := p.door.Commit(b.Context(), theSystem, ops); err != nil {
 					b.Fatal(err)
