@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -33,6 +34,14 @@ var ErrTooMany = fhir.Errorf(fhir.TooMany, "you have as many exports as one may 
 
 // Start begins an extract and answers its id. Forbidden names a type that the asker may never see; where they name none, it is about those they may.
 func (s *Service) Start(ctx context.Context, who access.Actor, a Ask) (id string, err error) {
+	id, err = s.start(ctx, who, a)
+	if err != nil && fhir.KindOf(err) == fhir.Forbidden {
+		err = errors.Join(err, s.box().Note(ctx, who, access.Search, a.Request, err.Error()))
+	}
+	return id, err
+}
+
+func (s *Service) start(ctx context.Context, who access.Actor, a Ask) (id string, err error) {
 	j := &job{ID: s.Door.NewID(), Who: who, Request: a.Request, Personal: a.Personal, Elements: a.Elements, Begun: s.now().UTC(), Filters: map[string][]string{}}
 	if err := s.settleTypes(j, who, &a); err != nil {
 		return "", err

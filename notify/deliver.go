@@ -30,7 +30,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var both sync.WaitGroup
 	both.Go(func() { s.box().Wake(ctx, s.wake) })
 	both.Go(func() {
-		s.box().Work(ctx, record.Queue{Parallel: 32, Poll: s.Poll, Limit: or(s.Limit, time.Minute), Tries: or(s.Tries, 10), Do: d.do, GiveUp: s.giveUp})
+		s.box().Work(ctx, record.Queue{Parallel: 32, Poll: s.Poll, Limit: or(s.Limit, 30*time.Second), Tries: or(s.Tries, 10), Do: d.do, GiveUp: s.giveUp})
 	})
 	both.Wait()
 	return nil
@@ -70,8 +70,11 @@ type delivering struct {
 // do tells one subscriber what is new.
 func (d *delivering) do(ctx context.Context, due record.Job) (record.Settle, error) {
 	v, err := get[sub](d.reads(ctx), kindSub, due.Name)
-	if err != nil || v == nil || v.Status == off || v.Status == failing {
+	if err != nil || v == nil || v.Status == failing {
 		return nil, err
+	}
+	if v.Status == off {
+		return d.forget(v), nil
 	}
 	if v.ended(d.now()) {
 		return d.stop(v, off, ""), nil
@@ -91,7 +94,7 @@ func (d *delivering) do(ctx context.Context, due record.Job) (record.Settle, err
 	more := true
 	for more && time.Since(began) < turn {
 		var numbers []int64
-		upTo := at.Seq
+		var upTo int64
 		if numbers, upTo, more, err = d.Door.News(ctx, who, v.Type, v.Query, at.Seq); err != nil {
 			break
 		}
@@ -278,8 +281,29 @@ func (s *Service) stop(v *sub, status, why string) record.Settle {
 			return record.Noted{}, err
 		}
 		now.Status, now.Error, now.Version, now.Updated = status, why, now.Version+1, s.now().UTC()
-		return record.Noted{Items: []record.BoxItem{item(kindSub, v.ID, now), gone(kindActive, v.activeKey())},
+		var jobs []record.Job
+		if status == off {
+			jobs = []record.Job{{Name: v.ID, Due: now.Updated.Add(keptOff)}}
+		}
+		return record.Noted{Items: []record.BoxItem{item(kindSub, v.ID, now), gone(kindActive, v.activeKey())}, Jobs: jobs,
 			Who: v.Who, Action: access.Update, What: "Subscription/" + v.ID + " is " + status, Refusal: why}, nil
+	}
+}
+
+// keptOff is how long a Subscription that was switched off by us can still be read: nobody may be left who could delete it.
+const keptOff = 30 * 24 * time.Hour
+
+// forget removes a Subscription that has been off for long.
+func (s *Service) forget(v *sub) record.Settle {
+	return func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
+		now, err := get[sub](read, kindSub, v.ID)
+		if err != nil || now == nil || now.Version != v.Version || s.now().Before(v.Updated.Add(keptOff)) {
+			return record.Noted{}, err
+		}
+		n := record.Noted{Items: []record.BoxItem{gone(kindSub, v.ID), gone(kindPlace, v.ID), gone(kindWoken, v.ID)}}
+		owner, err := disowned(read, v.Who.Key(), v.ID)
+		n.Items = append(n.Items, owner...)
+		return n, err
 	}
 }
 

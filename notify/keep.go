@@ -134,21 +134,26 @@ func (s *Service) change(ctx context.Context, who access.Actor, action access.Ac
 			n.Jobs, n.What = jobsOf(v, s.now()), n.What+": "+v.Type+"?"+v.Query
 			return n, nil
 		}
-		mine, err := get[owned](read, kindOwner, who.Key())
-		if err != nil || mine == nil {
-			return n, err
-		}
-		if mine.IDs = slices.DeleteFunc(mine.IDs, func(other string) bool { return other == id }); len(mine.IDs) == 0 {
-			n.Items = append(n.Items, gone(kindOwner, who.Key()))
-		} else {
-			n.Items = append(n.Items, item(kindOwner, who.Key(), mine))
-		}
-		return n, nil
+		owner, err := disowned(read, who.Key(), id)
+		n.Items = append(n.Items, owner...)
+		return n, err
 	})
 	if err != nil || v == nil {
 		return nil, err
 	}
 	return s.kept(v)
+}
+
+// disowned is what is written of an asker who has a Subscription no more.
+func disowned(read func(kind, key string) ([]byte, error), key, id string) ([]record.BoxItem, error) {
+	mine, err := get[owned](read, kindOwner, key)
+	if err != nil || mine == nil {
+		return nil, err
+	}
+	if mine.IDs = slices.DeleteFunc(mine.IDs, func(other string) bool { return other == id }); len(mine.IDs) == 0 {
+		return []record.BoxItem{gone(kindOwner, key)}, nil
+	}
+	return []record.BoxItem{item(kindOwner, key, mine)}, nil
 }
 
 func (s *Service) mine(read func(kind, key string) ([]byte, error), who access.Actor, id string) (*sub, error) {

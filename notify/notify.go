@@ -38,7 +38,7 @@ type Service struct {
 	Tries int           // deliveries of one event before it is given up, 0 for 10, which takes an hour and a half
 	Wait  time.Duration // how long an endpoint may take to answer, 0 for 10 s
 	Poll  time.Duration // how often to look for what is due, 0 for 250 ms
-	Limit time.Duration // how long one job may take; twice that after a process was killed another goes on. 0 for a minute
+	Limit time.Duration // how long one job may take; twice that after a process was killed another goes on. 0 for 30 s
 }
 
 func (s *Service) now() time.Time {

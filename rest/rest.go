@@ -227,7 +227,7 @@ func (q *request) negotiate() error {
 			best, q.xml = weight, xml
 		}
 	}
-	if best > 0 {
+	if best > 0 || strings.HasPrefix(strings.Trim(q.r.URL.Path, "/"), "$export/") && strings.Contains(wanted, "ndjson") {
 		return nil
 	}
 	return &statusError{http.StatusNotAcceptable, fhir.Errorf(fhir.Unsupported, "the format %q is not served: ask for application/fhir+json or application/fhir+xml of FHIR 4.0", wanted)}

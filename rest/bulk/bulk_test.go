@@ -216,7 +216,7 @@ func (p *place) lines(as string, m manifest) map[string]string {
 	p.t.Helper()
 	out := map[string]string{}
 	for _, f := range m.Output {
-		status, header, text := p.ask(as, "GET", f.URL, "")
+		status, header, text := p.ask(as, "GET", f.URL, "", "Accept", "application/fhir+ndjson")
 		if status != http.StatusOK || header.Get("Content-Type") != "application/fhir+ndjson" {
 			p.t.Fatalf("%s: %d %s", f.URL, status, text)
 		}
@@ -265,6 +265,7 @@ func TestAnExportIsWhatSearchesFind(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db string) {
 		p := open(t, db, access.Default())
 		p.fill()
+		p.put(`{"resourceType":"Patient","id":"fay","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}]},"name":[{"family":"Lane"}],"address":[{"line":["9 Hidden Row"]}],"managingOrganization":{"reference":"Organization/A"}}`)
 		p.run()
 		for _, as := range []string{"service", "narrow", "elsewhere", "planning", "clinician", "desk", "privacy"} {
 			got := p.export(as, "$export", "")
@@ -279,6 +280,9 @@ func TestAnExportIsWhatSearchesFind(t *testing.T) {
 					}
 					found[s.Ref()] = strings.NewReplacer("\n", " ", "\r", " ").Replace(string(s.Body))
 				}
+			}
+			if fay := got["Patient/fay"]; as == "planning" && (fay == "" || strings.Contains(fay, "Hidden Row")) {
+				t.Errorf("%s is told where Fay is: %s", as, fay)
 			}
 			if len(found) == 0 {
 				t.Errorf("%s finds nothing: a test of nothing", as)

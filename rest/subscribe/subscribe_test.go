@@ -554,6 +554,13 @@ func TestSubscriptionsEnd(t *testing.T) {
 		if _, why := p.status("a", id); !strings.Contains(why, "taken back") {
 			t.Error(why)
 		}
+		// Nobody may be left who could delete it: after a month it is gone.
+		time.Sleep(300 * time.Millisecond)
+		p.ahead.Add(int64(31 * 24 * time.Hour))
+		eventually(t, func() bool {
+			status, _, _ := p.ask("a", "GET", "Subscription/"+id, "")
+			return status == 404
+		})
 	})
 }
 
