@@ -1,6 +1,9 @@
 package access
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/kith-care/kith/fhir"
@@ -23,6 +26,20 @@ type Actor struct {
 	App          *Client // the app through which the actor asks, nil for our own pages
 }
 
+// Key names whoever asks in this role, for this purpose and through this app: what one started is nobody else's, not even the same person's in
+// another role. It tells nothing of them.
+func (a *Actor) Key() string {
+	parts := []string{a.ID, a.Role, a.Organization, a.Patient, a.Purpose}
+	if a.App != nil {
+		parts = append(parts, a.App.ID, a.App.Patient)
+	}
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
 // Level is how well somebody has proved who they are, in the levels of NHS login.
 // https://nhsconnect.github.io/nhslogin/vectors-of-trust/
 type Level uint8
@@ -42,6 +59,7 @@ type Client struct {
 	ID      string
 	Scopes  []Scope
 	Patient string // id of the one Patient whom the app was launched for; "" where it was not launched for one
+	Grant   string // what it was allowed this by, as the authorisation server names it; "" where that does not matter
 }
 
 // Brings reports whether a backend service was allowed to bring what a source records: to create resources of all types, or

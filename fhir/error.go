@@ -23,9 +23,10 @@ const (
 	Precondition                 // If-Match, If-None-Exist or a conditional matched wrongly (412)
 	TooCostly                    // an exact answer would cost more than the limits allow
 	NoRoom                       // the disk is full: nothing was written (507)
+	TooMany                      // the asker has too much under way at once (429)
 )
 
-var kindNames = [...]string{"broken", "invalid", "not found", "forbidden", "conflict", "gone", "unsupported", "busy", "too large", "unprocessable", "precondition failed", "too costly", "no room"}
+var kindNames = [...]string{"broken", "invalid", "not found", "forbidden", "conflict", "gone", "unsupported", "busy", "too large", "unprocessable", "precondition failed", "too costly", "no room", "too many"}
 
 // String is the kind in words.
 func (k ErrKind) String() string { return kindNames[k] }

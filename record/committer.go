@@ -178,6 +178,9 @@ func (k *committer) write(batch []*pending) {
 		}
 		return
 	}
+	if err == nil {
+		k.d.circles.drop(all) // before anybody reads that it was done: a Consent holds from its answer on
+	}
 	for i, p := range batch {
 		if err != nil {
 			answers[i] = answer{nil, err}
@@ -185,7 +188,6 @@ func (k *committer) write(batch []*pending) {
 		p.reply <- answers[i]
 	}
 	if err == nil {
-		k.d.circles.drop(all)
 		k.wrote(from, to, batch)
 		k.announce()
 	}

@@ -219,9 +219,20 @@ func (e *TrailEntry) narrow(patients []string, who access.Actor) {
 	if len(e.Patients) == all && (e.Action != access.Search || !strings.Contains(e.What, "?")) {
 		return
 	}
-	types := Types(e.What)
-	e.What = strings.Join(types, ", ")
+	left := strings.Join(Types(e.What), ", ")
+	for _, way := range []string{Copied, Sent} {
+		if strings.HasPrefix(e.What, way+" ") {
+			left = way + ": " + left // how it left the record concerns everybody whose it is
+		}
+	}
+	e.What = left
 }
+
+// Copied and Sent are the first words of what an entry says of extracts and of what subscribers were sent.
+const (
+	Copied = "export"
+	Sent   = "notify"
+)
 
 // Types are the resource types that stand in what an entry says was asked, each once.
 func Types(what string) []string {

@@ -186,6 +186,9 @@ func (q *request) opOf(e entry) (record.Op, error) {
 	if strings.Contains(id, "/") {
 		return op, fhir.Errorf(fhir.Invalid, "%s %s is not an interaction of a bundle", e.method, e.url)
 	}
+	if typ == "Subscription" && q.Subscriptions != nil {
+		return op, fhir.Errorf(fhir.Unsupported, "a Subscription is made and changed by a request of its own, not within a Bundle")
+	}
 	if id == "" {
 		op.Query = query
 	}
@@ -314,7 +317,7 @@ func (q *request) inner(e entry) (int, []byte) {
 	}
 	r.Header.Set("If-None-Match", e.none)
 	w := &recorder{status: http.StatusOK, header: http.Header{}}
-	in := &request{Server: q.Server, w: w, r: r, who: q.who, query: query}
+	in := &request{Server: q.Server, w: w, r: r, who: q.who, query: query, nested: true}
 	if err := in.serve(); err != nil {
 		in.fail(err)
 	}

@@ -29,6 +29,7 @@ var kinds = map[fhir.ErrKind]struct {
 	fhir.Precondition:  {http.StatusPreconditionFailed, "conflict"},
 	fhir.TooCostly:     {http.StatusForbidden, "too-costly"},
 	fhir.NoRoom:        {http.StatusInsufficientStorage, "no-store"},
+	fhir.TooMany:       {http.StatusTooManyRequests, "throttled"},
 }
 
 // statusError answers with a status of its own.
@@ -115,8 +116,11 @@ func (q *request) fail(err error) {
 	if status >= 500 {
 		slog.ErrorContext(q.r.Context(), "request failed", "method", q.r.Method, "path", q.r.URL.Path, "error", err)
 	}
-	if status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusServiceUnavailable:
 		q.w.Header().Set("Retry-After", "2")
+	case http.StatusTooManyRequests:
+		q.w.Header().Set("Retry-After", "30")
 	}
 	q.write(status, body)
 }

@@ -19,7 +19,11 @@ func (q *request) metadata() error {
 	b := make([]byte, 0, 256<<10)
 	b = append(b, `{"resourceType":"CapabilityStatement","status":"active","date":"2026-11-21","kind":"instance","software":{"name":"Kith"},"implementation":{"description":"Kith","url":`...)
 	b = fhir.AppendString(b, q.Base)
-	b = append(b, `},"fhirVersion":"`+spec.Version+`","format":["application/fhir+json","application/fhir+xml","json","xml"],"patchFormat":["application/json-patch+json","application/fhir+json","application/fhir+xml"],"rest":[{"mode":"server",`...)
+	b = append(b, `}`...)
+	if q.Export != nil {
+		b = append(b, `,"instantiates":["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"]`...)
+	}
+	b = append(b, `,"fhirVersion":"`+spec.Version+`","format":["application/fhir+json","application/fhir+xml","json","xml"],"patchFormat":["application/json-patch+json","application/fhir+json","application/fhir+xml"],"rest":[{"mode":"server",`...)
 	if q.Security != nil {
 		b = append(append(append(b, `"security":`...), q.Security...), ',')
 	}
@@ -32,7 +36,7 @@ func (q *request) metadata() error {
 	}
 	b = append(b, `],"interaction":[{"code":"transaction"},{"code":"batch"},{"code":"search-system"},{"code":"history-system"}],"searchParam":`...)
 	b = appendParams(b, q, "Basic", func(code string) bool { return strings.HasPrefix(code, "_") })
-	b = appendOperations(b, "", func(o operation) bool { return o.system })
+	b = appendOperations(b, q, "", func(o operation) bool { return o.system })
 	b = append(b, `,"compartment":[`...)
 	for i, name := range spec.CompartmentNames() {
 		if i > 0 {
@@ -46,6 +50,9 @@ func (q *request) metadata() error {
 }
 
 func (q *request) appendResource(b []byte, name string) []byte {
+	if name == "Subscription" && q.Subscriptions != nil {
+		return append(b, subscriptionCapability...)
+	}
 	b = append(b, `{"type":"`+name+`","profile":"http://hl7.org/fhir/StructureDefinition/`+name+`","interaction":[{"code":"read"},{"code":"vread"},{"code":"update"},{"code":"patch"},{"code":"delete"},{"code":"history-instance"},{"code":"history-type"},{"code":"create"},{"code":"search-type"}],`...)
 	b = append(b, `"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"single","referencePolicy":["literal","logical","local"]`...)
 	n := 0
@@ -64,7 +71,7 @@ func (q *request) appendResource(b []byte, name string) []byte {
 	}
 	b = append(b, `,"searchParam":`...)
 	b = appendParams(b, q, name, func(string) bool { return true })
-	b = appendOperations(b, name, func(o operation) bool { return o.typ || o.instance })
+	b = appendOperations(b, q, name, func(o operation) bool { return o.typ || o.instance })
 	return append(b, '}')
 }
 
@@ -84,9 +91,9 @@ func appendParams(b []byte, q *request, typ string, want func(string) bool) []by
 	return append(b, ']')
 }
 
-func appendOperations(b []byte, typ string, want func(operation) bool) []byte {
+func appendOperations(b []byte, q *request, typ string, want func(operation) bool) []byte {
 	n := 0
-	for _, o := range operations() {
+	for _, o := range q.operations() {
 		if !want(o) || o.on != nil && (typ == "" || o.on[0] != typ) {
 			continue
 		}

@@ -25,9 +25,9 @@ type operation struct {
 }
 
 // operations is the table of all that are served.
-func operations() []operation {
+func (s *Server) operations() []operation {
 	both := []string{http.MethodGet, http.MethodPost}
-	return []operation{
+	all := []operation{
 		{name: "$everything", on: []string{"Patient"}, instance: true, methods: both, url: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
 			run: func(q *request, _, id string) error { return q.everything(id) }},
 		{name: "$validate", typ: true, instance: true, methods: []string{http.MethodPost}, url: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -36,6 +36,14 @@ func operations() []operation {
 			run: (*request).meta},
 		{name: "$provenance", instance: true, methods: []string{http.MethodGet}, url: "urn:kith:operation:provenance", run: (*request).provenance},
 	}
+	if s.Export != nil {
+		export := func(q *request, _, _ string) error { return q.export() }
+		const defined = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+		all = append(all, operation{name: "$export", system: true, methods: both, url: defined + "export", run: export},
+			operation{name: "$export", on: []string{"Patient"}, typ: true, methods: both, url: defined + "patient-export", run: export},
+			operation{name: "$export", on: []string{"Group"}, instance: true, methods: both, url: defined + "group-export", run: export})
+	}
+	return all
 }
 
 func (q *request) operation(method, typ, id, name string) error {
@@ -44,7 +52,7 @@ func (q *request) operation(method, typ, id, name string) error {
 			return noType(typ)
 		}
 	}
-	for _, o := range operations() {
+	for _, o := range q.operations() {
 		if o.name != name || o.on != nil && !slices.Contains(o.on, typ) {
 			continue
 		}
@@ -57,6 +65,14 @@ func (q *request) operation(method, typ, id, name string) error {
 		return o.run(q, typ, id)
 	}
 	return fhir.Errorf(fhir.NotFound, "there is no operation %s on %s here", name, strings.Trim(typ+"/"+id, "/"))
+}
+
+// export hands a request to whoever serves exports: it is answered by files, not by resources.
+func (q *request) export() error {
+	if q.nested {
+		return fhir.Errorf(fhir.Unsupported, "an export is asked for by a request of its own, not within a Bundle")
+	}
+	return q.Export(q.w, q.r, q.who)
 }
 
 func (q *request) everything(id string) error {

@@ -30,6 +30,13 @@ type Server struct {
 	// Provenance says as a FHIR Provenance where a resource came from; nil where nothing comes from elsewhere.
 	Provenance func(ctx context.Context, who access.Actor, typ, id string) ([]byte, error)
 
+	// Export serves $export and the addresses it leads to, relative to the base; nil where there is none.
+	Export func(w http.ResponseWriter, r *http.Request, who access.Actor) error
+
+	// Subscriptions serves everything about resources of type Subscription, which are kept apart from the record; nil where they are resources
+	// like others. id is "" for the type and ends with /$status for that operation, res nil where the request brings no resource.
+	Subscriptions func(r *http.Request, who access.Actor, id string, res *fhir.Resource) (*Answer, error)
+
 	// Security is what metadata says of how apps get access, as JSON of CapabilityStatement.rest.security; nil for nothing.
 	Security []byte
 
@@ -48,6 +55,7 @@ type request struct {
 	query  string // the raw query string
 	xml    bool   // the answer is wanted as XML
 	pretty bool
+	nested bool // within a bundle
 }
 
 // ServeHTTP answers a request whose path is relative to the base.
@@ -80,11 +88,17 @@ func (q *request) serve() error {
 	if path != "" {
 		parts = strings.Split(path, "/")
 	}
+	if len(parts) > 0 && parts[0] == "Subscription" && q.Subscriptions != nil {
+		return q.subscription(method, parts[1:])
+	}
 	switch len(parts) {
 	case 0:
 		return q.root(method)
 	case 1:
 		return q.one(method, parts[0])
+	}
+	if parts[0] == "$export" && q.Export != nil {
+		return q.export()
 	}
 	if _, ok := spec.Resource(parts[0]); !ok {
 		return noType(parts[0])
@@ -213,7 +227,7 @@ func (q *request) negotiate() error {
 			best, q.xml = weight, xml
 		}
 	}
-	if best > 0 {
+	if best > 0 || strings.HasPrefix(strings.Trim(q.r.URL.Path, "/"), "$export/") && strings.Contains(wanted, "ndjson") {
 		return nil
 	}
 	return &statusError{http.StatusNotAcceptable, fhir.Errorf(fhir.Unsupported, "the format %q is not served: ask for application/fhir+json or application/fhir+xml of FHIR 4.0", wanted)}

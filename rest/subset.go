@@ -28,17 +28,26 @@ func (q *request) subset(s *record.Stored) ([]byte, error) {
 	case summary == "data":
 		keep = func(_ *spec.Type, e *spec.Element, top bool) bool { return !top || e.Name != "text" }
 	case elements != "":
-		var names []string
-		for e := range strings.SplitSeq(elements, ",") {
-			e = strings.TrimPrefix(strings.TrimSpace(e), s.Type+".")
-			names = append(names, e)
-		}
-		keep = func(_ *spec.Type, e *spec.Element, top bool) bool {
-			return !top || e.Min > 0 || e.Modifier && e.Name != "implicitRules" || e.Name == "id" || e.Name == "meta" || slices.Contains(names, e.Name)
-		}
+		return Elements(s, strings.Split(elements, ","))
 	default:
 		return s.Body, nil
 	}
+	return keptOf(s, t, keep)
+}
+
+// Elements is the body with the elements of the top level that are named, such as code or Observation.code; mandatory and modifier elements
+// stay, and it is marked as not being all there is. https://hl7.org/fhir/R4/search.html#elements
+func Elements(s *record.Stored, names []string) ([]byte, error) {
+	names = slices.Clone(names)
+	for i, name := range names {
+		names[i] = strings.TrimPrefix(strings.TrimSpace(name), s.Type+".")
+	}
+	return keptOf(s, spec.TypeOf(s.Type), func(_ *spec.Type, e *spec.Element, top bool) bool {
+		return !top || e.Min > 0 || e.Modifier && e.Name != "implicitRules" || e.Name == "id" || e.Name == "meta" || slices.Contains(names, e.Name)
+	})
+}
+
+func keptOf(s *record.Stored, t *spec.Type, keep func(*spec.Type, *spec.Element, bool) bool) ([]byte, error) {
 	res, err := s.Resource()
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func (q *request) write(status int, body []byte) {
 		}
 		h.Set("Content-Type", "application/fhir+json; charset=utf-8")
 	}
-	if len(body) > 1000 && takesGzip(q.r.Header.Get("Accept-Encoding")) {
+	if len(body) > 1000 && TakesGzip(q.r.Header.Get("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
 		body = compress(body)
@@ -49,8 +49,8 @@ func (q *request) write(status int, body []byte) {
 	}
 }
 
-// takesGzip reports whether an Accept-Encoding allows gzip. A client that names it with q=0 refuses it.
-func takesGzip(accept string) bool {
+// TakesGzip reports whether an Accept-Encoding allows gzip. A client that names it with q=0 refuses it.
+func TakesGzip(accept string) bool {
 	if accept == "" {
 		return false
 	}

@@ -89,6 +89,16 @@ func (w *Writer) AddJob(ctx context.Context, j Job) error {
 	return err
 }
 
+// AddJobOnce is AddJob where no job of that name stands in the queue; one that does keeps its body, its time and how often it was tried.
+func (w *Writer) AddJobOnce(ctx context.Context, j Job) error {
+	var id int64
+	stands, err := one(ctx, w.tx, "SELECT id FROM job WHERE queue = ? AND name = ?", []any{j.Queue, j.Name}, &id)
+	if err != nil || stands {
+		return err
+	}
+	return w.AddJob(ctx, j)
+}
+
 // TakeJobs takes up to n due jobs of a queue for a holder, the longest due first. Whoever takes a job has ttl to finish
 // it; then it is anyone's again.
 func (s *Store) TakeJobs(ctx context.Context, queue, holder string, n int, ttl time.Duration) (jobs []Job, err error) {

@@ -92,6 +92,9 @@ type Version struct {
 // Time is when the version was written.
 func (v *Version) Time() time.Time { return time.UnixMicro(v.Updated).UTC() }
 
+// Current reports whether nothing has replaced the version.
+func (v *Version) Current() bool { return v.Until == open && v.Op < Delete }
+
 // Ref is Type/id.
 func (v *Version) Ref() string { return v.Type.String() + "/" + v.ID }
 

@@ -43,7 +43,7 @@ type Writer struct {
 	flushed int64 // changes up to here are in the tables
 	updated int64
 	linked  bool // patients became one person
-	dirty   bool // tallies changed without a change of the feed
+	dirty   bool // tallies or the clock changed without a change of the feed
 	rows    map[*Table][][]any
 	heads   map[int64][]*Version // newest versions written here, by identity hash
 	tallies map[int64]int64

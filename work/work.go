@@ -34,7 +34,9 @@ type Follower struct {
 	// same transaction, so commit must be called even where there is nothing to write.
 	Do func(ctx context.Context, changes []*store.Version, commit Commit) error
 	// Wake answers a channel that is closed at the next change in this process; nil to look every Poll.
-	Wake  func() <-chan struct{}
+	Wake func() <-chan struct{}
+	// Read reads changes after one, at most limit; nil for whole versions. What needs less says so here.
+	Read  func(ctx context.Context, after int64, limit int) ([]*store.Version, error)
 	Poll  time.Duration // how often to look for changes of other processes; 0 for 250 ms
 	Batch int           // changes at a time; 0 for 200
 	Lease time.Duration // how long a silent holder keeps its lease; 0 for 10 s
@@ -130,7 +132,13 @@ func (f *Follower) step(ctx context.Context, holder string, fence int64) (more b
 	if batch == 0 {
 		batch = 200
 	}
-	changes, err := f.Store.Changes(ctx, store.Log{After: place, Limit: batch})
+	read := f.Read
+	if read == nil {
+		read = func(ctx context.Context, after int64, limit int) ([]*store.Version, error) {
+			return f.Store.Changes(ctx, store.Log{After: after, Limit: limit})
+		}
+	}
+	changes, err := read(ctx, place, batch)
 	if err != nil || len(changes) == 0 {
 		return false, err
 	}

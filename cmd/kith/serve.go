@@ -29,9 +29,13 @@ import (
 	"github.com/kith-care/kith/connect/gpconnect"
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/connect/match"
+	"github.com/kith-care/kith/export"
 	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/notify"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest"
+	"github.com/kith-care/kith/rest/bulk"
+	"github.com/kith-care/kith/rest/subscribe"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -44,6 +48,7 @@ type serving struct {
 	policy                      string // file with the policy, "" for the one Kith comes with
 	secretKey                   string // file with the key that keeps secrets, "" for the usual one
 	secrets                     *secret.Keeper
+	notifyNetworks              string // where endpoints of Subscriptions may be besides the public Internet
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
 	packs                       string // folder with packs of triage of the place, "" for none
 	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
@@ -109,6 +114,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.feeds, "feeds", "", "`FILE` with the list of feeds")
 	f.StringVar(&s.policy, "policy", "", "`FILE` that says who may see and do what, instead of the policy Kith comes with (kith policy prints that)")
 	f.StringVar(&s.secretKey, "secret-key", "", secretKeyHelp)
+	f.StringVar(&s.notifyNetworks, "notify-networks", "", "`NETWORKS` such as 10.1.0.0/16,10.2.0.7 in which endpoints of Subscriptions may be besides the public Internet")
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
@@ -205,7 +211,15 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-
+	exports := &export.Service{Door: door, Still: stands(appServer)}
+	fhirServer.Export = (&bulk.Handler{Exports: exports, Base: s.base}).Serve
+	networks, err := notify.ParseNetworks(s.notifyNetworks)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	subscriptions := &notify.Service{Door: door, Base: s.base, Still: stands(appServer), Secrets: s.secrets, Allowed: networks}
+	fhirServer.Subscriptions = (&subscribe.Handler{Subscriptions: subscriptions, Base: s.base}).Serve
 	if appServer != nil {
 		board.Who, post.Sender = asking(appServer), asking(appServer)
 	}
@@ -273,6 +287,8 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		background.Go(func() { ended(ctx, "the clearing away of tokens", appServer.Run(ctx)) })
 	}
 	background.Go(func() { ended(ctx, "the feeds", board.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the preparing of exports", exports.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the telling of subscribers", subscriptions.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the following up of documents", post.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })

@@ -91,6 +91,14 @@ func (s *serving) serveFHIR(mux *http.ServeMux, server *rest.Server, apart *smar
 	mux.Handle("/fhir", fhirServer)
 }
 
+// stands says of what goes on after a request who asked for it, as of now; nil where access control is off.
+func stands(apart *smart.Service) func(context.Context, access.Actor) (access.Actor, error) {
+	if apart == nil {
+		return nil
+	}
+	return apart.Stands
+}
+
 // asking names who is asking, by a token or else by a session.
 func asking(apart *smart.Service) func(*http.Request) (access.Actor, error) {
 	return func(r *http.Request) (access.Actor, error) {

@@ -106,7 +106,8 @@ func TestPolicyTableByHTTP(t *testing.T) {
 	who := actors(t)
 	for _, circumstance := range circumstances(all) {
 		door := place(t, "sqlite::memory:", circumstance)
-		server := httptest.NewServer(&rest.Server{Door: door, Base: "http://kith.test/fhir", Who: func(r *http.Request) (access.Actor, error) {
+		hooked := telling(t, door, func() time.Time { return noon })
+		server := httptest.NewServer(&rest.Server{Door: door, Base: "http://kith.test/fhir", Export: exporting(t, door), Subscriptions: hooked.serve, Who: func(r *http.Request) (access.Actor, error) {
 			a, ok := who[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 			if !ok {
 				return access.Actor{}, fhir.Errorf(fhir.Forbidden, "nobody is signed in")
@@ -117,7 +118,7 @@ func TestPolicyTableByHTTP(t *testing.T) {
 			if r.circumstance != circumstance {
 				continue
 			}
-			if got := request(t, server, r, i); got != r.want {
+			if got := request(t, server, hooked, r, i); got != r.want {
 				t.Errorf("%s: %s may %s %s: %s, not %s", r.circumstance, r.actor, r.action, r.resource, got, r.want)
 			}
 		}
@@ -200,6 +201,31 @@ func decide(ctx context.Context, door *record.Door, who access.Actor, r row, n i
 	case "history":
 		_, err := door.Changes(ctx, who, record.Log{Type: typ, ID: id, Limit: 10, Back: true})
 		return said(err)
+	case "export":
+		seq, _, err := door.Moment(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		slice, err := door.Extract(ctx, who, record.Extract{Type: typ, Filters: []string{"_id=" + id}, Seq: seq, Why: "test"})
+		if err != nil {
+			return said(err)
+		}
+		found, err := door.Again(ctx, who, "test", slice.Numbers)
+		if err == nil && len(found) == 0 {
+			return absent
+		}
+		return said(err)
+	case "told":
+		other := spare(ctx, door, typ, id, n)
+		if err := door.MaySubscribe(ctx, who, typ, "_id="+other); err != nil {
+			return said(err)
+		}
+		numbers, _, _, err := door.News(ctx, who, typ, "_id="+other, 0)
+		if err != nil || len(numbers) == 0 {
+			return either(said(err), absent, err == nil)
+		}
+		res, err := door.Current(ctx, who, "test", numbers[0])
+		return either(said(err), absent, err == nil && res == nil)
 	case "create":
 		_, err := door.Commit(ctx, who, []record.Op{{Method: record.Create, Type: typ, Resource: copyOf(ctx, door, typ, id, "")}})
 		return said(err)
@@ -216,6 +242,13 @@ func decide(ctx context.Context, door *record.Door, who access.Actor, r row, n i
 		return said(err)
 	}
 	return "no action " + r.action
+}
+
+func either(one, other string, second bool) string {
+	if second {
+		return other
+	}
+	return one
 }
 
 // named is the condition by which a search names the patient.
@@ -257,7 +290,7 @@ func copyOf(ctx context.Context, door *record.Door, typ, id, other string) *fhir
 }
 
 // request does what a row says by HTTP.
-func request(t *testing.T, server *httptest.Server, r row, n int) string {
+func request(t *testing.T, server *httptest.Server, hooked *endpoint, r row, n int) string {
 	t.Helper()
 	typ, id, _ := strings.Cut(r.resource, "/")
 	do := func(actor, method, path string, body []byte) (int, string) {
@@ -307,6 +340,21 @@ func request(t *testing.T, server *httptest.Server, r row, n int) string {
 			return absent
 		}
 		return decision(status, text)
+	case "export":
+		return decision(exported(t, server, r.actor, typ, id))
+	case "told":
+		status, header, text := call(t, server, r.actor, "POST", "Subscription", subscription(fmt.Sprintf("%s?_id=%s-%d", typ, id, n), hooked.url+"/"+fmt.Sprint(n), ""))
+		if status != http.StatusCreated {
+			return decision(status, text)
+		}
+		quiet(t, door)
+		spare(t.Context(), door, typ, id, n)
+		quiet(t, door)
+		defer call(t, server, r.actor, "DELETE", header.Get("Location"), "")
+		if len(hooked.requests(n)) == 0 {
+			return absent
+		}
+		return permit
 	case "create":
 		return decision(do(r.actor, "POST", typ, copyOf(t.Context(), door, typ, id, "").Bytes()))
 	case "update":

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,12 +27,36 @@ import (
 // the one that is full.
 func world(t *testing.T, db string, full bool) *record.Door {
 	t.Helper()
-	tick := noon.Add(-time.Hour)
-	door, err := record.Open(t.Context(), record.Options{DB: db, Base: "http://kith.test/fhir", Policy: access.Default(), Now: func() time.Time { return tick }})
-	if err != nil {
+	w := emptyWorld(t, db)
+	w.play(t, full)
+	return w.door
+}
+
+// growing is a record into which the lines are written while others look.
+type growing struct {
+	door *record.Door
+	tick atomic.Pointer[time.Time]
+}
+
+func emptyWorld(t *testing.T, db string) *growing {
+	t.Helper()
+	w := &growing{}
+	w.at(noon.Add(-time.Hour))
+	var err error
+	if w.door, err = record.Open(t.Context(), record.Options{DB: db, Base: "http://kith.test/fhir", Policy: access.Default(), Now: w.now}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { door.Close() })
+	t.Cleanup(func() { w.door.Close() })
+	return w
+}
+
+func (w *growing) at(when time.Time) { w.tick.Store(&when) }
+
+func (w *growing) now() time.Time { return *w.tick.Load() }
+
+// play writes the lines, each at its own time, and calls then after those that are in both records.
+func (w *growing) play(t *testing.T, full bool, then ...func()) {
+	t.Helper()
 	text, err := os.ReadFile("testdata/leak.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +66,7 @@ func world(t *testing.T, db string, full bool) *record.Door {
 			continue
 		}
 		whose, rest, _ := strings.Cut(line, " ")
-		tick = noon.Add(-time.Hour).Add(time.Duration(i) * time.Second)
+		w.at(noon.Add(-time.Hour).Add(time.Duration(i) * time.Second))
 		if whose == "other" && !full {
 			continue
 		}
@@ -57,12 +82,16 @@ func world(t *testing.T, db string, full bool) *record.Door {
 				t.Fatalf("leak.txt, line %d: %v", i+1, err)
 			}
 		}
-		if _, err := door.Commit(t.Context(), theSystem, []record.Op{op}); err != nil {
+		if _, err := w.door.Commit(t.Context(), theSystem, []record.Op{op}); err != nil {
 			t.Fatalf("leak.txt, line %d: %v", i+1, err)
 		}
+		for _, f := range then {
+			if whose == "own" {
+				f()
+			}
+		}
 	}
-	tick = noon
-	return door
+	w.at(noon)
 }
 
 // questions are the requests of testdata/questions.txt: METHOD PATH, then a body after a tab where there is one.

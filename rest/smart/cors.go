@@ -15,7 +15,7 @@ func (s *Service) preflight(w http.ResponseWriter, r *http.Request, methods stri
 	asks := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	if origin != "" && s.knowsOrigin(r.Context(), origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate")
+		h.Set("Access-Control-Expose-Headers", "Content-Location, ETag, Expires, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Progress")
 		if asks {
 			h.Set("Access-Control-Allow-Methods", methods)
 			h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer")

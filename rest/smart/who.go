@@ -182,7 +182,7 @@ func (s *Service) readToken(ctx context.Context, text string) (*live, error) {
 	}
 	t := &live{who: g.Who, client: c, grant: g, scope: strings.Join(b.Scopes, " "), made: b.Made, until: b.Until}
 	t.identity = slices.Contains(b.Scopes, scopeUser) && slices.Contains(b.Scopes, scopeOpenID) && strings.Contains(g.Who.ID, "/")
-	t.who.App = &access.Client{ID: c.ID, Scopes: resourceScopes(b.Scopes), Patient: g.Patient}
+	t.who.App = &access.Client{ID: c.ID, Scopes: resourceScopes(b.Scopes), Patient: g.Patient, Grant: g.ID}
 	return t, nil
 }
 

@@ -228,6 +228,8 @@ func TestThingsAreSaidInWords(t *testing.T) {
 		"":                           "looked at your record",
 		"break glass Patient/a: unconscious on arrival": "opened your record in an emergency, past the usual limits",
 		"match: link Patient/a":                         "checked which records are yours",
+		"export: Observation, Patient":                  "took a copy of your test results and measurements; took a copy of your name, address and other details",
+		"notify x: Condition":                           "was sent what is new in your health problems",
 	} {
 		if got := strings.Join(did(&record.TrailEntry{What: what, Action: access.Read}), "; "); got != want {
 			t.Errorf("%q: %q, want %q", what, got, want)

@@ -45,7 +45,14 @@ func did(e *record.TrailEntry) []string {
 		return []string{"tried to look at your record and was stopped"}
 	}
 	verb := verbs[e.Action]
-	if verb == "" {
+	switch {
+	case strings.HasPrefix(e.What, record.Copied) && e.Action == access.Search:
+		verb = "prepared a copy, with those of many others, of"
+	case strings.HasPrefix(e.What, record.Copied):
+		verb = "took a copy of"
+	case strings.HasPrefix(e.What, record.Sent):
+		verb = "was sent what is new in"
+	case verb == "":
 		verb = "used"
 	}
 	if strings.HasPrefix(e.What, "break glass ") {
@@ -64,7 +71,7 @@ func did(e *record.TrailEntry) []string {
 		if thing == "" {
 			thing = "other parts of your record"
 		}
-		if typ == "Patient" && e.Action == access.Search {
+		if typ == "Patient" && e.Action == access.Search && !strings.HasPrefix(e.What, record.Copied) {
 			thing = "your name in a list" // a search that found, among others, this person
 		}
 		if phrase := verb + " " + thing; !slices.Contains(out, phrase) {
