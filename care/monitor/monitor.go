@@ -41,6 +41,7 @@ type Service struct {
 	plans     bool                // all plans are read
 	loaded    int                 // people whose readings were read into memory
 	kept      map[string][]byte   // what the box remembers of people; nil where it must be read
+	waitedAt  time.Time           // when readings that wait for a plan were last looked at
 	escalated time.Time           // when Tasks were last looked through
 }
 

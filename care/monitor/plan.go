@@ -263,7 +263,7 @@ func (s *Service) own(plan *Plan, g *r4.Goal) {
 		}
 		low, high := bounds(&t)
 		if reading.Coded(t.Measure) == reading.Diastolic {
-			l.Over2, l.Low2 = high, low
+			l.Over2, l.Under2 = high, low
 		} else {
 			l.Over, l.Under = high, low
 		}

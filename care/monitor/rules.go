@@ -61,6 +61,7 @@ type Limit struct {
 	Over        *float64 `json:"over,omitempty"` // like High, but High itself is allowed
 	Over2       *float64 `json:"over2,omitempty"`
 	Under       *float64 `json:"under,omitempty"`
+	Under2      *float64 `json:"under2,omitempty"`
 	Confirm     int      `json:"confirm,omitempty"` // so many readings, 1 for the first
 	Within      Span     `json:"within,omitempty"`  // in so long; if none comes, it is raised without
 	Source      string   `json:"source"`            // whose it is: a guideline, or Goal/…
@@ -149,7 +150,7 @@ func (l *Limit) breached(p Point) bool {
 		return limit != nil && (v < *limit || itself && v == *limit)
 	}
 	return over(p.Value, l.High, true) || over(p.Value, l.Over, false) || under(p.Value, l.Low, true) || under(p.Value, l.Under, false) ||
-		p.Two && (over(p.Value2, l.High2, true) || over(p.Value2, l.Over2, false) || under(p.Value2, l.Low2, true))
+		p.Two && (over(p.Value2, l.High2, true) || over(p.Value2, l.Over2, false) || under(p.Value2, l.Low2, true) || under(p.Value2, l.Under2, false))
 }
 
 // Plan is what is measured of one person, how often, and their own limits.

@@ -64,7 +64,7 @@ func (l *Limit) words(k *KindRules, pt Point) string {
 		return nil
 	}
 	up, down := first(l.High, l.Over), first(l.Low, l.Under)
-	up2 := first(l.High2, l.Over2)
+	up2, down2 := first(l.High2, l.Over2), first(l.Low2, l.Under2)
 	switch {
 	case pt.Two && up != nil && up2 != nil && (pt.Value >= *up || pt.Value2 >= *up2):
 		return k.number(*up) + "/" + k.number(*up2)
@@ -72,8 +72,10 @@ func (l *Limit) words(k *KindRules, pt Point) string {
 		return k.of(*up)
 	case down != nil && pt.Value <= *down:
 		return k.of(*down)
-	case up2 != nil:
+	case up2 != nil && pt.Value2 >= *up2:
 		return "a lower pressure of " + k.number(*up2)
+	case down2 != nil:
+		return "a lower pressure of " + k.number(*down2)
 	}
 	return "reached"
 }

@@ -116,10 +116,9 @@ func (r *Reading) Observations() (parts []Part, improbable []*Kind, err error) {
 		first.Interpretation = []r4.CodeableConcept{*concept(snomed, Irregular, "Irregular heart beat")}
 	}
 	if len(rest) > 1 && rest[0].Kind == Systolic && rest[1].Kind == Diastolic {
-		if up, _ := rest[0].Own(); true {
-			if down, _ := rest[1].Own(); down.Cmp(up) >= 0 {
-				return nil, nil, fmt.Errorf("the lower pressure, %s, is not below the upper, %s", rest[1].Value, rest[0].Value)
-			}
+		up, _ := rest[0].Own() // both were judged above, so their units are right
+		if down, _ := rest[1].Own(); down.Cmp(up) >= 0 {
+			return nil, nil, fmt.Errorf("the lower pressure, %s, is not below the upper, %s", rest[1].Value, rest[0].Value)
 		}
 		first.Category = Systolic.InCategory()
 		first.Code = concept(loinc, pressureLOINC, "Blood pressure panel with all children optional")
