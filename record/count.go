@@ -36,13 +36,17 @@ func (d *Door) counted(ctx context.Context, q *search.Query, e *eyes) (int64, bo
 	if err != nil || !few || len(refusing) > 0 && !search.Compartment(t) {
 		return 0, false, err
 	}
+	if len(refusing) == 0 {
+		found, err := d.store.Search(ctx, plan)
+		return total(found), err == nil, err
+	}
 	before, err := d.store.Seq(ctx)
 	if err != nil {
 		return 0, false, err
 	}
 	found, err := d.store.Search(ctx, plan)
-	if err != nil || len(refusing) == 0 {
-		return total(found), err == nil, err
+	if err != nil {
+		return 0, false, err
 	}
 	if after, err := d.store.Seq(ctx); err != nil || after != before {
 		return 0, false, err // the counter is not of one moment with what follows
