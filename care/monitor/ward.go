@@ -23,6 +23,7 @@ type Row struct {
 	Trend    int  // by how much it changed from the one before
 	Overdue  []string
 	Owner    string
+	Taken    bool      // they have taken it up
 	Next     string    // what is to be done next
 	By       time.Time // and until when, before it goes to the next on the rota; zero for no limit
 }
@@ -76,10 +77,10 @@ func (r *Row) take(task *r4.Task) {
 	if task.Owner != nil {
 		r.Owner = task.Owner.Display
 	}
-	r.Next, r.By = "Look at it", time.Time{}
+	r.Next, r.By, r.Taken = "Look at it", time.Time{}, false
 	switch task.Status {
 	case "accepted", "in-progress":
-		r.Next = "Say what came of it"
+		r.Next, r.Taken = "Say what came of it", true
 	default:
 		if task.Restriction != nil && task.Restriction.Period != nil {
 			r.By = task.Restriction.Period.End.Low()

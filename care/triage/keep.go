@@ -90,7 +90,8 @@ func (s *Service) load(ctx context.Context, who access.Actor, id string) (*kept,
 		return nil, fhir.Errorf(fhir.NotFound, "QuestionnaireResponse/%s is no interview of triage", id)
 	}
 	patient := strings.TrimPrefix(k.response.Subject.Reference, "Patient/")
-	if who.Patient != patient { // one's own is one's own, however well one has proved who one is
+	// One's own is one's own, however well one has proved who one is; whoever began it for somebody goes on with it, also where their role reads no records.
+	if who.Patient != patient && !wrote(who, k.response.Author) {
 		if _, err := s.Door.Get(ctx, who, "QuestionnaireResponse", id); err != nil {
 			return nil, err
 		}
@@ -192,7 +193,7 @@ func (s *Service) keep(ctx context.Context, k *kept) (*Case, error) {
 // caseOf is where the interview stands, with only those facts of the record that whoever asks may read.
 func (s *Service) caseOf(ctx context.Context, k *kept) (*Case, error) {
 	i := k.interview
-	c := &Case{ID: k.response.ID, Text: k.said(textItem).ValueString, At: k.response.Authored.Low(), Pack: i.Pack, Candidates: i.Candidates, Ask: i.Next()}
+	c := &Case{ID: k.response.ID, Patient: strings.TrimPrefix(k.response.Subject.Reference, "Patient/"), Text: k.said(textItem).ValueString, At: k.response.Authored.Low(), Pack: i.Pack, Candidates: i.Candidates, Ask: i.Next()}
 	if c.SoFar, _, _ = i.level(i.state); c.Ask != nil {
 		return c, nil
 	}

@@ -39,6 +39,7 @@ const (
 // Case is where an interview stands.
 type Case struct {
 	ID         string // of the QuestionnaireResponse
+	Patient    string // id of whom it is about
 	Text       string // in the person's own words
 	At         time.Time
 	Pack       *Pack
@@ -151,8 +152,23 @@ func authorOf(who access.Actor) *r4.Reference {
 	if r := fhir.ParseReference(who.ID); r.Type == "Patient" || r.Type == "Practitioner" || r.Type == "RelatedPerson" {
 		ref.Reference = who.ID
 	}
-	if ref.Reference == "" && ref.Display == "" {
-		ref.Display = who.ID
+	if ref.Reference == "" {
+		ref.Identifier = &r4.Identifier{System: accounts, Value: who.ID}
 	}
 	return ref
+}
+
+// accounts is the system of whoever has an account and is no Practitioner of the record.
+const accounts = "https://kith.care/fhir/account"
+
+// wrote reports whether somebody is the author of what bears this reference.
+func wrote(who access.Actor, author *r4.Reference) bool {
+	mine := authorOf(who)
+	if author == nil || who.ID == "" {
+		return false
+	}
+	if mine.Reference != "" {
+		return mine.Reference == author.Reference
+	}
+	return author.Identifier != nil && author.Identifier.System == accounts && author.Identifier.Value == mine.Identifier.Value
 }

@@ -25,14 +25,14 @@ func (s *serving) triage(door *record.Door) (*triage.Service, error) {
 	return &triage.Service{Door: door, Book: book, Owner: s.name + ", triage"}, nil
 }
 
-// patientPages serves asking for help and sending readings, to people who have signed in to their record.
+// patientPages serves asking for help and sending readings, to people who have signed in to their record, and asking in somebody's name to staff.
 func (s *serving) patientPages(mux *http.ServeMux, door *record.Door, asking *triage.Service, rules *monitor.Rules, people *entrance) {
-	if people == nil {
-		return
+	site := &patient.Site{Door: door, Triage: asking, Rules: rules, Who: people.who, Signed: people != nil, Host: kit.Host{MadeUp: s.says(door)}}
+	handler := site.Handler()
+	if people != nil {
+		handler = people.site.Guard(handler)
 	}
-	site := &patient.Site{Door: door, Triage: asking, Rules: rules, Who: people.who, Host: kit.Host{MadeUp: s.says(door)}}
-	handler := people.site.Guard(site.Handler())
-	for _, path := range []string{"/my/ask", "/my/ask/", "/my/readings"} {
+	for _, path := range []string{"/my/ask", "/my/ask/", "/my/readings", "/person/{id}/ask", "/person/{id}/ask/"} {
 		mux.Handle(path, handler)
 	}
 }

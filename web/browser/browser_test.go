@@ -62,7 +62,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 			"feeds": "console:/feeds", "feed": "console:/feeds/emis-zz001", "feed held": "console:/feeds/emis-zz002", "feed of messages": "console:/feeds/hospital-zz1", "release": "console:/feeds/emis-zz002/release",
 			"not held": "console:/feeds/emis-zz001/release", "replay": "console:/feeds/emis-zz001/replay?from=31-Oct-2026&to=1-Nov-2026", "replay wrong": "console:/feeds/emis-zz001/replay?from=never&to=",
 			"check": "console:/feeds/emis-zz001/checks/parent", "check of messages": "console:/feeds/hospital-zz1/checks/coded", "nothing fails": "console:/feeds/emis-zz001/checks/late", "no such check": "console:/feeds/emis-zz001/checks/colour",
-			"item": "console:" + feed, "no such feed": "console:/feeds/nobody", "matches": "console:/matches", "ward": "console:/ward", "empty ward": "/ward", "question": "console:" + questionOf(t, console), "joined person": ada, "lists": ada + "/lists",
+			"item": "console:" + feed, "no such feed": "console:/feeds/nobody", "matches": "console:/matches", "ward": "console:/ward", "empty ward": "/ward", "requests": "console:/requests", "nobody asks": "/requests", "question": "console:" + questionOf(t, console), "joined person": ada, "lists": ada + "/lists",
 			"arrived": ada + "/arrived", "links": ada + "/links", "trace of nothing": "console:/trace/AllergyIntolerance/none", "trace of a row": "console:/trace/Patient/" + stafftest.OkaforAt, "no feeds": "/feeds",
 			"who looked": "console:/my/seen", "what looks wrong": "console:" + linkOn(t, console+"/my/seen", `href="(/my/seen/wrong[^"]+)"`), "no such entry": "console:/my/seen/wrong?entry=x.1",
 			"audit": "console:/audit", "audit of one": "console:/audit?actor=Practitioner%2F1", "audit wrong": "console:/audit?from=never&patient=a%2Fb",
@@ -160,7 +160,8 @@ func openConsole(t *testing.T) (address, item string) {
 		t.Fatal(err)
 	}
 	commit(t, p.Door)([]byte(`{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Task","id":"alert","status":"requested","intent":"order","priority":"stat","code":{"coding":[{"system":"urn:kith:task","code":"monitor-alert"}]},
-		"description":"Mrs Okafor: 182/104, her limit is 160/100","for":{"reference":"Patient/`+stafftest.Okafor+`","display":"Mrs Okafor"},"authoredOn":"2026-11-01T09:30:00Z","restriction":{"period":{"end":"2026-11-01T09:45:00Z"}},"owner":{"display":"the ward"}}}]}`), nil)
+		"description":"Mrs Okafor: 182/104, her limit is 160/100","for":{"reference":"Patient/`+stafftest.Okafor+`","display":"Mrs Okafor"},"authoredOn":"2026-11-01T09:30:00Z","restriction":{"period":{"end":"2026-11-01T09:45:00Z"}},"owner":{"display":"the ward"}}},{"resource":{"resourceType":"Task","id":"request","status":"requested","intent":"order","code":{"coding":[{"system":"urn:kith:task","code":"triage"},{"system":"urn:kith:triage:level","code":"same-day"}]},"description":"Cough: Get help today.",
+		"for":{"reference":"Patient/`+stafftest.Okafor+`"},"authoredOn":"2026-11-01T08:00:00Z","restriction":{"period":{"end":"2026-11-01T10:00:00Z"}},"owner":{"display":"Triage"},"input":[{"type":{"text":"In their own words"},"valueString":"coughing all night"}]}}]}`), nil)
 	mux := http.NewServeMux()
 	mux.Handle("/", site.Handler())
 	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {

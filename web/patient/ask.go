@@ -21,11 +21,14 @@ var askPage = kit.Page(askHTML)
 type askView struct {
 	Frame  kit.Frame
 	Errors []kit.Field
+	Base   string // of the addresses
+	Person string // about whom staff ask; "" for oneself
 	Step   string // text, about or question
 	ID     string // of the interview
 	Urgent string // what to do at once, where what was said so far is an emergency; "" nearly always
 	Call   *call
 	Text   kit.Field
+	Way    kit.Field // of staff: telephone or desk
 
 	Key      string // of the question, so that an answer is not taken for one to another
 	Question string
@@ -47,10 +50,13 @@ const yes, no, none, unsure = "yes", "no", "none", "unsure"
 const mostText = 2000
 
 // show sends a step; one with something wrong says so first.
-func (s *Site) show(w http.ResponseWriter, r *http.Request, title string, v askView) {
-	v.Frame = s.Frame(title, true, true)
+func (s *Site) show(w http.ResponseWriter, r *http.Request, at seat, title string, v askView) {
+	v.Frame, v.Base = s.frame(title, at), at.base
+	if at.staff {
+		v.Person = at.patient
+	}
 	status := http.StatusOK
-	for _, f := range []kit.Field{v.Text, v.Answer} {
+	for _, f := range []kit.Field{v.Text, v.Way, v.Answer} {
 		if f.Error != "" {
 			status, v.Frame.Title = http.StatusBadRequest, "Error: "+title
 			v.Errors = append(v.Errors, f)
@@ -59,32 +65,40 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, title string, v askV
 	s.Send(w, r, status, askPage, v)
 }
 
+// ways are how somebody can ask through staff.
+var ways = map[string]triage.Channel{"telephone": triage.Telephone, "desk": triage.Desk}
+
 // ask takes what somebody says in their own words.
-func (s *Site) ask(w http.ResponseWriter, r *http.Request) {
-	who, ok := s.who(w, r)
-	if !ok {
-		return
+func (s *Site) ask(w http.ResponseWriter, r *http.Request, at seat) {
+	v := askView{Step: "text", Text: kit.Field{ID: "text", Value: strings.TrimSpace(r.PostFormValue("text"))}, Way: kit.Field{ID: "way", Value: r.PostFormValue("way")}}
+	channel := triage.Web
+	if at.staff {
+		channel = ways[v.Way.Value]
 	}
-	v := askView{Step: "text", Text: kit.Field{ID: "text", Value: strings.TrimSpace(r.PostFormValue("text"))}}
 	switch {
 	case r.Method != http.MethodPost:
-		s.show(w, r, "Ask for help", v)
+		s.show(w, r, at, "Ask for help", v)
 		return
+	case v.Text.Value == "" && at.staff:
+		v.Text.Error = "Write what they need help with"
 	case v.Text.Value == "":
 		v.Text.Error = "Write what you need help with"
 	case len([]rune(v.Text.Value)) > mostText:
 		v.Text.Error = "Write no more than 2,000 letters"
 	}
-	if v.Text.Error != "" {
-		s.show(w, r, "Ask for help", v)
+	if channel == "" {
+		v.Way.Error = "Choose how they ask"
+	}
+	if v.Text.Error != "" || v.Way.Error != "" {
+		s.show(w, r, at, "Ask for help", v)
 		return
 	}
-	c, err := s.Triage.Start(r.Context(), who, who.Patient, v.Text.Value, triage.Web)
+	c, err := s.Triage.Start(r.Context(), at.who, at.patient, v.Text.Value, channel)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	to := "/my/ask/" + c.ID
+	to := at.base + "/" + c.ID
 	if c.Outcome == nil {
 		to += "/about"
 	}
@@ -95,21 +109,17 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request) {
 const mostCandidates = 4
 
 // about has the person confirm what it is about.
-func (s *Site) about(w http.ResponseWriter, r *http.Request) {
-	who, ok := s.who(w, r)
-	if !ok {
-		return
-	}
+func (s *Site) about(w http.ResponseWriter, r *http.Request, at seat) {
 	id, v := r.PathValue("id"), askView{Step: "about", Answer: kit.Field{ID: "answer"}}
 	if chosen := r.PostFormValue("answer"); chosen != "" {
-		if _, err := s.Triage.Choose(r.Context(), who, id, chosen); err != nil {
+		if _, err := s.Triage.Choose(r.Context(), at.who, id, chosen); err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		kit.See(w, r, "/my/ask/"+id)
+		kit.See(w, r, at.base+"/"+id)
 		return
 	}
-	c, err := s.Triage.Case(r.Context(), who, id)
+	c, err := s.caseOf(r, at, id)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -130,7 +140,7 @@ func (s *Site) about(w http.ResponseWriter, r *http.Request) {
 	}
 	v.ID, v.Text.Value = id, c.Text
 	v.warn(c)
-	s.show(w, r, "What is it most about?", v)
+	s.show(w, r, at, "What is it most about?", v)
 }
 
 // warn says what to do at once where what was said so far is an emergency.
@@ -143,6 +153,15 @@ func (v *askView) warn(c *triage.Case) {
 	}
 }
 
+// caseOf is an interview about the person of the address.
+func (s *Site) caseOf(r *http.Request, at seat, id string) (*triage.Case, error) {
+	c, err := s.Triage.Case(r.Context(), at.who, id)
+	if err == nil && c.Patient != at.patient {
+		return nil, fhir.Errorf(fhir.NotFound, "QuestionnaireResponse/%s is about somebody else", id)
+	}
+	return c, err
+}
+
 // add offers a choice; the first has the id that an error leads to.
 func (v *askView) add(value, text string) {
 	id := "answer"
@@ -153,12 +172,8 @@ func (v *askView) add(value, text string) {
 }
 
 // question puts the next question, takes its answer, and at the end shows the outcome.
-func (s *Site) question(w http.ResponseWriter, r *http.Request) {
-	who, ok := s.who(w, r)
-	if !ok {
-		return
-	}
-	c, err := s.Triage.Case(r.Context(), who, r.PathValue("id"))
+func (s *Site) question(w http.ResponseWriter, r *http.Request, at seat) {
+	c, err := s.caseOf(r, at, r.PathValue("id"))
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -167,23 +182,23 @@ func (s *Site) question(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && c.Ask != nil && r.PostFormValue("key") == c.Ask.Key() {
 		said, band, wrong := read(r.PostForm["answer"], c.Ask)
 		if wrong == "" {
-			if _, err = s.Triage.Answer(r.Context(), who, c.ID, c.Ask.Key(), said, band); err != nil && fhir.KindOf(err) != fhir.Conflict {
+			if _, err = s.Triage.Answer(r.Context(), at.who, c.ID, c.Ask.Key(), said, band); err != nil && fhir.KindOf(err) != fhir.Conflict {
 				s.fail(w, r, err)
 				return
 			}
-			kit.See(w, r, "/my/ask/"+c.ID) // an answer that was sent twice was taken once
+			kit.See(w, r, at.base+"/"+c.ID) // an answer that was sent twice was taken once
 			return
 		}
 		v.Answer.Error = wrong
 	}
 	if c.Outcome != nil {
-		s.outcome(w, r, c)
+		s.outcome(w, r, at, c)
 		return
 	}
 	v.ID, v.Key, v.Question, v.Screen, v.Boxes = c.ID, c.Ask.Key(), c.Ask.Text, c.Ask.Screen, c.Ask.Boxes != nil
 	v.choices(c.Ask)
 	v.warn(c)
-	s.show(w, r, c.Ask.Text, v)
+	s.show(w, r, at, c.Ask.Text, v)
 }
 
 // choices are the answers that a question can have.

@@ -18,6 +18,7 @@ var outcomePage = kit.Page(outcomeHTML)
 // outcomeView says how soon, what to do, why, and what would change it.
 type outcomeView struct {
 	Frame     kit.Frame
+	Base      string // of the addresses
 	Title     string
 	Level     string
 	Urgent    bool
@@ -59,9 +60,9 @@ var next = map[triage.Level]string{
 const mostWeighed = 4
 
 // outcome shows what came of an interview.
-func (s *Site) outcome(w http.ResponseWriter, r *http.Request, c *triage.Case) {
+func (s *Site) outcome(w http.ResponseWriter, r *http.Request, at seat, c *triage.Case) {
 	o := c.Outcome
-	v := outcomeView{Frame: s.Frame(o.Title, true, true), Title: o.Title, Level: o.LevelName, Urgent: o.Level >= triage.Emergency, Do: o.Do, SafetyNet: o.SafetyNet, Next: next[o.Level],
+	v := outcomeView{Frame: s.frame(o.Title, at), Base: at.base, Title: o.Title, Level: o.LevelName, Urgent: o.Level >= triage.Emergency, Do: o.Do, SafetyNet: o.SafetyNet, Next: next[o.Level],
 		From: o.AdviceSource, Pack: o.Pack + " " + o.Version, Text: c.Text, At: c.At.In(london.Zone).Format("2 January 2006, 15:04")}
 	switch o.Level {
 	case triage.Call999:

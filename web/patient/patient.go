@@ -1,4 +1,5 @@
-// Package patient is the pages that people use for themselves: asking for help and sending readings.
+// Package patient is the pages that people use for themselves: asking for help and sending readings. Staff ask in somebody's name, at the desk or on the
+// telephone, on the same pages under /person.
 //
 // One question stands on a page, nothing needs a script, and what was answered travels in the form, so that going back is going back. A page shows
 // what care/triage and care/monitor say; it decides nothing.
@@ -17,25 +18,31 @@ import (
 	"github.com/kith-care/kith/web/kit"
 )
 
-// Site serves the pages under /my/ask and /my/readings. All fields but those of Host must be set.
+// Site serves the pages under /my/ask, /my/readings and /person/ID/ask. All fields but those of Host must be set.
 type Site struct {
 	kit.Host
 	Door   *record.Door
 	Triage *triage.Service
 	Rules  *monitor.Rules                            // by which readings are judged
-	Who    func(*http.Request) (access.Actor, error) // the patient who is looking
+	Who    func(*http.Request) (access.Actor, error) // who is looking
+	Signed bool                                      // whoever is looking has signed in, and finds their account on every page
 }
 
 // Handler serves the pages. What changes something is a POST; whoever serves it must refuse those that come from pages of
 // others (http.CrossOriginProtection).
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /my/ask", s.ask)
-	mux.HandleFunc("POST /my/ask", s.ask)
-	mux.HandleFunc("GET /my/ask/{id}/about", s.about)
-	mux.HandleFunc("POST /my/ask/{id}/about", s.about)
-	mux.HandleFunc("GET /my/ask/{id}", s.question)
-	mux.HandleFunc("POST /my/ask/{id}", s.question)
+	for _, base := range []string{"/my/ask", "/person/{person}/ask"} {
+		for path, show := range map[string]func(http.ResponseWriter, *http.Request, seat){"": s.ask, "/{id}/about": s.about, "/{id}": s.question} {
+			page := func(w http.ResponseWriter, r *http.Request) {
+				if at, ok := s.seat(w, r); ok {
+					show(w, r, at)
+				}
+			}
+			mux.HandleFunc("GET "+base+path, page)
+			mux.HandleFunc("POST "+base+path, page)
+		}
+	}
 	mux.HandleFunc("GET /my/readings", s.readings)
 	mux.HandleFunc("POST /my/readings", s.readings)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -55,8 +62,38 @@ type sayView struct {
 }
 
 func (s *Site) say(w http.ResponseWriter, r *http.Request, status int, head, reason string) {
-	s.Send(w, r, status, sayPage, sayView{s.Frame(head, true, true), head, reason})
+	s.Send(w, r, status, sayPage, sayView{s.Frame(head, true, s.Signed), head, reason})
 }
+
+// seat is from where somebody asks for help: about themselves, or staff about somebody.
+type seat struct {
+	who     access.Actor
+	patient string
+	base    string // of the addresses
+	staff   bool
+}
+
+// seat is where the request comes from; what is shown otherwise has been sent.
+func (s *Site) seat(w http.ResponseWriter, r *http.Request) (seat, bool) {
+	person := r.PathValue("person")
+	if person == "" {
+		who, ok := s.who(w, r)
+		return seat{who, who.Patient, "/my/ask", false}, ok
+	}
+	who, err := s.Who(r)
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case who.Role == "patient" || !fhir.ValidID(person):
+		s.say(w, r, http.StatusNotFound, "Not found", "There is no page at this address.")
+	default:
+		return seat{who, person, "/person/" + person + "/ask", true}, true
+	}
+	return seat{}, false
+}
+
+// frame is the frame of a page for whoever sits there.
+func (s *Site) frame(title string, at seat) kit.Frame { return s.Frame(title, !at.staff, s.Signed) }
 
 // who is the patient who is looking; what is shown otherwise has been sent.
 func (s *Site) who(w http.ResponseWriter, r *http.Request) (access.Actor, bool) {

@@ -215,3 +215,40 @@ func TestReadings(t *testing.T) {
 		}
 	}
 }
+
+// Whoever sits at the desk or on the telephone asks in somebody's name, on the same pages; a role that reads no records goes on with what it began, and
+// nobody else does.
+func TestStaffAskForSomebody(t *testing.T) {
+	who := access.Actor{ID: "Practitioner/desk", Name: "Nia", Role: "receptionist", Organization: "A"}
+	h, door := pages(t, &who)
+	base := "/person/ada/ask"
+	want(t, visit(t, h, base, nil).Body.String(), "What do they need help with?", "On the telephone", "At the desk")
+	if w := visit(t, h, base, url.Values{"text": {"sore throat"}}); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "Choose how they ask") {
+		t.Errorf("no way chosen: %d", w.Code)
+	}
+	at, page := follow(t, h, base, url.Values{"text": {"back pain for a month, bit of a limp"}, "way": {"telephone"}})
+	want(t, page, "They said")
+	if !strings.HasPrefix(at, base+"/") {
+		t.Errorf("it goes on at %s", at)
+	}
+	at, page = follow(t, h, at, url.Values{"answer": {"back-pain"}})
+	page = finish(t, h, at, page)
+	want(t, page, "See somebody within a week", `href="`+base+`"`)
+	for _, other := range []string{"/my/ask/", "/person/joy/ask/"} {
+		if w := visit(t, h, other+at[strings.LastIndexByte(at, '/')+1:], nil); w.Code == http.StatusOK {
+			t.Errorf("it is shown at %s", other)
+		}
+	}
+	queue, err := triage.Queue(t.Context(), door, kith)
+	if err != nil || len(queue) != 1 || queue[0].Channel != triage.Telephone || queue[0].Patient != "ada" || queue[0].Words != "back pain for a month, bit of a limp" || queue[0].Level != triage.Routine || queue[0].Taken {
+		t.Errorf("the queue is %+v: %v", queue, err)
+	}
+	who = access.Actor{ID: "Practitioner/other", Role: "receptionist", Organization: "B"}
+	if w := visit(t, h, at, nil); w.Code != http.StatusNotFound {
+		t.Errorf("another desk is shown it: %d", w.Code)
+	}
+	who = ada
+	if w := visit(t, h, base, nil); w.Code != http.StatusNotFound {
+		t.Errorf("a patient asks in staff's place: %d", w.Code)
+	}
+}

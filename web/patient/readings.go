@@ -67,7 +67,7 @@ func (s *Site) readings(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	v := readingsView{Frame: s.Frame("My readings", true, true), Fields: measureFields(), Once: rand.Text(), Sent: r.URL.Query().Get("did") == "sent"}
+	v := readingsView{Frame: s.Frame("My readings", true, s.Signed), Fields: measureFields(), Once: rand.Text(), Sent: r.URL.Query().Get("did") == "sent"}
 	if r.Method == http.MethodPost {
 		got, ok := v.read(r)
 		if ok {

@@ -20,19 +20,20 @@ var wardPage = page(wardHTML)
 // wardView is the virtual ward: one row a patient with something open, the most urgent first.
 type wardView struct {
 	Frame kit.Frame
+	Said  string
 	Rows  []wardRow
 }
 
 type wardRow struct {
-	Address, Name string
-	Priority      string
-	Urgent        bool
-	Reason, Since string
-	Score, Trend  string
-	Overdue       []string
-	Owner         string
-	Next, By      string
-	Late          bool // by has passed
+	Task, Address, Name string
+	Priority            string
+	Urgent              bool
+	Reason, Since       string
+	Score, Trend        string
+	Overdue             []string
+	Owner               string
+	Next, By            string
+	Late, Taken         bool // by has passed; somebody has it
 }
 
 // priorities are the words for a Task's.
@@ -44,7 +45,7 @@ func (s *Site) ward(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	v := wardView{Frame: s.frame("Virtual ward")}
+	v := wardView{Frame: s.frame("Virtual ward"), Said: tasked[r.URL.Query().Get("did")]}
 	for i := range rows {
 		v.Rows = append(v.Rows, s.wardRow(&rows[i]))
 	}
@@ -53,7 +54,7 @@ func (s *Site) ward(w http.ResponseWriter, r *http.Request) {
 
 func (s *Site) wardRow(b *monitor.Row) wardRow {
 	row := wardRow{Address: "/person/" + b.Patient, Name: b.Name, Priority: priorities[b.Priority], Urgent: b.Priority == "stat", Reason: kit.Capital(b.Reason), Since: brief(b.Since, s.Time()),
-		Overdue: b.Overdue, Owner: b.Owner, Next: b.Next}
+		Overdue: b.Overdue, Owner: b.Owner, Next: b.Next, Task: b.Task, Taken: b.Taken}
 	if row.Name == "" {
 		row.Name = "Name " + kit.NotKnown
 	}
