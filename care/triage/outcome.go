@@ -217,9 +217,12 @@ func (b *Book) adviceOf(p *Pack, l Level) (*Advice, *Pack) {
 	return p.advice[l], p
 }
 
+// compared says comparisons in words.
+var compared = strings.NewReplacer(" >= ", " of at least ", " > ", " of more than ", " <= ", " of at most ", " < ", " of less than ", " = ", " of ")
+
 // words say a rule in the names of its findings.
 func (lex *Lexicon) words(r *Rule) string {
-	words := strings.Fields(r.text)
+	words := strings.Fields(compared.Replace(r.text))
 	for i, w := range words {
 		bare := strings.Trim(w, "(),")
 		if n, ok := lex.byID[bare]; ok {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/fhir"
@@ -15,6 +16,7 @@ import (
 // not ours, so nothing is expected at any time; readings of its last day are judged.
 func (p *passing) plans(ctx context.Context) error {
 	seen := map[string]bool{}
+	var people []string
 	var ops []record.Op
 	for m, err := range p.door.All(ctx, p.board.Desk.Who, "Observation?_tag="+reading.RouteSystem+"|"+string(reading.Device)) {
 		if err != nil {
@@ -29,6 +31,7 @@ func (p *passing) plans(ctx context.Context) error {
 			continue
 		}
 		seen[who] = true
+		people = append(people, who)
 		id := fmt.Sprintf("demo-%.50s", who[len("Patient/"):])
 		target := func(code, unit string, low, high int64) r4.GoalTarget {
 			bound := func(n int64) *r4.Quantity {
@@ -54,6 +57,37 @@ func (p *passing) plans(ctx context.Context) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	_, err := p.door.Commit(ctx, p.board.Desk.Who, ops)
-	return err
+	if _, err := p.door.Commit(ctx, p.board.Desk.Who, ops); err != nil {
+		return err
+	}
+	return p.measure(ctx, people)
+}
+
+// measure has three of them measure something now that somebody should look at. A reading is named, so that a later start does not send it again.
+func (p *passing) measure(ctx context.Context, people []string) error {
+	mmHg, percent, perMinute := reading.Unit{Shown: "mmHg", Code: "mm[Hg]"}, reading.Unit{Shown: "%", Code: "%"}, reading.Unit{Shown: "/min", Code: "/min"}
+	now := time.Now().UTC().Truncate(time.Second)
+	for i, one := range []struct {
+		route    reading.Route
+		before   time.Duration
+		measures []reading.Measure
+	}{
+		{reading.Form, 0, []reading.Measure{reading.Of(reading.Systolic, fhir.MakeDecimal(172, 0), mmHg), reading.Of(reading.Diastolic, fhir.MakeDecimal(98, 0), mmHg), reading.Of(reading.HeartRate, fhir.MakeDecimal(84, 0), perMinute)}},
+		{reading.Text, 5 * time.Minute, []reading.Measure{reading.Of(reading.Saturation, fhir.MakeDecimal(89, 0), percent)}},
+		{reading.Text, 0, []reading.Measure{reading.Of(reading.Saturation, fhir.MakeDecimal(88, 0), percent), reading.Of(reading.HeartRate, fhir.MakeDecimal(112, 0), perMinute)}},
+		{reading.Call, 0, []reading.Measure{reading.Of(reading.Temperature, fhir.MakeDecimal(396, 1), reading.Unit{Shown: "°C", Code: "Cel"})}},
+	} {
+		whose := min(i, 1) // the second measures twice
+		if i == 3 {
+			whose = 2
+		}
+		if whose >= len(people) {
+			return nil
+		}
+		r := reading.Reading{Subject: &r4.Reference{Reference: people[whose]}, Start: fhir.DateTimeOf(now.Add(-one.before)), Measures: one.measures, Route: one.route}
+		if _, err := monitor.Send(ctx, p.door, p.board.Desk.Who, fmt.Sprint("demonstration-", i), r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
