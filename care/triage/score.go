@@ -92,7 +92,7 @@ func (c Chances) cost(a Level, lambda float64) (sum float64) {
 // decide is the level from floor up that costs least; of two that cost the same the more urgent.
 func (c Chances) decide(floor Level, lambda float64) Level {
 	best := floor
-	for a := floor + 1; a < Levels; a++ {
+	for a := floor + 1; a <= SameDay; a++ {
 		if c.cost(a, lambda) <= c.cost(best, lambda) {
 			best = a
 		}
