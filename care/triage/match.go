@@ -51,8 +51,9 @@ func (s *speech) phrases() {
 			}
 		}
 	}
+	found = s.idiomsFirst(found)
 	for _, m := range found {
-		for i := m.from; i <= m.to; i++ {
+		for i := m.from; i <= m.to && !s.l.phrases[m.phrase].open; i++ {
 			taken[i] = true
 		}
 	}
@@ -71,6 +72,21 @@ func (s *speech) phrases() {
 			s.say(m)
 		}
 	}
+}
+
+// idiomsFirst leaves out the exact phrases that share words with an idiom at least as long: "a cold drink" is no cold.
+func (s *speech) idiomsFirst(found []match) (out []match) {
+	for _, m := range found {
+		hidden := false
+		for _, other := range found {
+			hidden = hidden || s.l.phrases[m.phrase].finding != idiomatic && s.l.phrases[other.phrase].finding == idiomatic &&
+				other.from <= m.to && m.from <= other.to && len(other.words) >= len(m.words)
+		}
+		if !hidden {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // exact finds a phrase word by word as it stands.
