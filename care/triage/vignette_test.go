@@ -133,7 +133,7 @@ func TestARecordMayBeABundle(t *testing.T) {
 	for _, f := range p.Facts {
 		got = append(got, b.Lexicon.Findings[f.Finding].ID+" "+f.From)
 	}
-	want := "asthma Condition/b, anticoagulant MedicationRequest/c, lithium MedicationRequest/l, recent-surgery Procedure/e"
+	want := "asthma Condition/b, anticoagulant MedicationRequest/c, lithium MedicationRequest/l, recent-surgery Procedure/e, joint-replacement Procedure/e"
 	if strings.Join(got, ", ") != want || p.Sex != femaleID || p.Age == nil || *p.Age < 29.9 || *p.Age > 30.1 {
 		t.Errorf("facts %v, sex %s, age %v; want %s", got, p.Sex, p.Age, want)
 	}
