@@ -190,6 +190,8 @@ func (s *speech) ageAt(tokens []token, i int) {
 		s.setAge(n)
 	case word(-1) == "is" && (word(-2) == "who" || s.l.english.person(word(-2)) != "") && unit == 0: // "my daughter, who is 6"
 		s.setAge(n)
+	case word(-1) == "is" && s.l.english.person(word(-2)) != "" && unit > 1 && unit < 31 && (i+2 >= len(tokens) || tokens[i+2].stop || tokens[i+2].comma || word(2) == "and" || word(2) == "with"): // "baby is 7 weeks"
+		s.setAge(n * unit / 365.25)
 	case person && unit > 30 && unit < 31: // "my daughter, 18 months"
 		s.setAge(n * unit / 365.25)
 	case unit >= 365 && (s.l.english.person(word(2)) != ""):

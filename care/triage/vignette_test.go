@@ -64,7 +64,7 @@ func TestTwinsWithAnotherRecord(t *testing.T) {
 		{"I have tummy cramps", `{"pregnant":true}`, SameDay, Routine},
 		{"My throat is sore", `{"medicines":["Carbimazole 5mg tablets"]}`, SameDay, Routine},
 		{"I have had diarrhoea since yesterday", `{"medicines":["Lithium carbonate 400mg tablets"]}`, SameDay, Routine},
-		{"I have had back pain for a week, it hurts most at night", `{"conditions":["Malignant tumour of prostate"]}`, Emergency, SameDay},
+		{"I have had back pain for a week, it hurts most at night", `{"conditions":["Malignant tumour of prostate"]}`, SameDay, Routine},
 	} {
 		run := func(record string) Level {
 			age := 44.0
