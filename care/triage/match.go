@@ -74,13 +74,16 @@ func (s *speech) phrases() {
 	}
 }
 
-// idiomsFirst leaves out the exact phrases that share words with an idiom at least as long: "a cold drink" is no cold.
+// idiomsFirst leaves out the exact phrases that share words with an idiom at least as long ("a cold drink" is no cold), and those that lie within a longer
+// phrase that hides its words ("hay fever" is no fever).
 func (s *speech) idiomsFirst(found []match) (out []match) {
 	for _, m := range found {
 		hidden := false
 		for _, other := range found {
-			hidden = hidden || s.l.phrases[m.phrase].finding != idiomatic && s.l.phrases[other.phrase].finding == idiomatic &&
-				other.from <= m.to && m.from <= other.to && len(other.words) >= len(m.words)
+			by := &s.l.phrases[other.phrase]
+			within := other.from <= m.from && m.to <= other.to && len(other.words) > len(m.words)
+			over := other.from <= m.to && m.from <= other.to && len(other.words) >= len(m.words)
+			hidden = hidden || s.l.phrases[m.phrase].finding != by.finding && (!by.open && within || by.finding == idiomatic && over)
 		}
 		if !hidden {
 			out = append(out, m)

@@ -9,7 +9,7 @@ type Settings struct {
 }
 
 // DefaultLambda is the point on the curve that is shipped; docs/triage.md shows the curve.
-const DefaultLambda = 5
+const DefaultLambda = 2
 
 func (c Settings) lambda() float64 {
 	if c.Lambda <= 0 {
