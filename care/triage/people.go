@@ -138,8 +138,11 @@ func numberOf(w string) (float64, bool) {
 	if n, ok := wordNumbers[w]; ok && w != "a" && w != "an" {
 		return n, true
 	}
+	if w == "" || w[0] < '0' || w[0] > '9' {
+		return 0, false
+	}
 	n, err := strconv.ParseFloat(w, 64)
-	return n, err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) && w[0] >= '0' && w[0] <= '9'
+	return n, err == nil && !math.IsInf(n, 0)
 }
 
 // unitDays is how many days a unit of time has, 0 for what is none.

@@ -51,6 +51,31 @@ func TestDevelopmentVignettes(t *testing.T) {
 	}
 }
 
+// The blind vignettes measure and need not be passed, but every line must be read, and hardly anybody may be sent two levels too late.
+func TestBlindVignettes(t *testing.T) {
+	file, err := os.Open("testdata/blind/development.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var all []*Vignette
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		v, err := ParseVignette(lines.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	r, err := shippedBook(t).Evaluate(all, Settings{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 250 || r.Safe.Part() < 0.95 {
+		t.Errorf("%d vignettes, %.1f %% at most one level too low", len(all), 100*r.Safe.Part())
+	}
+	t.Logf("right group %.1f %%, emergencies %.1f %%, self-care %.1f %%, over-triage %.1f %%", 100*r.Group.Part(), 100*r.Groups[2].Part(), 100*r.Groups[0].Part(), 100*r.Over.Part())
+}
+
 // Twins say the same and have another record: the record must matter.
 func TestTwinsWithAnotherRecord(t *testing.T) {
 	b := shippedBook(t)
