@@ -42,7 +42,7 @@ func (a *Answers) read(name, value string) error {
 		a.state.SetNumber(n, Span{v, v})
 		return nil
 	}
-	found, _ := a.lex.meant(name)
+	found, _, _ := a.lex.meant(name)
 	if len(found) == 0 {
 		return fhir.Errorf(fhir.Invalid, "there is no finding %q", name)
 	}

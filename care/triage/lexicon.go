@@ -72,6 +72,7 @@ type Lexicon struct {
 	byID      map[string]int
 	impliedBy [][]int // by finding: those that imply it
 	listener  *listener
+	known     map[string]bool // names of conditions, medicines and events that matter to no rule
 }
 
 // The findings that the engine itself fills.

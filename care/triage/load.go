@@ -16,7 +16,7 @@ import (
 
 // shipped is what comes with Kith: the lexicon, facts.yaml and the packs.
 //
-//go:embed words.yaml findings/*.yaml facts.yaml packs/*.yaml
+//go:embed words.yaml known.yaml findings/*.yaml facts.yaml packs/*.yaml
 var shipped embed.FS
 
 // Shipped is the folder of findings, facts and packs that comes with Kith.
@@ -54,6 +54,12 @@ func Load(folders ...fs.FS) (*Book, error) {
 		}
 	}
 	b.Lexicon = newLexicon(findings, &faults)
+	for _, folder := range folders {
+		var file knownFile
+		if _, ok := faults.read(folder, "known.yaml", &file); ok {
+			b.Lexicon.knows(&file)
+		}
+	}
 	for _, folder := range folders {
 		names, _ := fs.Glob(folder, "packs/*.yaml")
 		for _, name := range names {

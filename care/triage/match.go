@@ -51,8 +51,9 @@ func (s *speech) phrases() {
 			}
 		}
 	}
+	found = s.idiomsFirst(found)
 	for _, m := range found {
-		for i := m.from; i <= m.to; i++ {
+		for i := m.from; i <= m.to && !s.l.phrases[m.phrase].open; i++ {
 			taken[i] = true
 		}
 	}
@@ -71,6 +72,24 @@ func (s *speech) phrases() {
 			s.say(m)
 		}
 	}
+}
+
+// idiomsFirst leaves out the exact phrases that share words with an idiom at least as long ("a cold drink" is no cold), and those that lie within a longer
+// phrase that hides its words ("hay fever" is no fever).
+func (s *speech) idiomsFirst(found []match) (out []match) {
+	for _, m := range found {
+		hidden := false
+		for _, other := range found {
+			by := &s.l.phrases[other.phrase]
+			within := other.from <= m.from && m.to <= other.to && len(other.words) > len(m.words)
+			over := other.from <= m.to && m.from <= other.to && len(other.words) >= len(m.words)
+			hidden = hidden || s.l.phrases[m.phrase].finding != by.finding && (!by.open && within || by.finding == idiomatic && over)
+		}
+		if !hidden {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // exact finds a phrase word by word as it stands.

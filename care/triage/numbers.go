@@ -128,6 +128,8 @@ func (s *speech) durations() {
 			if s.word(i) == "night" {
 				days = 0.5
 			}
+		} else if v, ok := numberOf(s.word(i + 1)); ok && s.word(i) == "day" && v <= 60 && unitDays(s.word(i+2)) == 0 && s.word(i+2) != "after" { // "day six of a fever"
+			days = v
 		} else if (s.word(i) == "day" || s.word(i) == "night") && s.word(i-1) == "all" {
 			days = 0.5
 		}
@@ -165,6 +167,14 @@ func (s *speech) sinceBefore(i int) bool {
 func (s *speech) otherTime(i, unit int) bool {
 	if s.l.english.person(s.word(i-1)) != "" && unitDays(s.word(unit)) > 30 {
 		return true // "my daughter, 18 months"
+	}
+	if s.word(i-1) == "is" && s.l.english.person(s.word(i-2)) != "" && (unit+1 >= len(s.tokens) || s.tokens[unit+1].stop || s.word(unit+1) == "and") {
+		return true // "baby is 7 weeks"
+	}
+	for j := max(0, i-6); j < min(len(s.tokens), unit+3); j++ { // "same as the thrush I had a year ago", "last time"
+		if w := s.tokens[j].raw; s.clause[j] == s.clause[i] && unitDays(s.word(unit)) > 360 && (w == "previous" || w == "previously" || w == "same") {
+			return true
+		}
 	}
 	switch after := s.word(unit + 1); {
 	case after == "old" || after == "apart" || after == "gone" || after == "postpartum" || after == "flight" || after == "drive" || after == "later" || s.l.english.people[after] != "":

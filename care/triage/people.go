@@ -138,8 +138,11 @@ func numberOf(w string) (float64, bool) {
 	if n, ok := wordNumbers[w]; ok && w != "a" && w != "an" {
 		return n, true
 	}
+	if w == "" || w[0] < '0' || w[0] > '9' {
+		return 0, false
+	}
 	n, err := strconv.ParseFloat(w, 64)
-	return n, err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) && w[0] >= '0' && w[0] <= '9'
+	return n, err == nil && !math.IsInf(n, 0)
 }
 
 // unitDays is how many days a unit of time has, 0 for what is none.
@@ -190,6 +193,8 @@ func (s *speech) ageAt(tokens []token, i int) {
 		s.setAge(n)
 	case word(-1) == "is" && (word(-2) == "who" || s.l.english.person(word(-2)) != "") && unit == 0: // "my daughter, who is 6"
 		s.setAge(n)
+	case word(-1) == "is" && s.l.english.person(word(-2)) != "" && unit > 1 && unit < 31 && (i+2 >= len(tokens) || tokens[i+2].stop || tokens[i+2].comma || word(2) == "and" || word(2) == "with"): // "baby is 7 weeks"
+		s.setAge(n * unit / 365.25)
 	case person && unit > 30 && unit < 31: // "my daughter, 18 months"
 		s.setAge(n * unit / 365.25)
 	case unit >= 365 && (s.l.english.person(word(2)) != ""):

@@ -15,6 +15,7 @@ type phrase struct {
 	finding int
 	stems   []string
 	exact   bool // these words as they stand, fillers too, with nothing between; what lies within them is not heard by itself
+	open    bool // exact, and what lies within it is heard as well
 	ordered bool // it denies something ("not breathing"), so the order tells
 	rare    int  // the word by which it is found
 }
@@ -37,9 +38,11 @@ func expand(says string) []string {
 // parse makes a phrase of its words. Fillers are left out, unless there is nothing else.
 func (e *english) parse(says string) phrase {
 	text, exact := strings.CutPrefix(strings.TrimSpace(says), "=")
+	text, open := strings.CutPrefix(text, "~")
+	exact = exact || open
 	tokens := e.join(e.split(text))
 	exact = exact || e.hangsOnFillers(tokens)
-	p := phrase{exact: exact}
+	p := phrase{exact: exact, open: open}
 	for _, t := range tokens {
 		if e.filler[t.raw] && !exact {
 			continue
@@ -191,7 +194,7 @@ func (l *listener) spellable(lex *Lexicon, file *wordsFile) []string {
 	}
 	for _, f := range lex.Findings {
 		for _, says := range append(slices.Clone(f.Says), f.plain()...) {
-			add(strings.NewReplacer("(", " ", ")", " ", "|", " ", "=", " ").Replace(says))
+			add(strings.NewReplacer("(", " ", ")", " ", "|", " ", "=", " ", "~", " ").Replace(says))
 		}
 	}
 	for form := range file.Irregular {

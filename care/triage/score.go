@@ -8,8 +8,8 @@ type Settings struct {
 	Questions int     // the most questions that are asked; 0 for 12
 }
 
-// DefaultLambda is the point on the curve that is shipped; docs/triage.md shows the curve.
-const DefaultLambda = 5
+// DefaultLambda is the point on the curve that is shipped; docs/triage.md shows the curve and says why.
+const DefaultLambda = 2
 
 func (c Settings) lambda() float64 {
 	if c.Lambda <= 0 {
@@ -89,10 +89,11 @@ func (c Chances) cost(a Level, lambda float64) (sum float64) {
 	return sum
 }
 
-// decide is the level from floor up that costs least; of two that cost the same the more urgent.
+// decide is the level from floor up that costs least; of two that cost the same the more urgent. Points alone come to the same day at most: an emergency
+// is what a floor says, never a sum of small reasons.
 func (c Chances) decide(floor Level, lambda float64) Level {
 	best := floor
-	for a := floor + 1; a < Levels; a++ {
+	for a := floor + 1; a <= SameDay; a++ {
 		if c.cost(a, lambda) <= c.cost(best, lambda) {
 			best = a
 		}

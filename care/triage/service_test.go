@@ -116,7 +116,7 @@ func TestAnInterviewIsKeptAndEndsInOneQueue(t *testing.T) {
 			if err := validate.Err(issues); err != nil {
 				t.Errorf("%s: %v\n%s", query, err, page.Matches[0].Body)
 			}
-			if strings.HasPrefix(query, "Provenance") && !strings.Contains(string(page.Matches[0].Body), "urn:kith:triage:"+"general:plan|"+s.Book.Pack("general").Version) {
+			if strings.HasPrefix(query, "Provenance") && !strings.Contains(string(page.Matches[0].Body), "urn:kith:triage:"+"head-injury:plan|"+s.Book.Pack("head-injury").Version) {
 				t.Errorf("the Provenance does not pin the pack: %s", page.Matches[0].Body)
 			}
 		}

@@ -124,7 +124,7 @@ func (b *Book) told(r *Told) (p Person, ignored []string) {
 		if found == nil {
 			found = lex.named(in, words)
 		}
-		if found == nil {
+		if found == nil && !lex.isKnown(words) {
 			ignored = append(ignored, words)
 		}
 		for _, n := range found {
@@ -167,12 +167,17 @@ func (b *Book) truth(v *Vignette, start *State) *Truth {
 			list = v.Absent
 		}
 		for _, words := range list {
-			found, numbers := lex.meant(words)
-			if len(found) == 0 && len(numbers) == 0 {
+			found, denied, numbers := lex.meant(words)
+			if len(found)+len(denied)+len(numbers) == 0 && !lex.isKnown(words) {
 				t.Ignored = append(t.Ignored, words)
 			}
 			for _, n := range found {
 				t.state.Set(n, value)
+			}
+			if value == Yes {
+				for _, n := range denied { // "no pus" among what is present
+					t.state.Set(n, No)
+				}
 			}
 			if value == Yes {
 				for n, span := range numbers {
@@ -184,28 +189,29 @@ func (b *Book) truth(v *Vignette, start *State) *Truth {
 	return t
 }
 
-// meant are the findings that a few plain words, an id or a SNOMED CT code stand for.
-func (lex *Lexicon) meant(words string) ([]int, map[int]Span) {
+// meant are the findings that a few plain words, an id or a SNOMED CT code stand for, and those that the words deny.
+func (lex *Lexicon) meant(words string) (out, denied []int, numbers map[int]Span) {
 	words = strings.TrimSpace(words)
 	if n, ok := lex.byID[strings.ReplaceAll(strings.ToLower(words), " ", "-")]; ok && lex.Findings[n].Number == nil {
-		return []int{n}, nil
+		return []int{n}, nil, nil
 	}
-	var out []int
 	if conceptID.MatchString(words) {
 		for n, f := range lex.Findings {
 			if f.Snomed == words || f.Record != nil && slices.Contains(f.Record.Codes, words) {
 				out = append(out, n)
 			}
 		}
-		return out, nil
+		return out, nil, nil
 	}
 	h := lex.hear(words)
 	for _, f := range h.Findings {
 		if f.Value == Yes {
 			out = append(out, f.Finding)
+		} else {
+			denied = append(denied, f.Finding)
 		}
 	}
-	return out, h.Numbers
+	return out, denied, h.Numbers
 }
 
 // answer answers one question truthfully: no to what is neither present nor said.
@@ -258,7 +264,7 @@ func (b *Book) Run(v *Vignette, settings Settings, now time.Time) (*Ran, error) 
 		text = strings.Join(v.Present, ". ")
 	}
 	for _, words := range v.Present { // what the record would say, told among the symptoms
-		found, _ := b.Lexicon.meant(words)
+		found, _, _ := b.Lexicon.meant(words)
 		for _, n := range found {
 			if f := b.Lexicon.Findings[n]; f.Record != nil {
 				who.Facts = append(who.Facts, Fact{Finding: n, Words: words})

@@ -51,6 +51,31 @@ func TestDevelopmentVignettes(t *testing.T) {
 	}
 }
 
+// The blind vignettes measure and need not be passed, but every line must be read, and hardly anybody may be sent two levels too late.
+func TestBlindVignettes(t *testing.T) {
+	file, err := os.Open("testdata/blind/development.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var all []*Vignette
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		v, err := ParseVignette(lines.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	r, err := shippedBook(t).Evaluate(all, Settings{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 250 || r.Safe.Part() < 0.95 {
+		t.Errorf("%d vignettes, %.1f %% at most one level too low", len(all), 100*r.Safe.Part())
+	}
+	t.Logf("right group %.1f %%, emergencies %.1f %%, self-care %.1f %%, over-triage %.1f %%", 100*r.Group.Part(), 100*r.Groups[2].Part(), 100*r.Groups[0].Part(), 100*r.Over.Part())
+}
+
 // Twins say the same and have another record: the record must matter.
 func TestTwinsWithAnotherRecord(t *testing.T) {
 	b := shippedBook(t)
@@ -64,7 +89,7 @@ func TestTwinsWithAnotherRecord(t *testing.T) {
 		{"I have tummy cramps", `{"pregnant":true}`, SameDay, Routine},
 		{"My throat is sore", `{"medicines":["Carbimazole 5mg tablets"]}`, SameDay, Routine},
 		{"I have had diarrhoea since yesterday", `{"medicines":["Lithium carbonate 400mg tablets"]}`, SameDay, Routine},
-		{"I have had back pain for a week, it hurts most at night", `{"conditions":["Malignant tumour of prostate"]}`, Emergency, SameDay},
+		{"I have had back pain for a week, it hurts most at night", `{"conditions":["Malignant tumour of prostate"]}`, SameDay, Routine},
 	} {
 		run := func(record string) Level {
 			age := 44.0
@@ -133,7 +158,7 @@ func TestARecordMayBeABundle(t *testing.T) {
 	for _, f := range p.Facts {
 		got = append(got, b.Lexicon.Findings[f.Finding].ID+" "+f.From)
 	}
-	want := "asthma Condition/b, anticoagulant MedicationRequest/c, lithium MedicationRequest/l, recent-surgery Procedure/e"
+	want := "asthma Condition/b, anticoagulant MedicationRequest/c, lithium MedicationRequest/l, recent-surgery Procedure/e, joint-replacement Procedure/e"
 	if strings.Join(got, ", ") != want || p.Sex != femaleID || p.Age == nil || *p.Age < 29.9 || *p.Age > 30.1 {
 		t.Errorf("facts %v, sex %s, age %v; want %s", got, p.Sex, p.Age, want)
 	}

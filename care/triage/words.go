@@ -1,6 +1,7 @@
 package triage
 
 import (
+	_ "embed" // for ordinaryWords
 	"strings"
 	"unicode"
 )
@@ -26,6 +27,12 @@ type wordsFile struct {
 		Adult  []string `yaml:"adult"`
 	} `yaml:"people"`
 }
+
+// ordinaryWords are words of ordinary English that are near a word of the lexicon and are not taken for a misspelling of it: "spring" is not "spying".
+// The words were chosen from SCOWL's list of common words (wordlist.aspell.net, © Kevin Atkinson, free to use and copy with that notice).
+//
+//go:embed ordinary.txt
+var ordinaryWords string
 
 // token is one word of a text or a phrase.
 type token struct {
@@ -55,6 +62,9 @@ func newEnglish(w *wordsFile) *english {
 	e := &english{filler: set(w.Fillers), article: set(w.Articles), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
 	e.contrast, e.fear, e.ordinary, e.people = set(w.Contrast), set(w.Fears), set(w.Ordinary), map[string]string{}
 	e.adult = set(w.People.Adult)
+	for _, word := range strings.Fields(ordinaryWords) {
+		e.ordinary[word] = true
+	}
 	for sex, words := range map[string][]string{femaleID: w.People.Female, maleID: w.People.Male, anySex: w.People.Any} {
 		for _, word := range words {
 			e.people[word] = sex

@@ -38,7 +38,7 @@ func TestTriageEvaluatesVignettes(t *testing.T) {
 `)
 	svg := filepath.Join(t.TempDir(), "curve.svg")
 	out := triageSays(t, 0, "eval", file, "--show", "--svg", svg)
-	for _, want := range []string{"3 vignettes at λ = 5", "2 of 3", "UNDER c: right is call-999", "purple toes", "questions: median", "   50 "} {
+	for _, want := range []string{"3 vignettes at λ = 2", "2 of 3", "UNDER c: right is call-999", "purple toes", "questions: median", "   50 "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
