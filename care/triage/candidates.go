@@ -43,6 +43,15 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 			all = append(all, ranked{p, score})
 		}
 	}
+	if len(all) == 0 && b.alike != nil {
+		for _, p := range b.Packs {
+			if like := 0.0; p.Name != generalName && p.suits(s) {
+				if like = b.alike.of(h.stems, p); like >= leastAlike {
+					all = append(all, ranked{p, like})
+				}
+			}
+		}
+	}
 	slices.SortStableFunc(all, func(a, b ranked) int {
 		switch {
 		case a.score > b.score:

@@ -13,6 +13,8 @@ type Heard struct {
 	Sex      string       // male, female or ""
 	Other    bool         // it is about somebody else than the writer
 	Days     map[int]int  // of facts that happened: how many days ago
+
+	stems []string // the words that say something
 }
 
 // Hearing is one finding that was heard.
@@ -55,6 +57,7 @@ func (lex *Lexicon) hear(text string) *Heard {
 	}
 	s.people(tokens)
 	s.tokens = l.english.join(tokens)
+	s.heard.stems = s.telling()
 	s.clauses()
 	s.index()
 	s.denials()
@@ -63,6 +66,18 @@ func (lex *Lexicon) hear(text string) *Heard {
 	s.phrases()
 	s.numbers()
 	return s.heard
+}
+
+// telling are the stems of the words that say something, each once.
+func (s *speech) telling() (out []string) {
+	e, seen := s.l.english, map[string]bool{}
+	for _, t := range s.tokens {
+		if !e.filler[t.raw] && !e.negator[t.raw] && e.people[t.raw] == "" && len(t.stem) > 2 && !seen[t.stem] {
+			seen[t.stem] = true
+			out = append(out, t.stem)
+		}
+	}
+	return out
 }
 
 // plainWord is a word that is never a misspelling.

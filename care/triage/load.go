@@ -28,6 +28,7 @@ type Book struct {
 	Packs   []*Pack // in order of their names, without the shared one
 	Shared  *Pack   // red flags and questions that stand in every pack: shared.yaml
 	byName  map[string]*Pack
+	alike   *resemblance
 }
 
 // Pack returns the pack of a name, nil where there is none.
@@ -91,6 +92,7 @@ func Load(folders ...fs.FS) (*Book, error) {
 		return nil, err
 	}
 	b.checkScreens(&faults)
+	b.alike = newResemblance(b)
 	return b, faults.err()
 }
 
