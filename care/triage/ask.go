@@ -56,6 +56,13 @@ func (b *Book) state(h *Heard, who Person) *State {
 			}
 		}
 	}
+	if n, ok := lex.byID[notUnderstoodID]; ok {
+		understood := len(h.stems) == 0 // nothing was said: answers were given without words
+		for _, f := range h.Findings {
+			understood = understood || f.Value == Yes
+		}
+		s.Set(n, map[bool]Tri{true: No, false: Yes}[understood])
+	}
 	sex, age := who.Sex, h.Age
 	if who.Age != nil {
 		age = Span{*who.Age, *who.Age}

@@ -79,6 +79,7 @@ type Lexicon struct {
 const (
 	ageID, durationID, temperatureID, severityID, weeksID = "age", "duration", "temperature", "severity", "weeks-pregnant"
 	maleID, femaleID, pregnantID                          = "male", "female", "pregnant"
+	notUnderstoodID                                       = "not-understood"
 )
 
 var conceptID = regexp.MustCompile(`^[1-9]\d{5,17}$`)
