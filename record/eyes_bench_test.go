@@ -110,3 +110,27 @@ func BenchmarkCircle(b *testing.B) {
 		}
 	}
 }
+
+// A read and a search of one person, decided about and not: what access control adds to each, beside what is the same.
+func BenchmarkDecided(b *testing.B) {
+	d, who, _ := ward(b)
+	for _, asked := range []struct {
+		name string
+		who  access.Actor
+	}{{"open", access.Actor{ID: "kith/test", Name: who.Name, Role: access.Kith, Organization: who.Organization, Purpose: who.Purpose}}, {"decided", who}} {
+		b.Run("read/"+asked.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := d.Get(b.Context(), asked.who, "Observation", "o7"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("newest/"+asked.name, func(b *testing.B) {
+			for b.Loop() {
+				if p, err := d.Find(b.Context(), asked.who, "Observation?patient=p&code=http://snomed.info/sct|1000731000000107&_sort=-date&_count=1"); err != nil || len(p.Matches) != 1 {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -126,6 +126,10 @@ func (e *eyes) person(patient string) (*seen, error) {
 	if s := e.byID[patient]; s != nil {
 		return s, nil
 	}
+	if k, ok := e.d.circles.named([]byte(patient)); ok {
+		e.know(k)
+		return e.byID[patient], nil
+	}
 	if e.askIDs == nil {
 		e.askIDs = map[string]bool{}
 	}
