@@ -2,6 +2,7 @@ package patient
 
 import (
 	_ "embed"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -70,6 +71,7 @@ var ways = map[string]triage.Channel{"telephone": triage.Telephone, "desk": tria
 
 // ask takes what somebody says in their own words.
 func (s *Site) ask(w http.ResponseWriter, r *http.Request, at seat) {
+	_, tooLong := errors.AsType[*http.MaxBytesError](r.ParseForm())
 	v := askView{Step: "text", Text: kit.Field{ID: "text", Value: strings.TrimSpace(r.PostFormValue("text"))}, Way: kit.Field{ID: "way", Value: r.PostFormValue("way")}}
 	channel := triage.Web
 	if at.staff {
@@ -79,14 +81,14 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request, at seat) {
 	case r.Method != http.MethodPost:
 		s.show(w, r, at, "Ask for help", v)
 		return
+	case tooLong || len([]rune(v.Text.Value)) > mostText:
+		v.Text.Error = "Write no more than 2,000 letters"
 	case v.Text.Value == "" && at.staff:
 		v.Text.Error = "Write what they need help with"
 	case v.Text.Value == "":
 		v.Text.Error = "Write what you need help with"
-	case len([]rune(v.Text.Value)) > mostText:
-		v.Text.Error = "Write no more than 2,000 letters"
 	}
-	if channel == "" {
+	if channel == "" && !tooLong {
 		v.Way.Error = "Choose how they ask"
 	}
 	if v.Text.Error != "" || v.Way.Error != "" {

@@ -177,9 +177,10 @@ func TestTheRecordCounts(t *testing.T) {
 func TestNothingWritten(t *testing.T) {
 	who := ada
 	h, _ := pages(t, &who)
-	for _, text := range []string{"", "   ", strings.Repeat("a", 2001)} {
-		if w := visit(t, h, "/my/ask", url.Values{"text": {text}}); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `href="#text"`) {
-			t.Errorf("%.10q is taken: %d", text, w.Code)
+	for _, text := range []string{"", "   ", strings.Repeat("a", 2001), strings.Repeat("a", 100<<10)} {
+		w := visit(t, h, "/my/ask", url.Values{"text": {text}})
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `href="#text"`) || strings.Contains(w.Body.String(), "no more than 2,000") != (len(text) > 2000) {
+			t.Errorf("%.10q is taken, or not told why: %d", text, w.Code)
 		}
 	}
 	who = access.Actor{ID: "Practitioner/1", Role: "nurse"}

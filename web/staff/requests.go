@@ -77,11 +77,15 @@ func (s *Site) changeTask(back string) http.HandlerFunc {
 			return
 		}
 		op := record.Op{Method: record.Patch, Type: "Task", ID: r.PathValue("id"), Patch: func(res *fhir.Resource) (*fhir.Resource, error) { return s.taskAfter(res, did, who) }}
-		if _, err := s.Door.Commit(r.Context(), who, []record.Op{op}); err != nil {
+		_, err := s.Door.Commit(r.Context(), who, []record.Op{op})
+		switch k := fhir.KindOf(err); {
+		case err == nil:
+			kit.See(w, r, back+"?did="+did)
+		case k == fhir.NotFound || k == fhir.Gone:
+			s.missing(w, r, "This is no longer on the list.")
+		default:
 			s.fail(w, r, err)
-			return
 		}
-		kit.See(w, r, back+"?did="+did)
 	}
 }
 
