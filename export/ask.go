@@ -61,12 +61,12 @@ func (s *Service) start(ctx context.Context, who access.Actor, a Ask) (id string
 		}
 		j.At.After = j.From
 	}
-	items := []record.BoxItem{item(kindJob, j.ID, j)}
+	items := []record.BoxItem{record.JSONItem(kindJob, j.ID, j)}
 	if people != nil {
 		items = append(items, record.BoxItem{Kind: kindPeople, Key: j.ID, Value: []byte(strings.Join(people, "\n"))})
 		if len(people) == 0 {
 			j.State, j.Until = finished, s.now().Add(s.keep())
-			items = []record.BoxItem{item(kindJob, j.ID, j)}
+			items = []record.BoxItem{record.JSONItem(kindJob, j.ID, j)}
 		}
 	}
 	return j.ID, s.box().Decide(ctx, func(get func(kind, key string) ([]byte, error)) (record.Noted, error) {
@@ -79,7 +79,7 @@ func (s *Service) start(ctx context.Context, who access.Actor, a Ask) (id string
 			return record.Noted{}, ErrTooMany
 		}
 		mine.Jobs = append(mine.Jobs, j.ID)
-		return record.Noted{Items: append(slices.Clone(items), item(kindOwner, key, mine)), Jobs: []record.Job{{Name: j.ID, Due: j.Until}}, Who: who, Action: access.Search, What: "start " + j.ID + ": " + a.Request}, nil
+		return record.Noted{Items: append(slices.Clone(items), record.JSONItem(kindOwner, key, mine)), Jobs: []record.Job{{Name: j.ID, Due: j.Until}}, Who: who, Action: access.Search, What: "start " + j.ID + ": " + a.Request}, nil
 	})
 }
 
@@ -87,12 +87,12 @@ func (s *Service) keep() time.Duration { return or(s.Keep, 24*time.Hour) }
 
 // ownedBy are the extracts of an asker that are still there, and how many of them are under way.
 func (s *Service) ownedBy(get func(kind, key string) ([]byte, error), key string) (mine owned, under int, err error) {
-	have, err := read[owned](get, kindOwner, key)
+	have, err := record.ReadJSON[owned](get, kindOwner, key)
 	if err != nil || have == nil {
 		return mine, 0, err
 	}
 	for _, id := range have.Jobs {
-		j, err := read[job](get, kindJob, id)
+		j, err := record.ReadJSON[job](get, kindJob, id)
 		if err != nil {
 			return mine, 0, err
 		}

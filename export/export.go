@@ -13,7 +13,6 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -114,32 +113,11 @@ type file struct {
 // owned are the extracts of one asker.
 type owned struct{ Jobs []string }
 
-// read reads a thing of the box, nil where there is none.
-func read[T any](get func(kind, key string) ([]byte, error), kind, key string) (*T, error) {
-	raw, err := get(kind, key)
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	out := new(T)
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, fhir.Errorf(fhir.Broken, "%s %s of the extracts cannot be read: %w", kind, key, err)
-	}
-	return out, nil
-}
-
-func item(kind, key string, v any) record.BoxItem {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic("export: " + err.Error()) // plain structs of ours
-	}
-	return record.BoxItem{Kind: kind, Key: key, Value: raw}
-}
-
 func gone(kind, key string) record.BoxItem { return record.BoxItem{Kind: kind, Key: key} }
 
 // mine reads a job of whoever asks. One of somebody else is as if it were not there.
 func (s *Service) mine(ctx context.Context, who access.Actor, id string) (*job, error) {
-	j, err := read[job](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, kindJob, id)
+	j, err := record.ReadJSON[job](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, kindJob, id)
 	if err != nil {
 		return nil, err
 	}

@@ -62,12 +62,12 @@ func (s *Service) Remove(ctx context.Context, who access.Actor, id string) error
 		return err
 	}
 	return s.box().Decide(ctx, func(get func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		j, err := read[job](get, kindJob, id)
+		j, err := record.ReadJSON[job](get, kindJob, id)
 		if err != nil || j == nil {
 			return record.Noted{}, err
 		}
 		j.State = removed
-		return record.Noted{Items: []record.BoxItem{item(kindJob, id, j)}, Jobs: []record.Job{{Name: id}}, Who: who, Action: access.Delete, What: "remove " + id}, nil
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(kindJob, id, j)}, Jobs: []record.Job{{Name: id}}, Who: who, Action: access.Delete, What: "remove " + id}, nil
 	})
 }
 

@@ -34,7 +34,7 @@ func (s *Service) Run(ctx context.Context) error {
 // do does one step of a job.
 func (s *Service) do(ctx context.Context, due record.Job) (record.Settle, error) {
 	get := func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }
-	j, err := read[job](get, kindJob, due.Name)
+	j, err := record.ReadJSON[job](get, kindJob, due.Name)
 	switch {
 	case err != nil || j == nil:
 		return nil, err
@@ -68,11 +68,11 @@ func (s *Service) do(ctx context.Context, due record.Job) (record.Settle, error)
 		next = j.Until
 	}
 	return func(get func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		now, err := read[job](get, kindJob, j.ID)
+		now, err := record.ReadJSON[job](get, kindJob, j.ID)
 		if err != nil || now == nil || now.State != running {
 			return record.Noted{}, err // it was deleted meanwhile, and whoever did put the job into the queue
 		}
-		return record.Noted{Items: append(w.items, item(kindJob, j.ID, j)), Jobs: []record.Job{{Name: j.ID, Due: next}}}, nil
+		return record.Noted{Items: append(w.items, record.JSONItem(kindJob, j.ID, j)), Jobs: []record.Job{{Name: j.ID, Due: next}}}, nil
 	}, nil
 }
 
@@ -102,7 +102,7 @@ func fail(j *job, err error) {
 // giveUp writes down that a job failed for the last time.
 func (s *Service) giveUp(due record.Job, why error) record.Settle {
 	return func(get func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		j, err := read[job](get, kindJob, due.Name)
+		j, err := record.ReadJSON[job](get, kindJob, due.Name)
 		if err != nil || j == nil {
 			return record.Noted{}, err
 		}
@@ -111,7 +111,7 @@ func (s *Service) giveUp(due record.Job, why error) record.Settle {
 			fail(j, why)
 			j.Until = s.now().Add(s.keep())
 		}
-		return record.Noted{Items: []record.BoxItem{item(kindJob, j.ID, j)}, Jobs: []record.Job{{Name: j.ID, Due: j.Until}}}, nil
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(kindJob, j.ID, j)}, Jobs: []record.Job{{Name: j.ID, Due: j.Until}}}, nil
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *Service) clear(ctx context.Context, j *job) (record.Settle, error) {
 			return record.Noted{Items: items, Jobs: []record.Job{{Name: j.ID}}}, nil
 		}
 		key := j.Who.Key()
-		mine, err := read[owned](get, kindOwner, key)
+		mine, err := record.ReadJSON[owned](get, kindOwner, key)
 		if err != nil {
 			return record.Noted{}, err
 		}
@@ -142,7 +142,7 @@ func (s *Service) clear(ctx context.Context, j *job) (record.Settle, error) {
 			if mine.Jobs = slices.DeleteFunc(mine.Jobs, func(id string) bool { return id == j.ID }); len(mine.Jobs) == 0 {
 				out = append(out, gone(kindOwner, key))
 			} else {
-				out = append(out, item(kindOwner, key, mine))
+				out = append(out, record.JSONItem(kindOwner, key, mine))
 			}
 		}
 		return record.Noted{Items: out}, nil

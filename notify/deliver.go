@@ -69,7 +69,7 @@ type delivering struct {
 
 // do tells one subscriber what is new.
 func (d *delivering) do(ctx context.Context, due record.Job) (record.Settle, error) {
-	v, err := get[sub](d.reads(ctx), kindSub, due.Name)
+	v, err := record.ReadJSON[sub](d.reads(ctx), kindSub, due.Name)
 	if err != nil || v == nil || v.Status == failing {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (d *delivering) do(ctx context.Context, due record.Job) (record.Settle, err
 	if err != nil {
 		return d.failed(ctx, v, err)
 	}
-	at, err := get[place](d.reads(ctx), kindPlace, v.ID)
+	at, err := record.ReadJSON[place](d.reads(ctx), kindPlace, v.ID)
 	if err != nil || at == nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (d *delivering) greet(ctx context.Context, v *sub) error {
 	}
 	seen := v.Version
 	return d.box().Decide(ctx, func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		now, err := get[sub](read, kindSub, v.ID)
+		now, err := record.ReadJSON[sub](read, kindSub, v.ID)
 		if err != nil {
 			return record.Noted{}, err
 		}
@@ -164,7 +164,7 @@ func (d *delivering) greet(ctx context.Context, v *sub) error {
 			return record.Noted{}, fhir.Errorf(fhir.Busy, "the Subscription was changed meanwhile")
 		}
 		v.Status, v.Error, v.Version, v.Updated = active, "", seen+1, d.now().UTC()
-		return record.Noted{Items: []record.BoxItem{item(kindSub, v.ID, v), {Kind: kindActive, Key: v.activeKey(), Value: []byte("1")}}}, nil
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(kindSub, v.ID, v), {Kind: kindActive, Key: v.activeKey(), Value: []byte("1")}}}, nil
 	})
 }
 
@@ -191,18 +191,18 @@ func (d *delivering) tell(ctx context.Context, who access.Actor, v *sub, at *pla
 
 // advance is the place written down, unless the Subscription has been changed, deleted, or served further by another.
 func (d *delivering) advance(read func(kind, key string) ([]byte, error), v *sub, at *place) ([]record.BoxItem, error) {
-	now, err := get[sub](read, kindSub, v.ID)
+	now, err := record.ReadJSON[sub](read, kindSub, v.ID)
 	if err != nil {
 		return nil, err
 	}
 	if now == nil || now.Version != v.Version {
 		return nil, fhir.Errorf(fhir.Busy, "the Subscription was changed meanwhile")
 	}
-	have, err := get[place](read, kindPlace, v.ID)
+	have, err := record.ReadJSON[place](read, kindPlace, v.ID)
 	if err != nil || have == nil || have.Seq > at.Seq {
 		return nil, err
 	}
-	return []record.BoxItem{item(kindPlace, v.ID, at)}, nil
+	return []record.BoxItem{record.JSONItem(kindPlace, v.ID, at)}, nil
 }
 
 // went is what is written when a Subscription was served: its place, and that it is to be served again where there is more.
@@ -222,7 +222,7 @@ func (d *delivering) went(v *sub, at *place, more bool, next time.Time) record.S
 		n := record.Noted{Items: items}
 		if v.Error != "" && next.IsZero() {
 			v.Error = ""
-			n.Items = append(n.Items, item(kindSub, v.ID, v))
+			n.Items = append(n.Items, record.JSONItem(kindSub, v.ID, v))
 		}
 		if more {
 			n.Jobs = []record.Job{{Name: v.ID, Due: next}}
@@ -248,12 +248,12 @@ func (d *delivering) failed(ctx context.Context, v *sub, why error) (record.Sett
 	}
 	if text := sentence(why); text != v.Error && v.Status == active {
 		err := d.box().Decide(ctx, func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-			now, err := get[sub](read, kindSub, v.ID)
+			now, err := record.ReadJSON[sub](read, kindSub, v.ID)
 			if err != nil || now == nil || now.Version != v.Version {
 				return record.Noted{}, err
 			}
 			now.Error = text
-			return record.Noted{Items: []record.BoxItem{item(kindSub, v.ID, now)}}, nil
+			return record.Noted{Items: []record.BoxItem{record.JSONItem(kindSub, v.ID, now)}}, nil
 		})
 		if err != nil {
 			return nil, err
@@ -265,7 +265,7 @@ func (d *delivering) failed(ctx context.Context, v *sub, why error) (record.Sett
 // giveUp stops a Subscription whose endpoint failed for the last time.
 func (s *Service) giveUp(due record.Job, why error) record.Settle {
 	return func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		v, err := get[sub](read, kindSub, due.Name)
+		v, err := record.ReadJSON[sub](read, kindSub, due.Name)
 		if err != nil || v == nil {
 			return record.Noted{}, err
 		}
@@ -276,7 +276,7 @@ func (s *Service) giveUp(due record.Job, why error) record.Settle {
 // stop writes that a Subscription is served no more, and why.
 func (s *Service) stop(v *sub, status, why string) record.Settle {
 	return func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		now, err := get[sub](read, kindSub, v.ID)
+		now, err := record.ReadJSON[sub](read, kindSub, v.ID)
 		if err != nil || now == nil || now.Version != v.Version {
 			return record.Noted{}, err
 		}
@@ -285,7 +285,7 @@ func (s *Service) stop(v *sub, status, why string) record.Settle {
 		if status == off {
 			jobs = []record.Job{{Name: v.ID, Due: now.Updated.Add(keptOff)}}
 		}
-		return record.Noted{Items: []record.BoxItem{item(kindSub, v.ID, now), gone(kindActive, v.activeKey())}, Jobs: jobs,
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(kindSub, v.ID, now), gone(kindActive, v.activeKey())}, Jobs: jobs,
 			Who: v.Who, Action: access.Update, What: "Subscription/" + v.ID + " is " + status, Refusal: why}, nil
 	}
 }
@@ -296,7 +296,7 @@ const keptOff = 30 * 24 * time.Hour
 // forget removes a Subscription that has been off for long.
 func (s *Service) forget(v *sub) record.Settle {
 	return func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		now, err := get[sub](read, kindSub, v.ID)
+		now, err := record.ReadJSON[sub](read, kindSub, v.ID)
 		if err != nil || now == nil || now.Version != v.Version || s.now().Before(v.Updated.Add(keptOff)) {
 			return record.Noted{}, err
 		}

@@ -38,7 +38,7 @@ func (s *Service) Create(ctx context.Context, who access.Actor, res *fhir.Resour
 		return nil, err
 	}
 	err = s.box().Decide(ctx, func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		mine, err := get[owned](read, kindOwner, who.Key())
+		mine, err := record.ReadJSON[owned](read, kindOwner, who.Key())
 		if err != nil {
 			return record.Noted{}, err
 		}
@@ -49,7 +49,7 @@ func (s *Service) Create(ctx context.Context, who access.Actor, res *fhir.Resour
 			return record.Noted{}, fhir.Errorf(fhir.TooMany, "you have %d Subscriptions, as many as one may have: delete one", len(mine.IDs))
 		}
 		mine.IDs = append(slices.Clone(mine.IDs), v.ID)
-		items := []record.BoxItem{item(kindSub, v.ID, v), item(kindPlace, v.ID, place{Seq: seq}), item(kindOwner, who.Key(), mine)}
+		items := []record.BoxItem{record.JSONItem(kindSub, v.ID, v), record.JSONItem(kindPlace, v.ID, place{Seq: seq}), record.JSONItem(kindOwner, who.Key(), mine)}
 		return record.Noted{Items: items, Jobs: jobsOf(v, s.now()), Who: who, Action: access.Create, What: "Subscription/" + v.ID + ": " + v.Type + "?" + v.Query}, nil
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Service) Read(ctx context.Context, who access.Actor, id string) (*Kept,
 
 // List are the Subscriptions of the asker, in the order in which they were made.
 func (s *Service) List(ctx context.Context, who access.Actor) (all []*Kept, err error) {
-	mine, err := get[owned](s.reads(ctx), kindOwner, who.Key())
+	mine, err := record.ReadJSON[owned](s.reads(ctx), kindOwner, who.Key())
 	if err != nil || mine == nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (s *Service) Update(ctx context.Context, who access.Actor, id string, versi
 	}
 	return s.change(ctx, who, access.Update, id, version, func(now *sub) (*sub, []record.BoxItem) {
 		v.Version = now.Version + 1
-		return v, []record.BoxItem{item(kindSub, id, v), gone(kindActive, now.activeKey())}
+		return v, []record.BoxItem{record.JSONItem(kindSub, id, v), gone(kindActive, now.activeKey())}
 	})
 }
 
@@ -146,18 +146,18 @@ func (s *Service) change(ctx context.Context, who access.Actor, action access.Ac
 
 // disowned is what is written of an asker who has a Subscription no more.
 func disowned(read func(kind, key string) ([]byte, error), key, id string) ([]record.BoxItem, error) {
-	mine, err := get[owned](read, kindOwner, key)
+	mine, err := record.ReadJSON[owned](read, kindOwner, key)
 	if err != nil || mine == nil {
 		return nil, err
 	}
 	if mine.IDs = slices.DeleteFunc(mine.IDs, func(other string) bool { return other == id }); len(mine.IDs) == 0 {
 		return []record.BoxItem{gone(kindOwner, key)}, nil
 	}
-	return []record.BoxItem{item(kindOwner, key, mine)}, nil
+	return []record.BoxItem{record.JSONItem(kindOwner, key, mine)}, nil
 }
 
 func (s *Service) mine(read func(kind, key string) ([]byte, error), who access.Actor, id string) (*sub, error) {
-	v, err := get[sub](read, kindSub, id)
+	v, err := record.ReadJSON[sub](read, kindSub, id)
 	if err == nil && (v == nil || v.Who.Key() != who.Key()) {
 		err = fhir.Errorf(fhir.NotFound, "there is no Subscription/%s", id)
 	}

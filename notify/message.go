@@ -83,7 +83,7 @@ func (s *Service) Status(ctx context.Context, who access.Actor, id string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	at, err := get[place](s.reads(ctx), kindPlace, id)
+	at, err := record.ReadJSON[place](s.reads(ctx), kindPlace, id)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,6 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/secret"
-	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
 
@@ -102,29 +101,8 @@ type place struct {
 // owned are the Subscriptions of one asker.
 type owned struct{ IDs []string }
 
-// get reads a thing of the box, nil where there is none.
-func get[T any](read func(kind, key string) ([]byte, error), kind, key string) (*T, error) {
-	raw, err := read(kind, key)
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	out := new(T)
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, fhir.Errorf(fhir.Broken, "%s %s of the Subscriptions cannot be read: %w", kind, key, err)
-	}
-	return out, nil
-}
-
 func (s *Service) reads(ctx context.Context) func(kind, key string) ([]byte, error) {
 	return func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }
-}
-
-func item(kind, key string, v any) record.BoxItem {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic("notify: " + err.Error()) // plain structs of ours
-	}
-	return record.BoxItem{Kind: kind, Key: key, Value: raw}
 }
 
 func gone(kind, key string) record.BoxItem { return record.BoxItem{Kind: kind, Key: key} }

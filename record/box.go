@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
@@ -19,6 +20,28 @@ type Box struct {
 type BoxItem struct {
 	Kind, Key string
 	Value     []byte // nil removes it
+}
+
+// JSONItem is an item whose value is v as JSON. v is a plain struct of the room's: one that cannot be written is a fault of the program.
+func JSONItem(kind, key string, v any) BoxItem {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic("record: " + err.Error())
+	}
+	return BoxItem{Kind: kind, Key: key, Value: raw}
+}
+
+// ReadJSON reads what JSONItem wrote, nil where there is none. Broken where it is something else.
+func ReadJSON[T any](read func(kind, key string) ([]byte, error), kind, key string) (*T, error) {
+	raw, err := read(kind, key)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	out := new(T)
+	if err := json.Unmarshal(raw, out); err != nil {
+		return nil, fhir.Errorf(fhir.Broken, "%s %s of the box cannot be read: %w", kind, key, err)
+	}
+	return out, nil
 }
 
 // Box is the box of a room.
