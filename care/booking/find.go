@@ -1,0 +1,212 @@
+package booking
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
+	"github.com/kith-care/kith/fhir/r4"
+)
+
+// Need is one thing that somebody can book.
+type Need struct {
+	ID, Name, Kind string
+	Referral       string // ServiceRequest/ID with which they book it, "" where none is needed
+	Since          time.Time
+}
+
+// Needs are the things that a patient can book: at the practice where they are registered, with the referrals with which they wait, and what is open to anyone.
+func (s *Service) Needs(ctx context.Context, who access.Actor, patient string) ([]Need, error) {
+	if err := s.may(ctx, who, access.Create, patient); err != nil {
+		return nil, err
+	}
+	p, err := s.of(ctx, patient)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.offerings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Need
+	for _, c := range list {
+		ref, ok := p.canBook(c)
+		if !ok || slices.ContainsFunc(out, func(n Need) bool { return n.ID == c.service }) {
+			continue
+		}
+		n := Need{ID: c.service, Name: c.name, Kind: c.kind, Referral: ref}
+		for _, code := range c.referrals {
+			if p.referrals[code] == ref {
+				n.Since = p.referredFrom[code]
+			}
+		}
+		out = append(out, n)
+	}
+	slices.SortStableFunc(out, func(a, b Need) int {
+		kinds := []string{"hospital", "gp", "community"} // what somebody waits for stands first
+		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), strings.Compare(a.Name, b.Name))
+	})
+	return out, nil
+}
+
+// Part is a part of the day.
+type Part string
+
+// The parts, by London's clock: before 12:00, before 17:00, from 17:00 on.
+const (
+	Morning   Part = "morning"
+	Afternoon Part = "afternoon"
+	Evening   Part = "evening"
+)
+
+// Where is how far somebody would go.
+type Where string
+
+// How far: anywhere, the same town, the same postcode district, their own practice.
+const (
+	Anywhere Where = ""
+	Town     Where = "town"
+	Near     Where = "near"
+	Own      Where = "practice"
+)
+
+// Wanted is what somebody looks for. The zero value of each field means that it does not matter.
+type Wanted struct {
+	Need     string
+	Where    Where
+	Days     []time.Weekday
+	Part     Part
+	Mode     Mode
+	Language string   // spoken by whoever sees them, such as cy
+	Access   []string // what the place must have, such as step-free
+	From     time.Time
+	Count    int    // how many; 0 for 24
+	Not      string // a Slot that is not offered: the one they have
+}
+
+// Offer is a free time.
+type Offer struct {
+	Slot         string // id
+	Start, End   time.Time
+	Need, Name   string
+	Kind         string
+	With         string
+	Place        string
+	Address      []string
+	Telephone    string
+	Organization string
+	Modes        []Mode
+	Languages    []string
+	Access       []string
+	Bring        string
+	Nearness     int  // 0 their own practice, 1 the same postcode district, 2 the same town, 3 elsewhere
+	Confirm      bool // its own system must say yes
+
+	version  int64
+	slot     *r4.Slot
+	clinic   *clinic
+	referral string
+}
+
+// mostSlots is how many free Slots one search looks at.
+const mostSlots = 3000
+
+// Find answers free times that fit, the soonest first, nearer places first among those that begin together.
+func (s *Service) Find(ctx context.Context, who access.Actor, patient string, w Wanted) ([]Offer, error) {
+	if err := s.may(ctx, who, access.Create, patient); err != nil {
+		return nil, err
+	}
+	if w.Need == "" || strings.ContainsAny(w.Need, "|,&\\") {
+		return nil, fhir.Errorf(fhir.Invalid, "what is to be booked is not said")
+	}
+	p, err := s.of(ctx, patient)
+	if err != nil {
+		return nil, err
+	}
+	from, count := s.now(), cmp.Or(w.Count, 24)
+	if w.From.After(from) {
+		from = w.From
+	}
+	until := s.now().Add(farthest)
+	query := "Slot?service-type=" + ServiceSystem + "|" + w.Need + "&status=free&start=gt" + instant(from) + "&start=lt" + instant(until) + "&_sort=start&_count=200"
+	var out []Offer
+	looked := 0
+	for m, err := range s.Door.All(ctx, me, query) {
+		if err != nil {
+			return nil, err
+		}
+		if looked++; looked > mostSlots {
+			break
+		}
+		slot := new(r4.Slot)
+		if err := decode(m, slot); err != nil {
+			return nil, err
+		}
+		if len(out) >= count && !slot.Start.Low().Equal(out[len(out)-1].Start) {
+			break
+		}
+		o, ok, err := s.offer(ctx, p, slot, m.Version)
+		if err != nil {
+			return nil, err
+		}
+		if ok && w.fits(&o) {
+			out = append(out, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Offer) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Nearness, b.Nearness), strings.Compare(a.With, b.With))
+	})
+	return out[:min(len(out), count)], nil
+}
+
+// offer is a Slot as somebody can book it; ok is false where they cannot.
+func (s *Service) offer(ctx context.Context, p *person, slot *r4.Slot, version int64) (o Offer, ok bool, err error) {
+	if fromElsewhere(slot.Meta) && !tagged(slot.Meta, TagConfirm) {
+		return o, false, nil // a copy of what another system has: nothing could be booked there
+	}
+	c, err := s.clinicOf(ctx, idOf(slot.Schedule, "Schedule"))
+	if err != nil {
+		return o, false, err
+	}
+	o = Offer{Slot: slot.ID, Start: slot.Start.Low(), End: slot.End.Low(), With: c.who, Kind: c.kind, Place: c.place, Address: c.address, Telephone: c.telephone, Organization: c.organization.Display,
+		Modes: modesOf(slot.Extension), Languages: c.languages, Access: c.access, Bring: c.bring, Nearness: p.nearness(c), Confirm: tagged(slot.Meta, TagConfirm), version: version, slot: slot, clinic: c}
+	if o.Need, o.Name = codeIn(slot.ServiceType, ServiceSystem); o.Need == "" {
+		o.Need, o.Name = c.service, c.name
+	}
+	o.referral, ok = p.canBook(c)
+	return o, ok, nil
+}
+
+// fits reports whether a free time is what is looked for.
+func (w *Wanted) fits(o *Offer) bool {
+	start := o.Start.In(london.Zone)
+	part := Evening
+	switch {
+	case start.Hour() < 12:
+		part = Morning
+	case start.Hour() < 17:
+		part = Afternoon
+	}
+	far := map[Where]int{Own: 0, Near: 1, Town: 2, Anywhere: 3}
+	most, known := far[w.Where]
+	switch {
+	case o.Slot == w.Not,
+		known && o.Nearness > most,
+		len(w.Days) > 0 && !slices.Contains(w.Days, start.Weekday()),
+		w.Part != "" && w.Part != part,
+		w.Mode != "" && !slices.Contains(o.Modes, w.Mode),
+		w.Language != "" && w.Language != "en" && !slices.Contains(o.Languages, w.Language):
+		return false
+	}
+	for _, a := range w.Access {
+		if !slices.Contains(o.Access, a) {
+			return false
+		}
+	}
+	return true
+}
