@@ -116,8 +116,8 @@ func (r *Request) fill(a *r4.Appointment, o *Offer, patient string) {
 	add(r4.Reference{Reference: c.practitioner, Display: c.who})
 	add(r4.Reference{Reference: c.location, Display: c.place})
 	add(r4.Reference{Reference: c.offering})
-	if c.ods != "" { // whose staff then look after this patient
-		add(c.organization)
+	if c.ods != "" { // whose staff then look after this patient; R4 lets no Organization take part by reference
+		add(r4.Reference{Identifier: &r4.Identifier{System: odsSystem, Value: c.ods}, Display: c.organization.Display})
 	}
 	if r.Interpreter != "" {
 		a.Participant = append(a.Participant, r4.AppointmentParticipant{Type: []r4.CodeableConcept{*interpreterRole(r.Interpreter)}, Required: "required", Status: "needs-action"})
