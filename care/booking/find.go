@@ -210,3 +210,15 @@ func (w *Wanted) fits(o *Offer) bool {
 	}
 	return true
 }
+
+// InterpreterOf is the language of the interpreter whom the record says that a patient needs, "" for none.
+func (s *Service) InterpreterOf(ctx context.Context, who access.Actor, patient string) (string, error) {
+	if err := s.may(ctx, who, access.Create, patient); err != nil {
+		return "", err
+	}
+	p, err := s.of(ctx, patient)
+	if err != nil {
+		return "", err
+	}
+	return p.interpreter, nil
+}
