@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kith-care/kith/care/booking"
 	"github.com/kith-care/kith/fhir"
@@ -155,8 +157,13 @@ func (s *Site) showTimes(w http.ResponseWriter, r *http.Request, at seat.Seat, q
 		}
 		one := timeView{Slot: o.Slot, At: o.Start, With: o.With, Place: o.Place}
 		var ways []string
-		for _, m := range o.Modes {
-			ways = append(ways, modeText(l, m))
+		for i, m := range o.Modes {
+			way := modeText(l, m)
+			if i > 0 {
+				first, size := utf8.DecodeRuneInString(way)
+				way = string(unicode.ToLower(first)) + way[size:]
+			}
+			ways = append(ways, way)
 		}
 		one.Way = strings.Join(ways, l.T(" or "))
 		day := &v.Days[len(v.Days)-1]
