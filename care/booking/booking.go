@@ -56,6 +56,8 @@ const (
 	ServiceSystem   = "https://kith.care/fhir/CodeSystem/bookable"    // what can be booked: gp, blood-test, …
 	ForSystem       = "https://kith.care/fhir/CodeSystem/bookable-by" // HealthcareService.eligibility: registered, referred, anyone
 	TagSystem       = "https://kith.care/fhir/CodeSystem/booking"     // meta.tag of Slots
+	FreeSystem      = "https://kith.care/fhir/CodeSystem/slots-free"  // meta.tag of a free Slot: SERVICE.ORGANISATION.DAY, by which it is found
+	TakenSystem     = "https://kith.care/fhir/CodeSystem/slots-taken" // the same of one that is not free
 	TagConfirm      = "confirm"                                       // a Slot that can be booked here and that its own system must confirm
 	ReferenceSystem = "https://kith.care/fhir/booking-reference"      // Appointment.identifier: what people read out on the telephone
 	NeedURL         = "https://kith.care/fhir/StructureDefinition/access-need"

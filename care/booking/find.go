@@ -3,6 +3,7 @@ package booking
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -113,15 +114,12 @@ type Offer struct {
 	referral string
 }
 
-// mostSlots is how many free Slots one search looks at.
-const mostSlots = 3000
-
 // Find answers free times that fit, the soonest first, nearer places first among those that begin together.
 func (s *Service) Find(ctx context.Context, who access.Actor, patient string, w Wanted) ([]Offer, error) {
 	if err := s.may(ctx, who, access.Create, patient); err != nil {
 		return nil, err
 	}
-	if w.Need == "" || strings.ContainsAny(w.Need, "|,&\\") {
+	if !shortID.MatchString(w.Need) {
 		return nil, fhir.Errorf(fhir.Invalid, "what is to be booked is not said")
 	}
 	p, err := s.of(ctx, patient)
@@ -132,36 +130,74 @@ func (s *Service) Find(ctx context.Context, who access.Actor, patient string, w 
 	if w.From.After(from) {
 		from = w.From
 	}
-	until := s.now().Add(farthest)
-	query := "Slot?service-type=" + ServiceSystem + "|" + w.Need + "&status=free&start=gt" + instant(from) + "&start=lt" + instant(until) + "&_sort=start&_count=200"
+	where, err := s.where(ctx, p, w.Need)
+	if err != nil || len(where) == 0 {
+		return nil, err
+	}
 	var out []Offer
-	looked := 0
-	for m, err := range s.Door.All(ctx, me, query) {
-		if err != nil {
-			return nil, err
+	// A day first, then twice as many each time: most find what they want soon, and nobody waits for all the days of three months.
+	until := s.now().Add(farthest)
+	for day, days := startOf(from), 1; day.Before(until) && len(out) < count; days = min(2*days, 32) {
+		var tags []string
+		for range days {
+			if !w.day(day) {
+				day = day.AddDate(0, 0, 1)
+				continue
+			}
+			for _, ods := range where {
+				tags = append(tags, url.QueryEscape(FreeSystem+"|"+FoundBy(w.Need, ods, day)))
+			}
+			day = day.AddDate(0, 0, 1)
 		}
-		if looked++; looked > mostSlots {
-			break
+		if len(tags) == 0 {
+			continue
 		}
-		slot := new(r4.Slot)
-		if err := decode(m, slot); err != nil {
-			return nil, err
-		}
-		if len(out) >= count && !slot.Start.Low().Equal(out[len(out)-1].Start) {
-			break
-		}
-		o, ok, err := s.offer(ctx, p, slot, m.Version)
-		if err != nil {
-			return nil, err
-		}
-		if ok && w.fits(&o) {
-			out = append(out, o)
+		for m, err := range s.Door.All(ctx, me, "Slot?_tag="+strings.Join(tags, ",")+"&status=free&start=gt"+instant(from)) {
+			if err != nil {
+				return nil, err
+			}
+			slot := new(r4.Slot)
+			if err := decode(m, slot); err != nil {
+				return nil, err
+			}
+			o, ok, err := s.offer(ctx, p, slot, m.Version)
+			if err != nil {
+				return nil, err
+			}
+			if ok && w.fits(&o) {
+				out = append(out, o)
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Offer) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Nearness, b.Nearness), strings.Compare(a.With, b.With))
 	})
 	return out[:min(len(out), count)], nil
+}
+
+// where are the ODS codes of the organisations at which somebody can book something.
+func (s *Service) where(ctx context.Context, p *person, need string) (out []string, err error) {
+	list, err := s.offerings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range list {
+		if _, ok := p.canBook(c); ok && c.service == need && !slices.Contains(out, c.ods) {
+			out = append(out, c.ods)
+		}
+	}
+	return out, nil
+}
+
+// startOf is the midnight before a moment, by London's clock.
+func startOf(t time.Time) time.Time {
+	t = t.In(london.Zone)
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, london.Zone)
+}
+
+// day reports whether any time of a day could fit.
+func (w *Wanted) day(day time.Time) bool {
+	return len(w.Days) == 0 || slices.Contains(w.Days, day.Weekday())
 }
 
 // offer is a Slot as somebody can book it; ok is false where they cannot.

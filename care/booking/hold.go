@@ -2,6 +2,7 @@ package booking
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/kith-care/kith/access"
@@ -124,13 +125,24 @@ func (s *Service) holdOf(ctx context.Context, slot string) (*hold, error) {
 	return record.ReadJSON[hold](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, "hold", slot)
 }
 
-// turned is the change of a Slot's status, where it is still as it was read.
+// turned is the change of a Slot's status, where it is still as it was read. Only a free Slot is found by its tag.
 func turned(slot *r4.Slot, version int64, status string) (record.Op, error) {
-	was := slot.Status
-	slot.Status = status
-	op, err := put("Slot", slot.ID, version, slot)
-	slot.Status = was
-	return op, err
+	out := *slot
+	out.Status = status
+	if slot.Meta != nil {
+		meta := *slot.Meta
+		meta.Tag = slices.Clone(meta.Tag)
+		for i := range meta.Tag {
+			if t := &meta.Tag[i]; t.System == FreeSystem || t.System == TakenSystem {
+				t.System = TakenSystem
+				if status == "free" {
+					t.System = FreeSystem
+				}
+			}
+		}
+		out.Meta = &meta
+	}
+	return put("Slot", slot.ID, version, &out)
 }
 
 // freed is what makes a Slot free again that a patient holds ("" for whoever does, once the hold is over), with what the box then forgets; nothing where it is not

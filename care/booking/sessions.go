@@ -208,7 +208,7 @@ const prefix = "kb-"
 // clocks change it has an hour of Slots more or less.
 func (s *Sessions) Slots(c *Clinic, from, before time.Time) []*r4.Slot {
 	var out []*r4.Slot
-	o := s.byOffer[c.Service]
+	o, ods := s.byOffer[c.Service], s.byPlace[c.Place].ODS
 	for day := from.In(london.Zone).AddDate(0, 0, -1); day.Before(before.AddDate(0, 0, 1)); day = day.AddDate(0, 0, 1) {
 		if s.closedOn[day.Format(time.DateOnly)] {
 			continue
@@ -226,7 +226,7 @@ func (s *Sessions) Slots(c *Clinic, from, before time.Time) []*r4.Slot {
 				if start.Before(from) || !start.Before(before) {
 					continue
 				}
-				slot := &r4.Slot{ID: fmt.Sprintf("%s%s-%s", prefix, c.ID, start.UTC().Format("20060102t1504")), Meta: ours(), ServiceType: []r4.CodeableConcept{o.concept()},
+				slot := &r4.Slot{ID: fmt.Sprintf("%s%s-%s", prefix, c.ID, start.UTC().Format("20060102t1504")), Meta: &r4.Meta{Source: Source, Tag: []r4.Coding{{System: FreeSystem, Code: FoundBy(o.ID, ods, start)}}}, ServiceType: []r4.CodeableConcept{o.concept()},
 					Schedule: &r4.Reference{Reference: "Schedule/" + prefix + c.ID}, Status: "free", Start: london.DateTime(start), End: london.DateTime(start.Add(length))}
 				modes := one.Modes
 				if len(modes) == 0 {
@@ -241,6 +241,12 @@ func (s *Sessions) Slots(c *Clinic, from, before time.Time) []*r4.Slot {
 	}
 	slices.SortStableFunc(out, func(a, b *r4.Slot) int { return a.Start.Low().Compare(b.Start.Low()) })
 	return slices.CompactFunc(out, func(a, b *r4.Slot) bool { return a.ID == b.ID })
+}
+
+// FoundBy is the code of the tag by which a free Slot is found: the service, the organisation's ODS code ("-" for none) and the day in London. Days that are full
+// then cost nothing to look through, and a practice does not look through another's.
+func FoundBy(service, ods string, start time.Time) string {
+	return service + "." + cmp.Or(ods, "-") + "." + start.In(london.Zone).Format(time.DateOnly)
 }
 
 func (o *Offering) concept() r4.CodeableConcept {
