@@ -77,6 +77,7 @@ func (s *Service) Book(ctx context.Context, who access.Actor, patient string, r 
 		}
 		return nil, err
 	}
+	s.given(o.slot, o.version)
 	return s.shown(ctx, a)
 }
 
@@ -249,6 +250,7 @@ func (s *Service) Change(ctx context.Context, who access.Actor, patient, id, eff
 		}
 		return nil, err
 	}
+	s.given(o.slot, o.version)
 	return s.shown(ctx, a)
 }
 

@@ -36,10 +36,13 @@ type Service struct {
 	Validate bool             // ask people who wait, every twelve weeks, whether they still need it
 
 	mu      sync.Mutex
-	clinics map[string]*clinic // by id of the Schedule
-	offered []*clinic          // of the HealthcareServices
-	read    time.Time          // when both were read
-	waits   map[string]*waits  // by code of the referral
+	clinics map[string]*clinic   // by id of the Schedule
+	offered []*clinic            // of the HealthcareServices
+	read    time.Time            // when both were read
+	waits   map[string]*waits    // by code of the referral
+	days    map[string]*freeDay  // by FoundBy
+	gone    map[string]givenAway // Slots that this process gave away lately, by id
+	reading sync.Mutex           // held while days are read
 }
 
 // How long things last.
@@ -56,8 +59,8 @@ const (
 	ServiceSystem   = "https://kith.care/fhir/CodeSystem/bookable"    // what can be booked: gp, blood-test, …
 	ForSystem       = "https://kith.care/fhir/CodeSystem/bookable-by" // HealthcareService.eligibility: registered, referred, anyone
 	TagSystem       = "https://kith.care/fhir/CodeSystem/booking"     // meta.tag of Slots
-	FreeSystem      = "https://kith.care/fhir/CodeSystem/slots-free"  // meta.tag of a free Slot: SERVICE.ORGANISATION.DAY, by which it is found
-	TakenSystem     = "https://kith.care/fhir/CodeSystem/slots-taken" // the same of one that is not free
+	FreeSystem      = "https://kith.care/fhir/slots-free"             // Slot.identifier of a free Slot: SERVICE.ORGANISATION.DAY, by which those of a day are found
+	TakenSystem     = "https://kith.care/fhir/slots-taken"            // the same of one that is not free
 	TagConfirm      = "confirm"                                       // a Slot that can be booked here and that its own system must confirm
 	ReferenceSystem = "https://kith.care/fhir/booking-reference"      // Appointment.identifier: what people read out on the telephone
 	NeedURL         = "https://kith.care/fhir/StructureDefinition/access-need"

@@ -377,7 +377,7 @@ func TestAppointmentsDoNotOverlapAndEnd(t *testing.T) {
 	y := open(t, "sqlite::memory:")
 	first := y.first(ada, "gp")
 	a := y.book(ada, first.Slot)
-	y.put(fmt.Sprintf(`{"resourceType":"Slot","id":"other","meta":{"tag":[{"system":"https://kith.care/fhir/CodeSystem/slots-free","code":"gp.ZZ001.2026-11-27"}]},"schedule":{"reference":"Schedule/kb-adebayo"},"status":"free","start":%q,"end":%q,"serviceType":[{"coding":[{"system":%q,"code":"gp"}]}]}`, first.Start.Add(5*time.Minute).Format(time.RFC3339), first.End.Add(5*time.Minute).Format(time.RFC3339), ServiceSystem))
+	y.put(fmt.Sprintf(`{"resourceType":"Slot","id":"other","identifier":[{"system":"https://kith.care/fhir/slots-free","value":"gp.ZZ001.2026-11-27"}],"schedule":{"reference":"Schedule/kb-adebayo"},"status":"free","start":%q,"end":%q,"serviceType":[{"coding":[{"system":%q,"code":"gp"}]}]}`, first.Start.Add(5*time.Minute).Format(time.RFC3339), first.End.Add(5*time.Minute).Format(time.RFC3339), ServiceSystem))
 	if _, err := y.Book(t.Context(), ada, "ada", Request{Slot: "other"}); err != ErrClash {
 		t.Errorf("she is in two places: %v", err)
 	}

@@ -3,7 +3,6 @@ package booking
 import (
 	"cmp"
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -138,29 +137,29 @@ func (s *Service) Find(ctx context.Context, who access.Actor, patient string, w 
 	// A day first, then twice as many each time: most find what they want soon, and nobody waits for all the days of three months.
 	until := s.now().Add(farthest)
 	for day, days := startOf(from), 1; day.Before(until) && len(out) < count; days = min(2*days, 32) {
-		var tags []string
+		var found []string
 		for range days {
 			if !w.day(day) {
 				day = day.AddDate(0, 0, 1)
 				continue
 			}
 			for _, ods := range where {
-				tags = append(tags, url.QueryEscape(FreeSystem+"|"+FoundBy(w.Need, ods, day)))
+				found = append(found, FoundBy(w.Need, ods, day))
 			}
 			day = day.AddDate(0, 0, 1)
 		}
-		if len(tags) == 0 {
+		if len(found) == 0 {
 			continue
 		}
-		for m, err := range s.Door.All(ctx, me, "Slot?_tag="+strings.Join(tags, ",")+"&status=free&start=gt"+instant(from)) {
-			if err != nil {
-				return nil, err
+		free, err := s.freeOn(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		for _, slot := range free {
+			if !slot.Start.Low().After(from) {
+				continue
 			}
-			slot := new(r4.Slot)
-			if err := decode(m, slot); err != nil {
-				return nil, err
-			}
-			o, ok, err := s.offer(ctx, p, slot, m.Version)
+			o, ok, err := s.offer(ctx, p, slot.Slot, slot.version)
 			if err != nil {
 				return nil, err
 			}

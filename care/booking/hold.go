@@ -54,9 +54,14 @@ func (s *Service) Hold(ctx context.Context, who access.Actor, patient, slot stri
 		}
 		if _, err := s.box().Commit(ctx, acting(who), append(ops, back...), append(items, gone...)...); err != nil {
 			if lost(err) {
+				s.given(o.slot, o.version)
 				return nil, ErrTaken
 			}
 			return nil, err
+		}
+		s.given(o.slot, o.version)
+		if len(back) > 0 {
+			s.back(nil)
 		}
 	}
 	return &Held{Offer: *o, Until: until}, nil
@@ -74,6 +79,7 @@ func (s *Service) Release(ctx context.Context, who access.Actor, patient, slot s
 	if _, err = s.box().Commit(ctx, acting(who), ops, append(items, record.BoxItem{Kind: "holder", Key: patient})...); err != nil && lost(err) {
 		return nil // somebody has it, or it is free already
 	}
+	s.back(nil)
 	return err
 }
 
@@ -103,6 +109,7 @@ func (s *Service) bookable(ctx context.Context, patient, id string) (*Offer, *ho
 			mine = h
 		}
 	default:
+		s.given(slot, stored.Version)
 		return nil, nil, ErrTaken
 	}
 	p, err := s.of(ctx, patient)
@@ -125,22 +132,17 @@ func (s *Service) holdOf(ctx context.Context, slot string) (*hold, error) {
 	return record.ReadJSON[hold](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, "hold", slot)
 }
 
-// turned is the change of a Slot's status, where it is still as it was read. Only a free Slot is found by its tag.
+// turned is the change of a Slot's status, where it is still as it was read. Only a free Slot is among those of its day (FoundBy).
 func turned(slot *r4.Slot, version int64, status string) (record.Op, error) {
 	out := *slot
-	out.Status = status
-	if slot.Meta != nil {
-		meta := *slot.Meta
-		meta.Tag = slices.Clone(meta.Tag)
-		for i := range meta.Tag {
-			if t := &meta.Tag[i]; t.System == FreeSystem || t.System == TakenSystem {
-				t.System = TakenSystem
-				if status == "free" {
-					t.System = FreeSystem
-				}
+	out.Status, out.Identifier = status, slices.Clone(slot.Identifier)
+	for i := range out.Identifier {
+		if id := &out.Identifier[i]; id.System == FreeSystem || id.System == TakenSystem {
+			id.System = TakenSystem
+			if status == "free" {
+				id.System = FreeSystem
 			}
 		}
-		out.Meta = &meta
 	}
 	return put("Slot", slot.ID, version, &out)
 }
@@ -215,6 +217,9 @@ func (s *Service) Sweep(ctx context.Context) (int, error) {
 		if len(items) < 500 {
 			break
 		}
+	}
+	if n > 0 {
+		s.back(nil)
 	}
 	return n, s.forget(ctx)
 }

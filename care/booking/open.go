@@ -38,6 +38,7 @@ func (s *Service) Open(ctx context.Context) (int, error) {
 	for i := range s.Sessions.Clinics {
 		n, err := s.open(ctx, &s.Sessions.Clinics[i], from, before)
 		made += n
+		s.back(nil)
 		if err != nil {
 			return made, err
 		}

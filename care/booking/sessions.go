@@ -226,7 +226,7 @@ func (s *Sessions) Slots(c *Clinic, from, before time.Time) []*r4.Slot {
 				if start.Before(from) || !start.Before(before) {
 					continue
 				}
-				slot := &r4.Slot{ID: fmt.Sprintf("%s%s-%s", prefix, c.ID, start.UTC().Format("20060102t1504")), Meta: &r4.Meta{Source: Source, Tag: []r4.Coding{{System: FreeSystem, Code: FoundBy(o.ID, ods, start)}}}, ServiceType: []r4.CodeableConcept{o.concept()},
+				slot := &r4.Slot{ID: fmt.Sprintf("%s%s-%s", prefix, c.ID, start.UTC().Format("20060102t1504")), Meta: ours(), Identifier: []r4.Identifier{{System: FreeSystem, Value: FoundBy(o.ID, ods, start)}}, ServiceType: []r4.CodeableConcept{o.concept()},
 					Schedule: &r4.Reference{Reference: "Schedule/" + prefix + c.ID}, Status: "free", Start: london.DateTime(start), End: london.DateTime(start.Add(length))}
 				modes := one.Modes
 				if len(modes) == 0 {
@@ -243,8 +243,8 @@ func (s *Sessions) Slots(c *Clinic, from, before time.Time) []*r4.Slot {
 	return slices.CompactFunc(out, func(a, b *r4.Slot) bool { return a.ID == b.ID })
 }
 
-// FoundBy is the code of the tag by which a free Slot is found: the service, the organisation's ODS code ("-" for none) and the day in London. Days that are full
-// then cost nothing to look through, and a practice does not look through another's.
+// FoundBy is the value of the identifier that the free Slots of one day have together: the service, the organisation's ODS code ("-" for none) and the day in London.
+// The record keeps an index of identifiers, so days that are full cost next to nothing to look through, and nobody looks through another practice's.
 func FoundBy(service, ods string, start time.Time) string {
 	return service + "." + cmp.Or(ods, "-") + "." + start.In(london.Zone).Format(time.DateOnly)
 }

@@ -103,6 +103,7 @@ func (s *Service) Undo(ctx context.Context, who access.Actor, patient, id string
 	if _, err := s.box().Commit(ctx, acting(who), append(ops, op), items...); err != nil {
 		return nil, err
 	}
+	s.back(nil)
 	return s.shown(ctx, a)
 }
 

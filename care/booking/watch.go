@@ -197,6 +197,7 @@ func (s *Service) leftOpen(ctx context.Context, a *r4.Appointment, seen map[stri
 			return nil, err
 		}
 		ops = append(ops, op)
+		s.back(slot)
 	}
 	return ops, nil
 }
