@@ -61,6 +61,7 @@ const (
 	TagSystem       = "https://kith.care/fhir/CodeSystem/booking"     // meta.tag of Slots
 	FreeSystem      = "https://kith.care/fhir/slots-free"             // Slot.identifier of a free Slot: SERVICE.ORGANISATION.DAY, by which those of a day are found
 	TakenSystem     = "https://kith.care/fhir/slots-taken"            // the same of one that is not free
+	Refused         = "refused"                                       // TagSystem, in Appointment.cancelationReason: the Slot's own system said no
 	TagConfirm      = "confirm"                                       // a Slot that can be booked here and that its own system must confirm
 	ReferenceSystem = "https://kith.care/fhir/booking-reference"      // Appointment.identifier: what people read out on the telephone
 	NeedURL         = "https://kith.care/fhir/StructureDefinition/access-need"

@@ -142,6 +142,8 @@ func (s *Service) clinicOf(ctx context.Context, schedule string) (*clinic, error
 			if a.Display != "" {
 				c.who = a.Display
 			}
+		case a.Reference == "" && a.Display != "":
+			c.who = a.Display
 		}
 	}
 	if err := s.locate(ctx, c); err != nil {

@@ -34,6 +34,7 @@ type Appointment struct {
 	Needs      []string
 	Language   string    // of the interpreter who was asked for
 	Elsewhere  bool      // another system keeps it
+	Refused    bool      // its Slot's own system said no
 	Asked      string    // what was asked of that system: declined or tentative; "" for nothing
 	Until      time.Time // until when the last thing done can be undone; zero for not
 	Did        string    // what that was: book, change, cancel or ask
@@ -165,6 +166,7 @@ func (s *Service) says(a *r4.Appointment, version int64) *Appointment {
 			one.Reference = i.Value
 		}
 	}
+	one.Refused = wasRefused(a)
 	one.Mode = modesOf(a.Extension)[0]
 	for _, e := range a.Extension {
 		if e.URL == NeedURL {
@@ -187,6 +189,12 @@ func (s *Service) says(a *r4.Appointment, version int64) *Appointment {
 		}
 	}
 	return one
+}
+
+// wasRefused reports whether the system of an appointment's Slot said no.
+func wasRefused(a *r4.Appointment) bool {
+	code, _ := codeIn(concepts(a.CancelationReason), TagSystem)
+	return a.Status == "cancelled" && code == Refused
 }
 
 // whenText is a moment by London's clock, in the words of staff's Tasks.

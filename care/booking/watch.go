@@ -81,6 +81,9 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) (ops []r
 			return nil, nil, err
 		}
 		ops, items = append(ops, more...), append(items, kept...)
+		if wasRefused(a) {
+			ops = append(ops, s.refusal(a)...)
+		}
 		free, err := s.leftOpen(ctx, a, slots)
 		if err != nil {
 			return nil, nil, err
@@ -148,6 +151,25 @@ func (s *Service) reminder(a *r4.Appointment, patient string) *r4.CommunicationR
 		Subject:  &r4.Reference{Reference: "Patient/" + patient}, Recipient: []r4.Reference{{Reference: "Patient/" + patient}}, About: []r4.Reference{{Reference: "Appointment/" + a.ID}},
 		Payload: []r4.CommunicationRequestPayload{{ContentString: reminderText(start)}}, OccurrenceDateTime: london.DateTime(due), AuthoredOn: fhir.DateTimeOf(s.now().UTC().Truncate(time.Second)),
 		Sender: organizationOf(a)}
+}
+
+// RefusedText tells, in a text message of at most 160 characters, somebody who asked for a time that another system must confirm that it said no.
+const RefusedText = "The appointment time you asked for could not be booked: somebody else has it. Sign in to choose another time, or telephone your practice."
+
+// refusal is what is sent to somebody whose time was refused after they had gone.
+func (s *Service) refusal(a *r4.Appointment) (ops []record.Op) {
+	now := fhir.DateTimeOf(s.now().UTC().Truncate(time.Second))
+	for _, p := range a.Participant {
+		if idOf(p.Actor, "Patient") == "" {
+			continue
+		}
+		once := r4.Identifier{System: Source, Value: named("refused", a.ID)}
+		r := &r4.CommunicationRequest{Identifier: []r4.Identifier{once}, Meta: ours(), Status: "active", Priority: "urgent", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "appointment"}}, Text: "About your appointment"}},
+			Subject: p.Actor, Recipient: []r4.Reference{*p.Actor}, About: []r4.Reference{{Reference: "Appointment/" + a.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: RefusedText}}, OccurrenceDateTime: now, AuthoredOn: now}
+		// Whoever changes the appointment again has it sent once all the same: what is there stays as it is.
+		ops = append(ops, record.Op{Method: record.Create, Type: "CommunicationRequest", Resource: must(r4.Resource(r)), IfNoneExist: "identifier=" + once.System + "|" + once.Value})
+	}
+	return ops
 }
 
 // reminderText is at most 160 characters.

@@ -3,6 +3,7 @@ package booking
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,25 @@ func TestRemindersAndSlotsFollowAppointments(t *testing.T) {
 		y.at(last.Start)
 		y.soon("a hold ends by itself", func() bool { return y.count("Slot?status=busy-tentative") == 0 })
 	})
+}
+
+// Somebody whose time the practice's system refused is told, once.
+func TestWhoseTimeWasRefusedIsTold(t *testing.T) {
+	y := open(t, "sqlite::memory:")
+	y.running(t)
+	refused := `{"resourceType":"Appointment","id":"r","meta":{"source":"urn:kith:booking"},"status":"cancelled","cancelationReason":{"coding":[{"system":"https://kith.care/fhir/CodeSystem/booking","code":"refused"}]},"start":"2026-12-01T09:00:00Z","end":"2026-12-01T09:10:00Z","participant":[{"actor":{"reference":"Patient/ada"},"status":"accepted"}]%s}`
+	y.put(fmt.Sprintf(refused, ""))
+	told := func() int { return y.count("CommunicationRequest?recipient=Patient/ada") }
+	y.soon("she is told", func() bool { return told() == 1 })
+	y.put(fmt.Sprintf(refused, `,"comment":"x"`))
+	a := y.book(ada, y.first(ada, "blood-test").Slot) // its reminder comes after what was changed before
+	y.soon("a reminder", func() bool { return strings.Contains(y.reminders(), "Tuesday 1 December") })
+	if n := told(); n != 2 || a.Refused {
+		t.Errorf("she is told %d times", n)
+	}
+	if n := len(RefusedText); n > 160 {
+		t.Errorf("%d letters", n)
+	}
 }
 
 func TestRemindersFitATextMessage(t *testing.T) {

@@ -57,6 +57,7 @@ type serving struct {
 	sessionsFile                string            // file with the sessions of the place's own clinics, "" for none
 	sessions                    *booking.Sessions // the same, made up
 	validateLists               bool              // ask people who wait whether they still need it
+	diary                       bool              // appointments of practices are offered and booked by GP Connect
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
 	pause                       time.Duration       // between two questions to a practice, 0 as usual
@@ -127,6 +128,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
 	f.StringVar(&s.sessionsFile, "sessions", "", "`FILE` with the sessions of the place's own clinics, from which Slots are made (docs/booking.md)")
 	f.BoolVar(&s.validateLists, "validate-lists", false, "ask people who wait for a hospital, every twelve weeks, whether they still need it (docs/booking.md)")
+	f.BoolVar(&s.diary, "gpconnect-appointments", false, "offer the free times of practices that are asked by GP Connect, and book there what is booked here")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -324,7 +326,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 
 // pollers ask systems that send nothing by themselves, by kind.
 func (s *serving) pollers() map[string]feeds.Poller {
-	ask := &gpconnect.Poll{Pause: s.pause, Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
+	ask := &gpconnect.Poll{Pause: s.pause, Diary: s.diary, Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
 		Device: s.name, Version: "1", Model: "Kith", Organization: s.name, ODS: s.organisation, UserID: "kith-feeds", SDSUserID: "UNK", SDSRole: "UNK", JobRole: "R8000", Family: "Feeds", Given: "Kith"}}}
 	return map[string]feeds.Poller{"gpconnect": ask.Once}
 }

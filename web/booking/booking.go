@@ -83,6 +83,9 @@ func statusText(l *words.Lang, a *booking.Appointment) string {
 	}
 	switch a.Status {
 	case "cancelled":
+		if a.Refused {
+			return l.T("Not booked")
+		}
 		return l.T("Cancelled")
 	case "pending":
 		return l.T("Waiting to be confirmed")
