@@ -495,3 +495,39 @@ func TestSessionsThatCannotBeKept(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkBook is one booking after another, each of a person of their own: looked for, held, booked.
+func BenchmarkBook(b *testing.B) {
+	y := open(b, "sqlite::memory:")
+	list := *y.Sessions
+	list.Clinics = nil
+	for i := range 20 {
+		list.Clinics = append(list.Clinics, Clinic{ID: fmt.Sprint("gp-", i), Service: "gp", Place: "mill-lane", Sessions: []Session{{Days: weekdays, From: "08:00", To: "20:00", Minutes: 5}}})
+	}
+	if err := list.Check(); err != nil {
+		b.Fatal(err)
+	}
+	y.Sessions = &list
+	if _, err := y.Open(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		id := fmt.Sprint("bench-", n)
+		b.StopTimer()
+		y.put(fmt.Sprintf(`{"resourceType":"Patient","id":%q,"managingOrganization":{"reference":"Organization/mill"}}`, id))
+		b.StartTimer()
+		who := access.Actor{ID: "Patient/" + id, Role: "patient", Patient: id, Level: access.P9}
+		offers, err := y.Find(context.Background(), who, id, Wanted{Need: "gp"})
+		if err != nil || len(offers) == 0 {
+			b.Fatalf("%d are offered: %v", len(offers), err)
+		}
+		if _, err := y.Hold(context.Background(), who, id, offers[0].Slot); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := y.Book(context.Background(), who, id, Request{Slot: offers[0].Slot}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

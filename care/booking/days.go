@@ -30,6 +30,7 @@ type freeDay struct {
 type freeSlot struct {
 	*r4.Slot
 	version int64
+	start   time.Time
 }
 
 // freeOn are the free Slots of days, in no order.
@@ -69,7 +70,7 @@ func (s *Service) freeOn(ctx context.Context, days []string) ([]freeSlot, error)
 		if err := decode(m, slot); err != nil {
 			return nil, err
 		}
-		one := freeSlot{slot, m.Version}
+		one := freeSlot{slot, m.Version, slot.Start.Low()}
 		out = append(out, one)
 		if d := fresh[dayOf(slot)]; d != nil {
 			d.slots = append(d.slots, one)

@@ -155,9 +155,13 @@ func (s *Service) Find(ctx context.Context, who access.Actor, patient string, w 
 		if err != nil {
 			return nil, err
 		}
+		slices.SortFunc(free, func(a, b freeSlot) int { return a.start.Compare(b.start) })
 		for _, slot := range free {
-			if !slot.Start.Low().After(from) {
+			if !slot.start.After(from) {
 				continue
+			}
+			if len(out) >= count && !slot.start.Equal(out[len(out)-1].Start) {
+				break // those that begin together are put in order by how near they are
 			}
 			o, ok, err := s.offer(ctx, p, slot.Slot, slot.version)
 			if err != nil {
