@@ -1,12 +1,54 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/kith-care/kith/care/booking"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/town"
 )
+
+// booked is how many of the town's people have booked with their GP when one first looks.
+const booked = 12
+
+// appointments has some of the town's people book with their GP, once, so that there are appointments that can be changed and cancelled here.
+func (p *passing) appointments(ctx context.Context) error {
+	who := p.board.Desk.Who
+	page, err := p.door.Find(ctx, who, "Appointment?identifier="+booking.ReferenceSystem+"%7C&_count=1")
+	if err != nil || len(page.Matches) > 0 {
+		return err
+	}
+	service := &booking.Service{Door: p.door}
+	n := 0
+	for m, err := range p.door.All(ctx, who, "EpisodeOfCare?status=active&_count=100") {
+		if err != nil {
+			return err
+		}
+		res, err := m.Resource()
+		if err != nil {
+			return err
+		}
+		patient := strings.TrimPrefix(res.Root().Get("patient").Get("reference").Text(), "Patient/")
+		offers, err := service.Find(ctx, who, patient, booking.Wanted{Need: "gp", Count: 60})
+		if err != nil {
+			return err
+		}
+		if len(offers) == 0 {
+			continue // no longer registered with a practice of the town
+		}
+		o := offers[n*4%len(offers)]
+		_, err = service.Book(ctx, who, patient, booking.Request{Slot: o.Slot, Mode: o.Modes[n%len(o.Modes)], Reason: []string{"", "Cough for three weeks", "Talk about my tablets"}[n%3]})
+		if err != nil && fhir.KindOf(err) != fhir.Conflict && fhir.KindOf(err) != fhir.Invalid { // somebody has it, or has another appointment then
+			return err
+		}
+		if n++; n == booked {
+			return nil
+		}
+	}
+	return nil
+}
 
 // townSessions are what the town's practices, hospital and community clinics offer: every GP two sessions a day, nurses mornings and an evening, each specialist a
 // clinic a week, blood tests and physiotherapy for anyone.

@@ -341,6 +341,9 @@ func TestWaitingAndTheForm(t *testing.T) {
 	y.golden("letter", y.look("/person/ada/waiting/hip/letter"))
 	_, page = y.follow("/person/ada/waiting/hip", url.Values{"answer": {"yes"}, "by": {"letter"}})
 	y.says(page, "you said that you still need this")
+	y.who = desk // who may not read what somebody answered, and takes answers all the same
+	y.says(y.look("/person/ada/waiting"), "Referral to orthopaedic service")
+	y.follow("/person/ada/waiting/hip", url.Values{"answer": {"talk"}})
 }
 
 // In Welsh: no English is left but names and what a place wrote itself.
