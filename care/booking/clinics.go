@@ -196,7 +196,6 @@ type person struct {
 	postcode     string
 	town         string
 	interpreter  string // language of the interpreter they need, "" for none
-	needs        []string
 }
 
 // of finds out about a patient what decides what they can book. It is read with Kith's own eyes: whoever books for somebody need not see their referrals.

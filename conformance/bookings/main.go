@@ -250,11 +250,11 @@ func inRecord() (int, error) {
 		for _, e := range page.Entry {
 			n++
 			if len(e.Resource.Slot) != 1 {
-				return 0, fmt.Errorf("Appointment/%s is of %d slots", e.Resource.ID, len(e.Resource.Slot))
+				return 0, fmt.Errorf("the appointment %s is of %d slots", e.Resource.ID, len(e.Resource.Slot))
 			}
 			at := e.Resource.Slot[0].Reference
 			if other := seen[at]; other != "" {
-				return 0, fmt.Errorf("%s is in Appointment/%s and Appointment/%s", at, other, e.Resource.ID)
+				return 0, fmt.Errorf("%s is in the appointments %s and %s", at, other, e.Resource.ID)
 			}
 			seen[at] = e.Resource.ID
 		}
