@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/care/booking"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -306,6 +307,13 @@ func TestOnBehalfOfSomebody(t *testing.T) {
 	y.says(y.look(at+"/print"), "Ada Okafor", "Mill Lane Surgery", "Monday 30 November at 9am")
 	y.who = joy
 	y.visit("/for/ada/appointments", nil, http.StatusNotFound)
+	trusting := &trust.Service{Door: y.door, Now: func() time.Time { return noon }}
+	if err := trusting.Record(t.Context(), access.Actor{ID: "Practitioner/1", Role: "clinician", Organization: "ZZ001", Purpose: "TREAT"}, "ada", "joy", "Joy Okafor", []string{"book"}, noon.AddDate(0, 1, 0), true); err != nil {
+		t.Fatal(err)
+	}
+	_, page = y.booked("/for/ada", "blood-test")
+	y.says(page, "For Ada Okafor", "Booked", "/for/ada/appointments/")
+	y.visit("/for/ada/waiting", nil, http.StatusForbidden) // that she may not see
 	y.who = access.Actor{ID: "Practitioner/far", Role: "receptionist", Organization: "ZZ9", Purpose: "TREAT"}
 	y.visit("/person/ada/appointments/times?need=gp", nil, http.StatusForbidden)
 	y.who = ada
