@@ -408,6 +408,15 @@ func TestAnInterpreterIsBookedWithTheSlot(t *testing.T) {
 	if _, err := y.get(ctx, "Task", "interpreter-"+a.ID, &task); err != nil || task.Status != "requested" || task.Owner.Identifier.Value != "ZZ001" || !strings.Contains(task.Description, "Polish") || task.Priority != "urgent" {
 		t.Fatalf("%+v, %v", task, err)
 	}
+	for _, code := range []string{"interpreter", "language-ur"} { // what she said herself is offered when she books
+		y.put(fmt.Sprintf(`{"resourceType":"Flag","id":"need-%s","status":"active","code":{"coding":[{"system":"https://kith.care/fhir/CodeSystem/need","code":%q}]},"subject":{"reference":"Patient/ada"}}`, code, code))
+	}
+	if l, err := y.InterpreterOf(ctx, ada, "ada"); l != "Urdu" || err != nil {
+		t.Errorf("her interpreter speaks %q: %v", l, err)
+	}
+	if l, err := y.InterpreterOf(ctx, ben, "ben"); l != "" || err != nil {
+		t.Errorf("his interpreter speaks %q: %v", l, err)
+	}
 	if _, err := y.Cancel(ctx, ada, "ada", a.ID, y.key(ada, a.ID), ""); err != nil {
 		t.Fatal(err)
 	}

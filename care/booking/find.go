@@ -250,7 +250,13 @@ func (w *Wanted) fits(o *Offer) bool {
 	return true
 }
 
-// InterpreterOf is the language of the interpreter whom the record says that a patient needs, "" for none.
+// needSystem is of the codes in which a Flag says what somebody said of how they are to be reached: interpreter, language-pl, …
+const needSystem = "https://kith.care/fhir/CodeSystem/need"
+
+// languages are the languages of those codes, as whoever books an interpreter reads them.
+var languages = map[string]string{"cy": "Welsh", "pl": "Polish", "ro": "Romanian", "pa": "Punjabi", "ur": "Urdu", "bn": "Bengali", "ar": "Arabic", "so": "Somali", "uk": "Ukrainian"}
+
+// InterpreterOf is the language of the interpreter that a patient needs, "" for none: as they said themselves in a Flag, else as a source says.
 func (s *Service) InterpreterOf(ctx context.Context, who access.Actor, patient string) (string, error) {
 	if err := s.may(ctx, who, access.Create, patient); err != nil {
 		return "", err
@@ -258,6 +264,27 @@ func (s *Service) InterpreterOf(ctx context.Context, who access.Actor, patient s
 	p, err := s.of(ctx, patient)
 	if err != nil {
 		return "", err
+	}
+	needed, language := false, ""
+	for m, err := range s.Door.All(ctx, me, "Flag?patient=Patient/"+patient) {
+		if err != nil {
+			return "", err
+		}
+		var f r4.Flag
+		if err := decode(m, &f); err != nil {
+			return "", err
+		}
+		code, _ := codeIn(concepts(f.Code), needSystem)
+		if f.Status != "active" || code == "" {
+			continue
+		}
+		needed = needed || code == "interpreter"
+		if l, ok := strings.CutPrefix(code, "language-"); ok {
+			language = languages[l]
+		}
+	}
+	if needed && language != "" {
+		return language, nil
 	}
 	return p.interpreter, nil
 }

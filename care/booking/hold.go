@@ -18,10 +18,26 @@ type hold struct {
 	Appointment string    `json:"appointment,omitempty"` // kept so that leaving this appointment's time can be undone
 }
 
-// Held is a Slot that is kept for somebody.
+// Held is a Slot that is kept for somebody, or that they could still have.
 type Held struct {
 	Offer
-	Until time.Time
+	Until time.Time // zero where it is not kept for them, and is free
+}
+
+// Held is a Slot as a patient has it now, without keeping it any longer. ErrTaken where somebody else has it.
+func (s *Service) Held(ctx context.Context, who access.Actor, patient, slot string) (*Held, error) {
+	if err := s.may(ctx, who, access.Create, patient); err != nil {
+		return nil, err
+	}
+	o, h, err := s.bookable(ctx, patient, slot)
+	if err != nil {
+		return nil, err
+	}
+	out := &Held{Offer: *o}
+	if h != nil && s.now().Before(h.Until) {
+		out.Until = h.Until
+	}
+	return out, nil
 }
 
 // ErrTaken is in the errors of whoever came second.

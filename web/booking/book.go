@@ -92,8 +92,11 @@ type timeView struct {
 type filter struct {
 	Where, Part, Way []choice
 	Days             []choice
-	Lang             []choice
+	Lang, Access     []choice
 }
+
+// placeAccess is what a place can have that somebody looks for.
+var placeAccess = []string{"step-free", "hearing-loop", "quiet-room"}
 
 // shownTimes are the times on one page.
 const shownTimes = 30
@@ -104,6 +107,11 @@ func wanted(q url.Values) booking.Wanted {
 	for _, d := range q["day"] {
 		if n, err := strconv.Atoi(d); err == nil && n >= 0 && n < 7 {
 			out.Days = append(out.Days, time.Weekday(n))
+		}
+	}
+	for _, a := range q["access"] {
+		if slices.Contains(placeAccess, a) {
+			out.Access = append(out.Access, a)
 		}
 	}
 	if t, err := time.Parse(time.RFC3339, q.Get("from")); err == nil {
@@ -198,6 +206,11 @@ func (v *timesView) filter(at seat.Seat, want booking.Wanted) {
 	v.Filter.Part = list("part", string(want.Part), "", l.T("Any time of day"), "morning", l.T("Morning"), "afternoon", l.T("Afternoon"), "evening", l.T("Evening"))
 	v.Filter.Way = list("way", string(want.Mode), "", l.T("Any way"), "in-person", l.T("In person"), "telephone", l.T("By telephone"), "video", l.T("By video"))
 	v.Filter.Lang = list("language", want.Language, "", l.T("Any language"), "cy", l.T("Somebody who speaks Welsh"))
+	for i, code := range placeAccess {
+		c := choice{ID: "access-" + strconv.Itoa(i+1), Value: code, Text: needText(l, code), Checked: slices.Contains(want.Access, code)}
+		v.Filtered = v.Filtered || c.Checked
+		v.Filter.Access = append(v.Filter.Access, c)
+	}
 	monday := time.Date(2026, 8, 3, 12, 0, 0, 0, time.UTC)
 	for i := range 7 {
 		day := monday.AddDate(0, 0, i)
@@ -271,7 +284,7 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 
 func (s *Site) showCheck(w http.ResponseWriter, r *http.Request, at seat.Seat, q url.Values, wrong []kit.Field, status int) {
 	l := at.Words
-	held, err := s.Booking.Hold(r.Context(), at.Who, at.Patient, q.Get("slot"))
+	held, err := s.Booking.Held(r.Context(), at.Who, at.Patient, q.Get("slot"))
 	if errors.Is(err, booking.ErrTaken) {
 		s.showTimes(w, r, at, q, l.T("Somebody else has just taken that time. Here are the next times."), http.StatusConflict)
 		return

@@ -286,6 +286,14 @@ func TestWhatGoesWrongWhenBooking(t *testing.T) {
 	second := found(t, slotOnPage, page)
 	page, _ = y.visit("/my/appointments/check", url.Values{"what": {"blood-test"}, "slot": {second}, "reason": {strings.Repeat("a", 501)}, "interpreter": {strings.Repeat("b", 61)}, "telephone": {"ring me"}}, http.StatusBadRequest)
 	y.says(page, "Write no more than 500 letters", "Write the name of the language", strings.Repeat("a", 501))
+	if len(slotOnPage.FindAllString(y.look("/my/appointments/times?need=gp&access=step-free"), -1)) != 0 {
+		t.Error("a place without a way in is offered to somebody who needs one")
+	}
+	slot = found(t, slotOnPage, y.look("/my/appointments/times?need=gp"))
+	y.says(y.look("/my/appointments/check?slot="+slot), "We no longer keep this time for you. It is still free: book it now.") // looking keeps nothing
+	y.follow("/my/appointments/times", url.Values{"need": {"gp"}, "slot": {slot}})
+	y.now.Store(noon.Add(booking.HoldFor).UnixNano())
+	y.says(y.look("/my/appointments/check?slot="+slot), "We no longer keep this time for you.")
 	page = y.look("/my/appointments/times?need=gp&part=evening")
 	y.golden("none", page)
 	y.says(page, "There are no times like this.")
