@@ -282,10 +282,12 @@ func (s *Sessions) directory(now time.Time) (types []string, resources []any) {
 	add := func(typ string, x any) { types, resources = append(types, typ), append(resources, x) }
 	for i := range s.Places {
 		p := &s.Places[i]
-		l := &r4.Location{ID: prefix + p.ID, Meta: ours(), Status: "active", Name: p.Name, Mode: "instance", ManagingOrganization: p.organization(),
-			Address: &r4.Address{City: p.Town, PostalCode: p.Postcode}}
-		if p.Street != "" {
-			l.Address.Line = []string{p.Street}
+		l := &r4.Location{ID: prefix + p.ID, Meta: ours(), Status: "active", Name: p.Name, Mode: "instance", ManagingOrganization: p.organization()}
+		if p.Street+p.Town+p.Postcode != "" {
+			l.Address = &r4.Address{City: p.Town, PostalCode: p.Postcode}
+			if p.Street != "" {
+				l.Address.Line = []string{p.Street}
+			}
 		}
 		if p.Telephone != "" {
 			l.Telecom = []r4.ContactPoint{{System: "phone", Value: p.Telephone}}
