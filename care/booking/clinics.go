@@ -248,7 +248,7 @@ func (s *Service) of(ctx context.Context, patient string) (*person, error) {
 		if err := decode(m, &r); err != nil {
 			return nil, err
 		}
-		if r.Code != nil {
+		if r.Code != nil && isWait(&r) {
 			for _, c := range r.Code.Coding {
 				p.referrals[c.Code], p.referredFrom[c.Code] = "ServiceRequest/"+r.ID, r.AuthoredOn.Low()
 			}

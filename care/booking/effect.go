@@ -90,7 +90,7 @@ func (s *Service) effect(ctx context.Context, a *r4.Appointment) (Effect, error)
 			}
 			return Effect{}, err
 		}
-		if code, _ := codeIn(r.Category, snomed); r.Status != "active" || code != referralCategory {
+		if r.Status != "active" || !isWait(&r) {
 			continue
 		}
 		f.referral = &r

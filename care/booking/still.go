@@ -90,7 +90,7 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, patient, referra
 	if err != nil {
 		return err
 	}
-	if code, _ := codeIn(r.Category, snomed); code != referralCategory || !slices.Contains(group, idOf(r.Subject, "Patient")) {
+	if !isWait(r) || !slices.Contains(group, idOf(r.Subject, "Patient")) {
 		return fhir.Errorf(fhir.NotFound, "ServiceRequest/%s is no wait of this patient", referral)
 	}
 	if r.Status != "active" {
@@ -178,7 +178,7 @@ func (s *Service) AskStillNeeded(ctx context.Context) error {
 			return err
 		}
 		patient := idOf(r.Subject, "Patient")
-		if patient == "" {
+		if patient == "" || !isWait(&r) {
 			continue
 		}
 		last, err := record.ReadJSON[time.Time](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, "asked", r.ID)

@@ -17,6 +17,31 @@ const (
 	statusReason     = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
 )
 
+// listSystem is of the category of a referral that says on which list it is: inpatient or outpatient.
+const listSystem = "http://terminology.hl7.org/CodeSystem/v2-0284"
+
+// isWait reports whether a referral is a wait: whoever keeps the list tells of it, by the status of the referral-to-treatment period or by the list. A practice's
+// record has the same referral as well, and never hears that it ended.
+func isWait(r *r4.ServiceRequest) bool {
+	if code, _ := codeIn(r.Category, snomed); code != referralCategory {
+		return false
+	}
+	list, _ := codeIn(r.Category, listSystem)
+	return list != "" || rttOf(r) != "" || !fromElsewhere(r.Meta)
+}
+
+// rttOf is the status of the referral-to-treatment period, "" where it is not said.
+func rttOf(r *r4.ServiceRequest) string {
+	for _, e := range r.Extension {
+		if e.URL == statusReason {
+			if code, _ := codeIn(concepts(e.ValueCodeableConcept), rttSystem); code != "" {
+				return code
+			}
+		}
+	}
+	return ""
+}
+
 func referralQuery(more string) string {
 	return "ServiceRequest?category=" + snomed + "|" + referralCategory + "&" + more
 }
@@ -61,6 +86,9 @@ func (s *Service) Waits(ctx context.Context, who access.Actor, patient string) (
 		var r r4.ServiceRequest
 		if err := decode(m, &r); err != nil {
 			return nil, err
+		}
+		if !isWait(&r) {
+			continue
 		}
 		w := &Waiting{ID: r.ID, For: textOf(r.Code), Why: firstText(r.ReasonCode), Since: r.AuthoredOn.Low(), Days: daysOf(s.now().Sub(r.AuthoredOn.Low()))}
 		if r.Requester != nil {
@@ -188,7 +216,7 @@ func (s *Service) waitsOf(ctx context.Context, system, code, from string) ([]wai
 		if err := decode(m, &r); err != nil {
 			return nil, err
 		}
-		if r.AuthoredOn.Year == 0 || feedOf(r.Meta) != from {
+		if r.AuthoredOn.Year == 0 || !isWait(&r) || feedOf(r.Meta) != from {
 			continue
 		}
 		if w, ok := waitOf(&r, s.now()); ok {
@@ -202,12 +230,7 @@ func (s *Service) waitsOf(ctx context.Context, system, code, from string) ([]wai
 // when somebody is seen; 33 to 36 and a referral that was taken back are other ends (NHS Data Dictionary).
 func waitOf(r *r4.ServiceRequest, now time.Time) (wait, bool) {
 	w := wait{from: r.AuthoredOn.Low(), to: now}
-	rtt := ""
-	for _, e := range r.Extension {
-		if e.URL == statusReason {
-			rtt, _ = codeIn(concepts(e.ValueCodeableConcept), rttSystem)
-		}
-	}
+	rtt := rttOf(r)
 	switch r.Status {
 	case "active", "on-hold":
 		return w, true

@@ -21,10 +21,14 @@ const window = 365 * 24 * time.Hour
 type Curve struct {
 	days  []int     // on which somebody was seen, ascending
 	still []float64 // share who still wait after that day, descending
+	spans []span
 	Seen  int       // people who were seen in the year
 	From  time.Time // of which time it is: from here
 	To    time.Time // to here
 }
+
+// span are the days of a wait on which it is in view.
+type span struct{ in, out int }
 
 // curveOf is the estimate of Kaplan and Meier over a period: everybody counts on the days of their wait that lie in the last year, so that those still waiting
 // count as long as they have waited, those who left the list in another way until they left, and those who began earlier from when they came into view. What ended
@@ -43,8 +47,6 @@ func curveOf(list []wait, now time.Time) (c Curve, ok bool) {
 	if first.After(c.From) {
 		c.From = first
 	}
-	type span struct{ in, out int }
-	var spans []span
 	events := map[int]int{}
 	for _, w := range list {
 		if w.to.Before(c.From) || w.to.After(now) || !w.to.After(w.from) {
@@ -52,7 +54,7 @@ func curveOf(list []wait, now time.Time) (c Curve, ok bool) {
 		}
 		in := max(0, daysOf(c.From.Sub(w.from)))
 		out := daysOf(w.to.Sub(w.from))
-		spans = append(spans, span{in, out})
+		c.spans = append(c.spans, span{in, out})
 		if w.seen {
 			events[out]++
 			c.Seen++
@@ -68,7 +70,7 @@ func curveOf(list []wait, now time.Time) (c Curve, ok bool) {
 	share := 1.0
 	for _, day := range c.days {
 		atRisk := 0
-		for _, s := range spans {
+		for _, s := range c.spans {
 			if s.in <= day && s.out >= day {
 				atRisk++
 			}
@@ -93,9 +95,12 @@ func (c *Curve) at(day int) float64 {
 	return share
 }
 
-// By is after how many days from the referral a share of those who have already waited so long have been seen. ok is false where the waits that are known do not
-// reach so far: then it is longer than Longest.
+// By is after how many days from the referral a share of those who have already waited so long have been seen; waited is −1 for everybody from the beginning. ok is
+// false where fewer than LeastPeople are known who waited longer, or where the waits that are known do not reach so far: then it is longer than Longest.
 func (c *Curve) By(share float64, waited int) (days int, ok bool) {
+	if waited >= 0 && c.beyond(waited) < LeastPeople {
+		return 0, false
+	}
 	have := c.at(waited)
 	for i, d := range c.days {
 		if d > waited && c.still[i] <= have*(1-share)+1e-12 {
@@ -103,6 +108,17 @@ func (c *Curve) By(share float64, waited int) (days int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// beyond is how many are known to have waited longer than so many days.
+func (c *Curve) beyond(waited int) int {
+	n := 0
+	for _, s := range c.spans {
+		if s.out > waited {
+			n++
+		}
+	}
+	return n
 }
 
 // Longest is the longest wait that ended, in days.

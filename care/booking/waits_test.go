@@ -88,6 +88,24 @@ func TestCurveIsTheLawOfTheList(t *testing.T) {
 	}
 }
 
+// Of those who have waited longer than nearly everybody, nothing is said: what two people had to wait is chance.
+func TestNothingIsSaidOfTheVeryLongest(t *testing.T) {
+	var list []wait
+	for i := range 60 {
+		list = append(list, wait{noon.Add(-days(10 + 5*i)), noon.Add(-days(2 * i % 9)), true})
+	}
+	c, ok := curveOf(list, noon)
+	if !ok {
+		t.Fatal("nothing is said")
+	}
+	if _, ok := c.By(0.5, 30); !ok {
+		t.Error("nothing is said of 30 days")
+	}
+	if d, ok := c.By(0.5, c.Longest()-5); ok {
+		t.Errorf("of those who waited nearly as long as anybody it is said: day %d", d)
+	}
+}
+
 func TestNothingIsSaidOfFewerThanTwenty(t *testing.T) {
 	var list []wait
 	for i := range LeastPeople - 1 {
@@ -134,7 +152,7 @@ func (y *place) referral(id, patient string, from, to int) {
 		status = "completed"
 		more = fmt.Sprintf(`"extension":[{"url":%q,"valueCodeableConcept":{"coding":[{"system":%q,"code":"30"}]}}],"occurrencePeriod":{"end":%q},`, statusReason, rttSystem, noon.Add(-days(to)).Format(time.RFC3339))
 	}
-	y.put(fmt.Sprintf(`{"resourceType":"ServiceRequest","id":%q,%s"meta":{"source":"urn:kith:intake:hospital/1"},"status":%q,"intent":"order","category":[{"coding":[{"system":"http://snomed.info/sct","code":"3457005"}]}],"code":{"coding":[{"system":"http://snomed.info/sct","code":"183542009","display":"Referral to orthopaedic service"}]},"subject":{"reference":"Patient/%s"},"authoredOn":%q,"reasonCode":[{"text":"Hip pain"}],"performer":[{"display":"Miss Joan Reid"}]}`,
+	y.put(fmt.Sprintf(`{"resourceType":"ServiceRequest","id":%q,%s"meta":{"source":"urn:kith:intake:hospital/1"},"status":%q,"intent":"order","category":[{"coding":[{"system":"http://snomed.info/sct","code":"3457005"}]},{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0284","code":"O"}]}],"code":{"coding":[{"system":"http://snomed.info/sct","code":"183542009","display":"Referral to orthopaedic service"}]},"subject":{"reference":"Patient/%s"},"authoredOn":%q,"reasonCode":[{"text":"Hip pain"}],"performer":[{"display":"Miss Joan Reid"}]}`,
 		id, more, status, patient, noon.Add(-days(from)).Format(time.RFC3339)))
 }
 
@@ -147,6 +165,8 @@ func TestWaitsInWordsAndTheFormForThoseWhoWait(t *testing.T) {
 		for i := range 19 {
 			y.referral(fmt.Sprint("seen-", i), "ben", 100+10*i, 8*i)
 		}
+		// The practice's own copy of a referral is no wait: nobody tells it that it ended.
+		y.put(`{"resourceType":"ServiceRequest","id":"copy","meta":{"source":"urn:kith:intake:emis/2"},"status":"active","intent":"order","category":[{"coding":[{"system":"http://snomed.info/sct","code":"3457005"}]}],"code":{"coding":[{"system":"http://snomed.info/sct","code":"183542009"}]},"subject":{"reference":"Patient/ada"},"authoredOn":"2006-03-27"}`)
 		waits, err := y.Waits(ctx, ada, "ada")
 		if err != nil || len(waits) != 1 || waits[0].Likely != nil || waits[0].Seen != 19 || waits[0].Days != 70 || waits[0].Why != "Hip pain" {
 			t.Fatalf("%+v, %v", waits, err)

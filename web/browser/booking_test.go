@@ -39,7 +39,7 @@ func openBooking(t *testing.T) string {
 	at := func(days int) string { return time.Now().AddDate(0, 0, days).UTC().Format(time.RFC3339) }
 	for _, text := range []string{
 		`{"resourceType":"Patient","id":"okafor","name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"1950-03-01","managingOrganization":{"identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"ZZ001"}}}`,
-		`{"resourceType":"ServiceRequest","id":"hip","meta":{"source":"urn:kith:intake:hospital/1"},"status":"active","intent":"order","category":[{"coding":[{"system":"http://snomed.info/sct","code":"3457005"}]}],"code":{"coding":[{"system":"http://snomed.info/sct","code":"183542009"}],"text":"Referral to orthopaedic service"},"subject":{"reference":"Patient/okafor"},"authoredOn":"` + at(-80) + `","reasonCode":[{"text":"Hip pain"}]}`,
+		`{"resourceType":"ServiceRequest","id":"hip","meta":{"source":"urn:kith:intake:hospital/1"},"status":"active","intent":"order","category":[{"coding":[{"system":"http://snomed.info/sct","code":"3457005"}]},{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0284","code":"O"}]}],"code":{"coding":[{"system":"http://snomed.info/sct","code":"183542009"}],"text":"Referral to orthopaedic service"},"subject":{"reference":"Patient/okafor"},"authoredOn":"` + at(-80) + `","reasonCode":[{"text":"Hip pain"}]}`,
 		`{"resourceType":"Appointment","id":"hospital","meta":{"source":"urn:kith:intake:hospital/2"},"status":"booked","serviceType":[{"text":"Orthopaedics"}],"start":"` + at(60) + `","end":"` + at(61) + `","basedOn":[{"reference":"ServiceRequest/hip"}],"participant":[{"actor":{"reference":"Patient/okafor"},"status":"accepted"}]}`,
 	} {
 		r, err := fhir.Parse([]byte(text))
