@@ -1,0 +1,107 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/record"
+)
+
+// Queue is what waits for a practice, as whoever looks may see it: what is due first.
+func (s *Service) Queue(ctx context.Context, who access.Actor) ([]Order, error) {
+	out, err := s.orders(ctx, who, "Task?code="+taskSystem+"|"+orderCode+"&status="+openStates)
+	slices.SortStableFunc(out, func(a, b Order) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Task, b.Task)) })
+	return out, err
+}
+
+// Look says that somebody has begun to look at an order.
+func (s *Service) Look(ctx context.Context, who access.Actor, task string) error {
+	return s.changeTask(ctx, who, task, orderCode, func(t *r4.Task) error {
+		t.Status, t.Owner = "accepted", &r4.Reference{Display: authorOf(who).Display}
+		return nil
+	})
+}
+
+// Answer says what becomes of each medicine of an order: refused, with a reason that the person reads, or sent. Kith sends no prescription: whoever answers has
+// issued it in the practice's own system. They must be somebody who may change the person's medicines. Conflict where somebody else answered since it was read.
+func (s *Service) Answer(ctx context.Context, who access.Actor, task string, version int64, refuse map[string]string) error {
+	m, err := s.Door.Get(ctx, who, "Task", task)
+	if err != nil {
+		return err
+	}
+	var t r4.Task
+	if err := decode(m, &t); err != nil {
+		return err
+	}
+	switch {
+	case codeOf(t.Code, taskSystem) != orderCode:
+		return fhir.Errorf(fhir.NotFound, "Task/%s is no order", task)
+	case !open(t.Status) || m.Version != version:
+		return fhir.Errorf(fhir.Conflict, "somebody else has seen to this order in the meantime")
+	}
+	if err := s.may(ctx, who, access.Update, "MedicationRequest", patientOf(t.For)); err != nil {
+		return err
+	}
+	var ops []record.Op
+	sent := 0
+	for _, b := range t.BasedOn {
+		ref := fhir.ParseReference(b.Reference)
+		if ref.Type != "MedicationRequest" {
+			continue
+		}
+		stored, err := s.Door.Get(ctx, who, ref.Type, ref.ID)
+		if err != nil {
+			return err // what somebody may not see they cannot answer for
+		}
+		var x r4.MedicationRequest
+		if err := decode(stored, &x); err != nil {
+			return err
+		}
+		reason, no := refuse[ref.ID]
+		if reason = strings.TrimSpace(reason); no && reason == "" {
+			return fhir.Errorf(fhir.Invalid, "write why it is refused")
+		}
+		if reason, err = tidy(reason); err != nil {
+			return err
+		}
+		if no {
+			x.Status, x.StatusReason = "cancelled", &r4.CodeableConcept{Text: reason}
+			t.Output = append(t.Output, r4.TaskOutput{Type: &r4.CodeableConcept{Text: outRefused}, ValueReference: &r4.Reference{Reference: b.Reference}})
+		} else {
+			x.Status = "active"
+			sent++
+		}
+		x.Recorder = recorderOf(who)
+		op, err := put(ref.Type, ref.ID, stored.Version, &x)
+		if err != nil {
+			return err
+		}
+		ops = append(ops, op)
+	}
+	t.Status, t.Owner, t.LastModified = "completed", &r4.Reference{Display: authorOf(who).Display}, stamp(s.now())
+	if sent == 0 {
+		t.Status = "rejected"
+	}
+	op, err := put("Task", task, version, &t)
+	if err != nil {
+		return err
+	}
+	if _, err = s.Door.Commit(ctx, acting(who), append(ops, op)); lost(err) {
+		return fhir.Errorf(fhir.Conflict, "somebody else has seen to this order in the meantime")
+	}
+	return err
+}
+
+// recorderOf is who answered, where FHIR lets them be named there.
+func recorderOf(who access.Actor) *r4.Reference {
+	ref := authorOf(who)
+	if !strings.HasPrefix(ref.Reference, "Practitioner/") {
+		ref.Reference = ""
+	}
+	return ref
+}
