@@ -63,14 +63,18 @@ func (y *story) answers(who access.Actor, what string, f []string) error {
 		return y.s.Look(ctx, who, y.task)
 	}
 	refuse := map[string]string{}
-	if what == "refuses" {
-		for _, it := range o.Items {
-			if it.Repeat == f[2] {
-				refuse[it.ID] = f[3]
-			}
+	var send []string
+	for _, it := range o.Items {
+		if what == "refuses" && it.Repeat == f[2] {
+			refuse[it.ID] = f[3]
+		} else {
+			send = append(send, it.ID)
 		}
 	}
-	return y.s.Answer(ctx, who, y.task, o.Version, refuse)
+	if err := y.s.Answer(ctx, who, y.task, o.Version, send[:max(0, len(send)-1)], refuse); len(send) > 0 && err == nil {
+		return fmt.Errorf("what nobody answered was sent")
+	}
+	return y.s.Answer(ctx, who, y.task, o.Version, send, refuse)
 }
 
 func (y *story) dispense(f []string) error {

@@ -27,9 +27,10 @@ func (s *Service) Look(ctx context.Context, who access.Actor, task string) error
 	})
 }
 
-// Answer says what becomes of each medicine of an order: refused, with a reason that the person reads, or sent. Kith sends no prescription: whoever answers has
+// Answer says what becomes of each medicine of an order, by the id of its MedicationRequest: refused, with a reason that the person reads, or sent. Each must be
+// answered, so that nothing is sent because somebody overlooked it. Kith sends no prescription: whoever answers has
 // issued it in the practice's own system. They must be somebody who may change the person's medicines. Conflict where somebody else answered since it was read.
-func (s *Service) Answer(ctx context.Context, who access.Actor, task string, version int64, refuse map[string]string) error {
+func (s *Service) Answer(ctx context.Context, who access.Actor, task string, version int64, send []string, refuse map[string]string) error {
 	m, err := s.Door.Get(ctx, who, "Task", task)
 	if err != nil {
 		return err
@@ -63,6 +64,9 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, task string, ver
 			return err
 		}
 		reason, no := refuse[ref.ID]
+		if no == slices.Contains(send, ref.ID) {
+			return fhir.Errorf(fhir.Invalid, "say of each medicine whether it is prescribed")
+		}
 		if reason = strings.TrimSpace(reason); no && reason == "" {
 			return fhir.Errorf(fhir.Invalid, "write why it is refused")
 		}

@@ -269,6 +269,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	s.bookingPages(mux, door, appointments, people)
+	plans, err := s.plan(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	s.planPages(mux, door, plans, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
 		listener.Close()
 		return err
@@ -317,6 +323,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the keeping of appointments", appointments.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the watch over goals", plans.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })

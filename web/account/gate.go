@@ -53,6 +53,8 @@ var gates = []Gate{
 	{"/my/record", Patients, access.P9, nil, "your health record"},
 	{"/my/results", Patients, access.P9, nil, "your results"},
 	{"/my/medicines", Patients, access.P9, nil, "your medicines"},
+	{"/my/plan", Patients, access.P9, nil, "your care plan and goals"},
+	{"/my/prescriptions", Patients, access.P9, nil, "your medicines and repeat prescriptions"},
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/trusted/accept", Patients, access.P5, nil, "the page to act for someone who trusts you"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
