@@ -71,8 +71,10 @@ func (y *story) answers(who access.Actor, what string, f []string) error {
 			send = append(send, it.ID)
 		}
 	}
-	if err := y.s.Answer(ctx, who, y.task, o.Version, send[:max(0, len(send)-1)], refuse); len(send) > 0 && err == nil {
-		return fmt.Errorf("what nobody answered was sent")
+	if len(send) > 0 {
+		if err := y.s.Answer(ctx, who, y.task, o.Version, send[1:], refuse); err == nil {
+			return fmt.Errorf("what nobody answered was sent")
+		}
 	}
 	return y.s.Answer(ctx, who, y.task, o.Version, send, refuse)
 }

@@ -184,6 +184,9 @@ func (o *Order) track(t *r4.Task) {
 			when[it.State] = it.When
 		}
 	}
+	if t.Status == "completed" && when[Sent].IsZero() {
+		when[Sent] = t.LastModified.Low()
+	}
 	if !any {
 		o.Steps = []Step{{Asked, o.At, true}, {Refused, t.LastModified.Low(), len(o.Items) > 0}}
 		return

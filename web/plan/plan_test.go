@@ -308,7 +308,7 @@ func TestPeopleWhoHaveGoneQuiet(t *testing.T) {
 
 func TestWhatIsNotThere(t *testing.T) {
 	y := open(t)
-	for path, want := range map[string]int{"/my/plan/change/colour": 404, "/my/plan/goal/nothing": 404, "/my/plan/programmes/flying": 404, "/my/prescriptions/nothing": 404, "/person/ada/plan": 404, "/for/joy/plan": 404, "/my/plan/nowhere": 404, "/my/prescriptions/check?item=nothing": 200} {
+	for path, want := range map[string]int{"/my/plan/change/colour": 404, "/my/plan/goal/nothing": 404, "/my/plan/programmes/flying": 404, "/my/prescriptions/nothing": 404, "/person/ada/plan": 404, "/for/joy/plan": 404, "/my/plan/nowhere": 404, "/my/prescriptions/check?item=nothing": 400} {
 		y.visit(path, nil, want)
 	}
 	y.visit("/my/prescriptions/check", url.Values{"item": {"nothing"}}, 400)

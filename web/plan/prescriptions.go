@@ -161,6 +161,10 @@ func (s *Site) checkOrder(w http.ResponseWriter, r *http.Request, at seat.Seat) 
 			v.Early = v.Early || one.Early()
 		}
 	}
+	if len(v.Rows) == 0 {
+		s.showRepeats(w, r, at, t("Choose at least one medicine"), http.StatusBadRequest)
+		return
+	}
 	if v.Pharmacy, err = s.Plan.Pharmacy(r.Context(), at.Who, at.Patient); err != nil {
 		s.Fail(w, r, at, err)
 		return
