@@ -165,7 +165,7 @@ func (s *Service) draft(ctx context.Context, who access.Actor, r *Repeat, pharma
 		return nil, err
 	}
 	number := strconv.Itoa(r.number + 1)
-	x := &r4.MedicationRequest{ID: named("order", r.ID, number), Meta: &r4.Meta{Source: Source}, Identifier: []r4.Identifier{{System: RepeatSystem, Value: r.ID + "." + number}}, Status: "draft", Intent: "reflex-order", MedicationCodeableConcept: plan.MedicationCodeableConcept, Subject: plan.Subject,
+	x := &r4.MedicationRequest{ID: named("order", r.ID, number), Meta: &r4.Meta{Source: Source}, Identifier: []r4.Identifier{{System: RepeatSystem, Value: r.ID + "." + number}}, Status: "draft", Intent: "reflex-order", MedicationCodeableConcept: plan.MedicationCodeableConcept, MedicationReference: plan.MedicationReference, Subject: plan.Subject,
 		AuthoredOn: stamp(s.now()), Requester: authorOf(who), BasedOn: []r4.Reference{{Reference: "MedicationRequest/" + r.ID}}, CourseOfTherapyType: plan.CourseOfTherapyType, DosageInstruction: plan.DosageInstruction}
 	if plan.Meta != nil {
 		x.Meta.Security = plan.Meta.Security // what is hidden from somebody stays so when it is ordered
@@ -188,30 +188,37 @@ func (s *Service) draft(ctx context.Context, who access.Actor, r *Repeat, pharma
 
 // practice is who looks at orders: the practice where the person is registered, by name alone, or whoever that is.
 func (s *Service) practice(ctx context.Context, patient string) (*r4.Reference, error) {
-	stored, err := s.Door.Get(ctx, me, "Patient", patient)
+	all, err := s.patients(ctx, me, patient)
 	if err != nil {
 		return nil, err
 	}
-	var p r4.Patient
-	if err := decode(stored, &p); err != nil {
-		return nil, err
-	}
-	name := ""
-	if m := p.ManagingOrganization; m != nil {
-		if name = m.Display; name == "" && m.Identifier != nil {
-			name, err = s.organisation(ctx, m.Identifier.Value)
-		} else if id := fhir.ParseReference(m.Reference); name == "" && id.Type == "Organization" {
+	for _, p := range all {
+		m := p.ManagingOrganization
+		if m == nil {
+			continue
+		}
+		name := m.Display
+		if ref := fhir.ParseReference(m.Reference); name == "" && ref.Type == "Organization" {
 			var o r4.Organization
-			var org *record.Stored
-			if org, err = s.Door.Get(ctx, me, "Organization", id.ID); err == nil {
-				err = decode(org, &o)
-				name = o.Name
-			} else if absent(err) {
-				err = nil
+			stored, err := s.Door.Get(ctx, me, ref.Type, ref.ID)
+			if err == nil {
+				err = decode(stored, &o)
+			}
+			if err != nil && !absent(err) {
+				return nil, err
+			}
+			name = o.Name
+		}
+		if name == "" && m.Identifier != nil {
+			if name, err = s.organisation(ctx, m.Identifier.Value); err != nil {
+				return nil, err
 			}
 		}
+		if name != "" {
+			return &r4.Reference{Display: name}, nil
+		}
 	}
-	return &r4.Reference{Display: cmp.Or(name, "The practice")}, err
+	return &r4.Reference{Display: "The practice"}, nil
 }
 
 // Order is how an order stands.

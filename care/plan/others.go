@@ -14,9 +14,10 @@ import (
 
 // Other is a plan that somebody else keeps: the council, a community service, a practice. It is shown and not changed here.
 type Other struct {
-	ID, Title, From, About string
-	Since, Until           time.Time // zero where not known
-	Lines                  []string
+	ID, Title, About string
+	From, Feed       string    // who wrote it; the name of the feed that brought it, "" for none
+	Since, Until     time.Time // zero where not known
+	Lines            []string
 }
 
 // Others are the plans of others that are active, as whoever asks may see them, by title.
@@ -47,9 +48,10 @@ func otherOf(c *r4.CarePlan) Other {
 	if c.Author != nil {
 		o.From = c.Author.Display
 	}
-	if c.Meta != nil && o.From == "" {
-		feed, _, _ := strings.Cut(strings.TrimPrefix(c.Meta.Source, "urn:kith:intake:"), "/")
-		o.From = feed
+	if c.Meta != nil {
+		if source, brought := strings.CutPrefix(c.Meta.Source, "urn:kith:intake:"); brought {
+			o.Feed, _, _ = strings.Cut(source, "/")
+		}
 	}
 	if c.Period != nil {
 		if c.Period.Start.Year != 0 {
@@ -63,7 +65,8 @@ func otherOf(c *r4.CarePlan) Other {
 		if a.Detail == nil {
 			continue
 		}
-		if line := cmp.Or(a.Detail.Description, textOf(a.Detail.Code), a.Detail.ScheduledString); line != "" {
+		// What is done says more to a reader than how it is paid for, which is what councils write in the description.
+		if line := cmp.Or(textOf(a.Detail.Code), a.Detail.Description, a.Detail.ScheduledString); line != "" && line != o.Title {
 			o.Lines = append(o.Lines, line)
 		}
 	}

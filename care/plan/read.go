@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
 )
@@ -32,6 +33,9 @@ func (s *Service) Repeats(ctx context.Context, who access.Actor, patient string)
 		if err := decode(m, &x); err != nil {
 			return nil, err
 		}
+		if err := s.medicine(ctx, who, &x); err != nil {
+			return nil, err
+		}
 		if r := repeatOf(&x); r != nil {
 			r.AskFirst = book.askFirst(r.Name)
 			out = append(out, r)
@@ -52,6 +56,29 @@ func (s *Service) Repeats(ctx context.Context, who access.Actor, patient string)
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), b.Last.Compare(a.Last), cmp.Compare(a.ID, b.ID))
 	})
 	return slices.CompactFunc(out, (*Repeat).same), nil
+}
+
+// medicine puts the medicine itself where a resource only refers to one.
+func (s *Service) medicine(ctx context.Context, who access.Actor, x *r4.MedicationRequest) error {
+	if x.MedicationCodeableConcept != nil || x.MedicationReference == nil {
+		return nil
+	}
+	ref := fhir.ParseReference(x.MedicationReference.Reference)
+	if ref.Type == "Medication" {
+		stored, err := s.Door.Get(ctx, who, ref.Type, ref.ID)
+		var m r4.Medication
+		if err == nil {
+			err = decode(stored, &m)
+		}
+		if err != nil && !absent(err) {
+			return err
+		}
+		x.MedicationCodeableConcept = m.Code
+	}
+	if x.MedicationCodeableConcept == nil && x.MedicationReference.Display != "" {
+		x.MedicationCodeableConcept = &r4.CodeableConcept{Text: x.MedicationReference.Display}
+	}
+	return nil
 }
 
 // same reports whether two are one medicine in one dose.
@@ -81,9 +108,6 @@ func repeatOf(x *r4.MedicationRequest) *Repeat {
 			r.Supply = strings.TrimSpace(d.Quantity.Value.String() + " " + d.Quantity.Unit)
 		}
 		r.Days, r.Known = daysOf(d.ExpectedSupplyDuration)
-		if d.ValidityPeriod != nil && d.ValidityPeriod.End.Year != 0 {
-			r.ReviewBy = d.ValidityPeriod.End.HighIn(london.Zone)
-		}
 	}
 	// UK Core's extension says until when the practice has authorised it.
 	// https://simplifier.net/hl7fhirukcorer4/extension-ukcore-medicationrepeatinformation
@@ -154,6 +178,9 @@ func (s *Service) issued(ctx context.Context, who access.Actor, patient string, 
 		if err := decode(m, &x); err != nil {
 			return err
 		}
+		if err := s.medicine(ctx, who, &x); err != nil {
+			return err
+		}
 		for _, r := range repeats {
 			mine := isOrder(&x)
 			if !of(&x, r) {
@@ -221,15 +248,15 @@ func (s *Service) nominated(ctx context.Context, who access.Actor, patient strin
 			return o.Pharmacy, nil
 		}
 	}
-	stored, err := s.Door.Get(ctx, who, "Patient", patient)
+	all, err := s.patients(ctx, who, patient)
 	if err != nil {
 		return "", err
 	}
-	var p r4.Patient
-	if err := decode(stored, &p); err != nil {
-		return "", err
+	var extensions []r4.Extension
+	for _, p := range all {
+		extensions = append(extensions, p.Extension...)
 	}
-	for _, e := range p.Extension {
+	for _, e := range extensions {
 		// https://simplifier.net/hl7fhirukcorer4/extension-ukcore-nominatedpharmacy, and the Personal Demographics Service's own
 		if !strings.HasSuffix(strings.ToLower(e.URL), "nominatedpharmacy") || e.ValueReference == nil {
 			continue
@@ -242,6 +269,30 @@ func (s *Service) nominated(ctx context.Context, who access.Actor, patient strin
 		}
 	}
 	return "", nil
+}
+
+// patients are all Patients of a person that somebody may see, the one asked for first.
+func (s *Service) patients(ctx context.Context, who access.Actor, patient string) (out []*r4.Patient, err error) {
+	group, err := s.Door.Person(ctx, patient)
+	if err != nil {
+		return nil, err
+	}
+	ids := append([]string{patient}, slices.DeleteFunc(group, func(id string) bool { return id == patient })...)
+	for _, id := range ids {
+		stored, err := s.Door.Get(ctx, who, "Patient", id)
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		p := new(r4.Patient)
+		if err := decode(stored, p); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // organisation is what an organisation is called, or its code where the record does not know.

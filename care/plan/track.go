@@ -92,6 +92,9 @@ func (s *Service) items(ctx context.Context, who access.Actor, t *r4.Task, o *Or
 		if err := decode(m, &x); err != nil {
 			return err
 		}
+		if err := s.medicine(ctx, who, &x); err != nil {
+			return err
+		}
 		o.Items = append(o.Items, itemOf(&x, t, dispensed, issues))
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (p *passing) intentions(ctx context.Context) error {
 	if err != nil || len(page.Matches) > 0 {
 		return err
 	}
-	n := 0
+	n, seen := 0, map[string]bool{}
 	for m, err := range p.door.All(ctx, who, "EpisodeOfCare?status=active&_count=100") {
 		if err != nil {
 			return err
@@ -39,6 +40,16 @@ func (p *passing) intentions(ctx context.Context) error {
 			return err
 		}
 		patient := strings.TrimPrefix(res.Root().Get("patient").Get("reference").Text(), "Patient/")
+		group, err := p.door.Person(ctx, patient)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(group, func(id string) bool { return seen[id] }) {
+			continue // registered twice
+		}
+		for _, id := range group {
+			seen[id] = true
+		}
 		done, err := p.intend(ctx, patient, n)
 		if err != nil {
 			return err
@@ -66,6 +77,9 @@ func (p *passing) intend(ctx context.Context, patient string, n int) (bool, erro
 	res, err := stored.Resource()
 	if err != nil {
 		return false, err
+	}
+	if len(slices.Collect(res.Root().Get("name").Items())) == 0 {
+		return false, nil // a system that sends no names
 	}
 	them := access.Actor{ID: "Patient/" + patient, Name: signin.NameOf(res.Root()), Role: access.Kith, Purpose: "PATRQT"}
 	repeats, err := at(0).Repeats(ctx, them, patient)

@@ -274,7 +274,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	s.planPages(mux, door, plans, people)
+	s.planPages(mux, door, plans, desk, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
 		listener.Close()
 		return err

@@ -22,8 +22,9 @@ import (
 type Site struct {
 	seat.Places
 	Plan *plan.Service
-	Book *plan.Book    // the programmes shown
-	Near *near.Service // the pharmacies one can choose from; nil for none
+	Book *plan.Book               // the programmes shown
+	Near *near.Service            // the pharmacies one can choose from; nil for none
+	From func(feed string) string // what a feed is called, "" where it is not known; nil for not known
 }
 
 // Handler serves the pages.
@@ -99,6 +100,11 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		return
 	}
 	v := planView{Frame: s.Frame(at, at.Words.T("Care plan and goals"), home(at)), Base: at.Base, Name: at.Name, Others: others, Written: p.Version > 0}
+	for i := range v.Others {
+		if o := &v.Others[i]; o.From == "" && s.From != nil {
+			o.From = s.From(o.Feed)
+		}
+	}
 	if r.URL.Query().Get("did") == "saved" {
 		v.Did = at.Words.T("Saved")
 	}

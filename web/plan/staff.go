@@ -69,20 +69,29 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, status int, wro
 	s.Send(w, r, status, queuePage, v)
 }
 
-// nameOf is what a person is called, as far as whoever asks may know.
+// nameOf is what a person is called in any of their Patients, as far as whoever asks may know.
 func (s *Site) nameOf(r *http.Request, who access.Actor, patient string) (string, error) {
-	stored, err := s.Door.Get(r.Context(), who, "Patient", patient)
-	if k := fhir.KindOf(err); err != nil && (k == fhir.NotFound || k == fhir.Gone) {
-		return "Name " + kit.NotKnown, nil
-	}
+	group, err := s.Door.Person(r.Context(), patient)
 	if err != nil {
 		return "", err
 	}
-	res, err := stored.Resource()
-	if err != nil {
-		return "", err
+	for _, id := range append([]string{patient}, group...) {
+		stored, err := s.Door.Get(r.Context(), who, "Patient", id)
+		if k := fhir.KindOf(err); err != nil && (k == fhir.NotFound || k == fhir.Gone) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		res, err := stored.Resource()
+		if err != nil {
+			return "", err
+		}
+		if kit.FirstOf(res.Root().Get("name")).Exists() {
+			return signin.NameOf(res.Root()), nil
+		}
 	}
-	return signin.NameOf(res.Root()), nil
+	return "Name " + kit.NotKnown, nil
 }
 
 // answer says what becomes of an order: that somebody looks at it, or for each medicine that it was sent or why not.
