@@ -239,3 +239,52 @@ func TestAnOrderIsAsHiddenAsItsRepeat(t *testing.T) {
 		t.Errorf("Joy reads the order: %v", err)
 	}
 }
+
+// What was ordered is no prescription until somebody who may prescribe has said so.
+func TestAnOrderIsADraftUntilItIsAnswered(t *testing.T) {
+	y := begin(t, storetest.SQLite(t))
+	status := func() string {
+		stored, err := y.door.Get(t.Context(), me, "MedicationRequest", named("order", "ramipril", "1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := stored.Resource()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Root().Get("intent").Text() + " " + res.Root().Get("status").Text()
+	}
+	for _, step := range []struct{ line, want string }{{`repeat ramipril "Ramipril 5mg capsules" issued 2026-10-01`, ""}, {"ada orders ramipril", "reflex-order draft"}, {"rita looks", "reflex-order draft"}, {"phil approves", "reflex-order active"}} {
+		if err := y.do(step.line); err != nil {
+			t.Fatal(err)
+		}
+		if step.want != "" && status() != step.want {
+			t.Errorf("after %s it is %s", step.line, status())
+		}
+	}
+}
+
+// A repeat whose medicine stands in a resource of its own, and one that another system has too.
+func TestRepeatsOfSeveralSystems(t *testing.T) {
+	y := begin(t, storetest.SQLite(t))
+	const course = `"courseOfTherapyType":{"coding":[{"code":"continuous-repeat-dispensing"}]},"dosageInstruction":[{"text":"1 a day"}]`
+	y.put(`{"resourceType":"Medication","id":"m","code":{"coding":[{"system":"http://snomed.info/sct","code":"7"}],"text":"Ramipril 5mg capsules"}}`,
+		`{"resourceType":"MedicationRequest","id":"one","status":"active","intent":"plan",`+course+`,"medicationReference":{"reference":"Medication/m"},"subject":{"reference":"Patient/ada"}}`,
+		`{"resourceType":"MedicationRequest","id":"two","status":"active","intent":"plan",`+course+`,"medicationCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"8"}],"text":"Ramipril 5mg capsules"},"subject":{"reference":"Patient/ada-hospital"}}`,
+		`{"resourceType":"MedicationRequest","id":"issue","status":"completed","intent":"order","medicationReference":{"reference":"Medication/m"},"subject":{"reference":"Patient/ada"},"authoredOn":"2026-10-20"}`,
+		`{"resourceType":"MedicationRequest","id":"acute","status":"active","intent":"plan","courseOfTherapyType":{"coding":[{"code":"acute"}]},"medicationCodeableConcept":{"text":"Amoxicillin"},"subject":{"reference":"Patient/ada"}}`,
+		`{"resourceType":"MedicationRequest","id":"over","status":"stopped","intent":"plan",`+course+`,"medicationCodeableConcept":{"text":"Atenolol"},"subject":{"reference":"Patient/ada"}}`)
+	if err := y.do("same"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := y.s.Repeats(t.Context(), me, "ada-hospital")
+	if err != nil || len(all) != 1 || all[0].ID != "one" || all[0].Name != "Ramipril 5mg capsules" || all[0].Last.In(london.Zone).Format(time.DateOnly) != "2026-10-20" {
+		t.Fatalf("%+v %v", all, err)
+	}
+	if _, err := y.s.Order(t.Context(), people["ada"], "ada", Wish{Repeats: []string{"one"}, Why: "away"}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err = y.s.Repeats(t.Context(), me, "ada"); err != nil || all[0].OpenAt.IsZero() {
+		t.Errorf("%+v %v", all, err)
+	}
+}

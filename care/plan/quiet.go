@@ -76,12 +76,17 @@ func (s *Service) listen(ctx context.Context, patient string) (*heard, error) {
 // quietTask asks a person to get in touch. Its identifier is the spell: whoever closes it without the person being heard of is not asked again.
 func (s *Service) quietTask(h *heard, rules *Rules) (record.Op, error) {
 	now := s.now()
-	spell := r4.Identifier{System: Source, Value: named("quiet", h.patient, h.last.UTC().Format(time.RFC3339))}
+	spell := r4.Identifier{System: Source, Value: h.spell()}
 	t := &r4.Task{Identifier: []r4.Identifier{spell}, Meta: ours(), Status: "requested", Intent: "order", Priority: "routine", Code: coded(taskSystem, quietCode, "Get in touch: somebody with a goal has gone quiet"),
 		Description: "Nothing was heard for " + days(rules.QuietDays) + ", last on " + h.last.In(london.Zone).Format("Monday 2 January, 15:04") + ". Goal: “" + h.goal + "”", For: &r4.Reference{Reference: "Patient/" + h.patient}, AuthoredOn: stamp(now), LastModified: stamp(now),
 		Owner: &r4.Reference{Display: cmp.Or(h.coach, s.Coach, "Health coaches")}, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: stamp(quietAt(now, rules.ContactDays))}}}
 	res, err := r4.Resource(t)
 	return record.Op{Method: record.Create, Type: "Task", Resource: res, IfNoneExist: "identifier=" + spell.System + "|" + spell.Value}, err
+}
+
+// spell names the time since somebody was last heard of.
+func (h *heard) spell() string {
+	return named("quiet", h.patient, h.last.UTC().Format(time.RFC3339))
 }
 
 func days(n int) string {
@@ -91,8 +96,8 @@ func days(n int) string {
 	return fhir.MakeDecimal(int64(n), 0).String() + " days"
 }
 
-// closed are the operations that close Tasks of a spell that is over.
-func (s *Service) closed(ctx context.Context, patient string, why string, before time.Time) (ops []record.Op, err error) {
+// closed are the operations that close Tasks of spells that are over: of all but one that is named.
+func (s *Service) closed(ctx context.Context, patient, why, but string) (ops []record.Op, err error) {
 	for m, err := range s.Door.All(ctx, me, "Task?patient="+url.QueryEscape(patient)+"&code="+taskSystem+"|"+quietCode+"&status="+openStates) {
 		if err != nil {
 			return nil, err
@@ -101,7 +106,7 @@ func (s *Service) closed(ctx context.Context, patient string, why string, before
 		if err := decode(m, &t); err != nil {
 			return nil, err
 		}
-		if !before.IsZero() && !t.AuthoredOn.Low().Before(before) {
+		if slices.ContainsFunc(t.Identifier, func(i r4.Identifier) bool { return i.System == Source && i.Value == but }) {
 			continue
 		}
 		t.Status, t.LastModified = "completed", stamp(s.now())

@@ -34,6 +34,7 @@ import (
 //	WHO says "WORDS"                                                closes that Task
 //	same | apart                                                    Ada's hospital's Patient is she, or not
 //	ada dies
+//	stop | start                                                    the program ends, and comes back
 //	repeat ID "MEDICINE" issued DAY [DAYS days] [of N]              on repeat, with one issue by the practice
 //	issue ID DAY                                                    another
 //	WHO orders ID… [because "WHY"] [to "PHARMACY"] [note "WORDS"]
@@ -77,6 +78,7 @@ type story struct {
 	task  string // of the order made last
 	orded []string
 	n     int
+	stop  func()
 }
 
 func begin(t *testing.T, db string) *story {
@@ -96,11 +98,16 @@ func begin(t *testing.T, db string) *story {
 	if err := (&trust.Service{Door: door, Now: y.clock}).Record(t.Context(), me, "ada", "joy", "Joy", []string{"see", "manage"}, start.AddDate(1, 0, 0), true); err != nil {
 		t.Fatal(err)
 	}
+	y.start()
+	t.Cleanup(func() { y.stop(); door.Close() })
+	return y
+}
+
+func (y *story) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); y.s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done; door.Close() })
-	return y
+	y.stop = func() { cancel(); <-done }
 }
 
 func play(t *testing.T, db, file string) {
@@ -171,6 +178,11 @@ func (y *story) do(line string) error {
 	switch {
 	case f[0] == "now":
 		return y.at(f[1])
+	case f[0] == "stop":
+		y.stop()
+		y.stop = func() {}
+	case f[0] == "start":
+		y.start()
 	case f[0] == "same":
 		return y.door.Link(ctx, me, "ada", "ada-hospital")
 	case f[0] == "apart":

@@ -88,22 +88,21 @@ func (s *Service) look(ctx context.Context, person string) (ops []record.Op, ite
 		return nil, nil, err
 	}
 	if h == nil {
-		ops, err = s.closed(ctx, person, "No goal goes on any more", time.Time{})
+		ops, err = s.closed(ctx, person, "No goal goes on any more", "")
 		return ops, items, err
 	}
 	at := quietAt(h.last, book.Rules.QuietDays)
 	if s.now().Before(at) {
 		key := dueKey(at, person)
 		items = append(items, record.BoxItem{Kind: "due", Key: key, Value: []byte(person)}, record.BoxItem{Kind: "person", Key: person, Value: []byte(key)})
-		ops, err = s.closed(ctx, person, "They were heard of again", time.Time{})
+		ops, err = s.closed(ctx, person, "They were heard of again", "")
 		return ops, items, err
 	}
 	op, err := s.quietTask(h, &book.Rules)
 	if err != nil {
 		return nil, nil, err
 	}
-	// A Task of the spell before this one is over; the one of this spell was made after it began.
-	ops, err = s.closed(ctx, person, "They were heard of again", h.last)
+	ops, err = s.closed(ctx, person, "They were heard of again", h.spell())
 	return append(ops, op), items, err
 }
 

@@ -259,6 +259,12 @@ func TestARepeatFromChoosingToCollecting(t *testing.T) {
 	y.who = joy
 	y.says(y.visit("/for/ada/prescriptions", nil, 200), "Ordered on 26 November 2026. See where it is.")
 
+	y.now.Add(int64(5 * 24 * time.Hour)) // nobody looks at it: both sides see that it is late
+	y.who = ada
+	y.says(y.visit(order, nil, 200), "This takes longer than it should")
+	y.who = nina
+	y.says(y.visit("/prescriptions", nil, 200), "30-Nov-2026, late")
+	y.now.Add(-int64(5 * 24 * time.Hour))
 	y.who = rita
 	y.says(y.visit("/prescriptions", nil, 200), "2 medicines")
 	y.who = access.Actor{ID: "Practitioner/x", Name: "X", Role: "nurse", Organization: "A81999", Purpose: "TREAT"}
