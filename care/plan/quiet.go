@@ -74,12 +74,11 @@ func (s *Service) listen(ctx context.Context, patient string) (*heard, error) {
 }
 
 // quietTask asks a person to get in touch. Its identifier is the spell: whoever closes it without the person being heard of is not asked again.
-func (s *Service) quietTask(h *heard, rules *Rules) (record.Op, error) {
-	now := s.now()
+func quietTask(h *heard, rules *Rules, coaches string, now time.Time) (record.Op, error) {
 	spell := r4.Identifier{System: Source, Value: h.spell()}
 	t := &r4.Task{Identifier: []r4.Identifier{spell}, Meta: ours(), Status: "requested", Intent: "order", Priority: "routine", Code: coded(taskSystem, quietCode, "Get in touch: somebody with a goal has gone quiet"),
 		Description: "Nothing was heard for " + days(rules.QuietDays) + ", last on " + h.last.In(london.Zone).Format("Monday 2 January, 15:04") + ". Goal: “" + h.goal + "”", For: &r4.Reference{Reference: "Patient/" + h.patient}, AuthoredOn: stamp(now), LastModified: stamp(now),
-		Owner: &r4.Reference{Display: cmp.Or(h.coach, s.Coach, "Health coaches")}, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: stamp(quietAt(now, rules.ContactDays))}}}
+		Owner: &r4.Reference{Display: cmp.Or(h.coach, coaches, "Health coaches")}, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: stamp(quietAt(now, rules.ContactDays))}}}
 	res, err := r4.Resource(t)
 	return record.Op{Method: record.Create, Type: "Task", Resource: res, IfNoneExist: "identifier=" + spell.System + "|" + spell.Value}, err
 }

@@ -76,6 +76,7 @@ func (s *Service) look(ctx context.Context, person string) (ops []record.Op, ite
 	if err != nil {
 		return nil, nil, err
 	}
+	now := s.now() // before anything is read, so that what is read is not older
 	had, err := s.box().Get(ctx, "person", person)
 	if err != nil {
 		return nil, nil, err
@@ -92,13 +93,13 @@ func (s *Service) look(ctx context.Context, person string) (ops []record.Op, ite
 		return ops, items, err
 	}
 	at := quietAt(h.last, book.Rules.QuietDays)
-	if s.now().Before(at) {
+	if now.Before(at) {
 		key := dueKey(at, person)
 		items = append(items, record.BoxItem{Kind: "due", Key: key, Value: []byte(person)}, record.BoxItem{Kind: "person", Key: person, Value: []byte(key)})
 		ops, err = s.closed(ctx, person, "They were heard of again", "")
 		return ops, items, err
 	}
-	op, err := s.quietTask(h, &book.Rules)
+	op, err := quietTask(h, &book.Rules, s.Coach, now)
 	if err != nil {
 		return nil, nil, err
 	}
