@@ -239,9 +239,10 @@ type Order struct {
 	Steps    []Step // what has happened and what comes, in order
 }
 
-// Orders are somebody's orders, as whoever asks may see them, the newest first.
+// Orders are somebody's orders, as whoever asks may see them, the newest first and at most a hundred.
 func (s *Service) Orders(ctx context.Context, who access.Actor, patient string) ([]Order, error) {
-	return s.orders(ctx, who, "Task?patient="+url.QueryEscape(patient)+"&code="+taskSystem+"|"+orderCode)
+	out, _, err := s.orders(ctx, who, "Task?patient="+url.QueryEscape(patient)+"&code="+taskSystem+"|"+orderCode+"&_sort=-authored-on", mostOrders)
+	return out, err
 }
 
 // OneOrder is one of somebody's orders.
@@ -258,25 +259,31 @@ func (s *Service) OneOrder(ctx context.Context, who access.Actor, patient, task 
 	return nil, fhir.Errorf(fhir.NotFound, "Task/%s is no order of theirs", task)
 }
 
-func (s *Service) orders(ctx context.Context, who access.Actor, query string) (out []Order, err error) {
-	for m, err := range s.Door.All(ctx, who, query) {
-		if err != nil {
-			return nil, err
-		}
+// mostOrders is how many orders are read at once.
+const mostOrders = 100
+
+// orders are those that a search finds first, the newest first; more where there are others.
+func (s *Service) orders(ctx context.Context, who access.Actor, query string, most int) (out []Order, more bool, err error) {
+	page, err := s.Door.Find(ctx, who, query+"&_count="+strconv.Itoa(most))
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range page.Matches {
+		m := &page.Matches[i]
 		var t r4.Task
 		if err := decode(m, &t); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		o := orderOf(&t)
 		o.Version = m.Version
 		if err := s.items(ctx, who, &t, o); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		o.track(&t)
 		out = append(out, *o)
 	}
 	slices.SortFunc(out, func(a, b Order) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Task, b.Task)) })
-	return out, nil
+	return out, page.Next != "", nil
 }
 
 func orderOf(t *r4.Task) *Order {

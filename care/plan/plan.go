@@ -17,7 +17,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +33,6 @@ type Service struct {
 	Book  *Book            // programmes and rules; nil for those Kith comes with
 	Coach string           // who has people who have gone quiet, "" for "Health coaches"
 	Now   func() time.Time // nil for the clock
-	Log   *slog.Logger     // nil for the default
 	Every time.Duration    // how often it is looked who has gone quiet; 0 for a minute
 }
 
@@ -88,13 +86,6 @@ func (s *Service) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
-}
-
-func (s *Service) logger() *slog.Logger {
-	if s.Log != nil {
-		return s.Log
-	}
-	return slog.Default()
 }
 
 func (s *Service) box() record.Box { return s.Door.Box("plan") }

@@ -12,11 +12,11 @@ import (
 	"github.com/kith-care/kith/record"
 )
 
-// Queue is what waits for a practice, as whoever looks may see it: what is due first.
-func (s *Service) Queue(ctx context.Context, who access.Actor) ([]Order, error) {
-	out, err := s.orders(ctx, who, "Task?code="+taskSystem+"|"+orderCode+"&status="+openStates)
+// Queue is what waits for a practice, as whoever looks may see it: what is due first, a hundred at most; more where others wait behind them.
+func (s *Service) Queue(ctx context.Context, who access.Actor) (out []Order, more bool, err error) {
+	out, more, err = s.orders(ctx, who, "Task?code="+taskSystem+"|"+orderCode+"&status="+openStates+"&_sort=authored-on", mostOrders)
 	slices.SortStableFunc(out, func(a, b Order) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Task, b.Task)) })
-	return out, err
+	return out, more, err
 }
 
 // Look says that somebody has begun to look at an order.

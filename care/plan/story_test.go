@@ -70,15 +70,14 @@ var (
 
 // story is a record, its clock, and a service that runs.
 type story struct {
-	t     *testing.T
-	door  *record.Door
-	s     *Service
-	now   atomic.Int64
-	goal  string
-	task  string // of the order made last
-	orded []string
-	n     int
-	stop  func()
+	t    *testing.T
+	door *record.Door
+	s    *Service
+	now  atomic.Int64
+	goal string
+	task string // of the order made last
+	n    int
+	stop func()
 }
 
 func begin(t *testing.T, db string) *story {

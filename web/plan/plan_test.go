@@ -298,6 +298,24 @@ func TestARepeatFromChoosingToCollecting(t *testing.T) {
 	y.golden("repeats-cy", y.visit("/my/prescriptions", nil, 200))
 }
 
+// An order with nothing to look at first is answered in one press; one with something is not.
+func TestAnOrderThatNeedsNoLookIsAnsweredAtOnce(t *testing.T) {
+	y := open(t)
+	y.visit("/my/prescriptions/check", url.Values{"item": {"ramipril"}}, 303)
+	y.visit("/my/prescriptions/check", url.Values{"item": {"tramadol"}}, 303)
+	y.who = nina
+	page := y.visit("/prescriptions", nil, 200)
+	if n := strings.Count(page, "All issued and sent"); n != 1 {
+		t.Fatalf("%d can be answered at once: %s", n, page)
+	}
+	form := regexp.MustCompile(`action="(/prescriptions/[0-9a-z]+)" method="post"><input type="hidden" name="version" value="(\d+)"><input type="hidden" name="(answer-order-[0-9a-f]+)" value="approve"><button`).FindStringSubmatch(page)
+	y.visit(form[1], url.Values{"version": {form[2]}, form[3]: {"approve"}}, 303)
+	page = y.visit("/prescriptions", nil, 200)
+	if strings.Contains(page, "Ramipril") || !strings.Contains(page, "It is a strong painkiller and a controlled medicine.") {
+		t.Error(page)
+	}
+}
+
 // Who has gone quiet is taken, and it is said what came of it.
 func TestPeopleWhoHaveGoneQuiet(t *testing.T) {
 	y := open(t)

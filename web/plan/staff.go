@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,12 +24,14 @@ type queueView struct {
 	Said  string
 	Wrong string
 	Rows  []queueRow
+	More  bool // others wait behind these
 }
 
 type queueRow struct {
 	orderRow
 	Person, Since, DueOn string
 	Taken, May           bool // looked at by somebody; the reader may answer
+	Plain                bool // nothing in it is to be looked at first, so that it can be answered at once
 }
 
 // desk is the seat of staff at a list.
@@ -43,14 +46,15 @@ func (s *Site) queue(w http.ResponseWriter, r *http.Request) {
 func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, status int, wrong string) {
 	who, err := s.Who(r)
 	var orders []plan.Order
+	var more bool
 	if err == nil {
-		orders, err = s.Plan.Queue(r.Context(), who)
+		orders, more, err = s.Plan.Queue(r.Context(), who)
 	}
 	if err != nil {
 		s.Fail(w, r, desk(), err)
 		return
 	}
-	v := queueView{Frame: s.Host.Frame("Repeat prescriptions", false, s.Signed), Said: saidOfOrders[r.URL.Query().Get("did")], Wrong: wrong}
+	v := queueView{More: more, Frame: s.Host.Frame("Repeat prescriptions", false, s.Signed), Said: saidOfOrders[r.URL.Query().Get("did")], Wrong: wrong}
 	for i := range orders {
 		o := &orders[i]
 		row := queueRow{orderRow: s.orderRowOf(words.In("en"), o), Since: kit.Date(o.At.Format(time.DateOnly)), DueOn: kit.Date(o.Due.Format(time.DateOnly)), Taken: o.State != "requested"}
@@ -64,6 +68,7 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, status int, wro
 			return
 		}
 		row.May = d.Permit && len(o.Items) > 0
+		row.Plain = row.May && !slices.ContainsFunc(o.Items, func(it plan.Item) bool { return len(it.Look) > 0 })
 		v.Rows = append(v.Rows, row)
 	}
 	s.Send(w, r, status, queuePage, v)
