@@ -81,7 +81,7 @@ func (s *Service) Order(ctx context.Context, who access.Actor, patient string, w
 	}
 	now := s.now()
 	id := s.Door.NewID()
-	owner, err := s.practice(ctx, patient)
+	owner, err := s.practice(ctx, chosen[0].Patient)
 	if err != nil {
 		return "", err
 	}
@@ -186,39 +186,51 @@ func (s *Service) draft(ctx context.Context, who access.Actor, r *Repeat, pharma
 	return x, nil
 }
 
-// practice is who looks at orders: the practice where the person is registered, by name alone, or whoever that is.
+// practice is who looks at orders, by name alone: the organisation of the Patient in whose record the repeat is, or who their practice is. A hospital's Patient of the same
+// person names the hospital, so the one of the repeat goes first.
 func (s *Service) practice(ctx context.Context, patient string) (*r4.Reference, error) {
 	all, err := s.patients(ctx, me, patient)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range all {
-		m := p.ManagingOrganization
-		if m == nil {
-			continue
+		refs := p.GeneralPractitioner
+		if p.ManagingOrganization != nil {
+			refs = append([]r4.Reference{*p.ManagingOrganization}, refs...)
 		}
-		name := m.Display
-		if ref := fhir.ParseReference(m.Reference); name == "" && ref.Type == "Organization" {
-			var o r4.Organization
-			stored, err := s.Door.Get(ctx, me, ref.Type, ref.ID)
-			if err == nil {
-				err = decode(stored, &o)
-			}
-			if err != nil && !absent(err) {
+		for i := range refs {
+			name, err := s.called(ctx, &refs[i])
+			if err != nil {
 				return nil, err
 			}
-			name = o.Name
-		}
-		if name == "" && m.Identifier != nil {
-			if name, err = s.organisation(ctx, m.Identifier.Value); err != nil {
-				return nil, err
+			if name != "" {
+				return &r4.Reference{Display: name}, nil
 			}
-		}
-		if name != "" {
-			return &r4.Reference{Display: name}, nil
 		}
 	}
 	return &r4.Reference{Display: "The practice"}, nil
+}
+
+// called is the name of an organisation that something refers to, "" where it is none or has none.
+func (s *Service) called(ctx context.Context, ref *r4.Reference) (string, error) {
+	if r := fhir.ParseReference(ref.Reference); r.Type == "Organization" {
+		stored, err := s.Door.Get(ctx, me, r.Type, r.ID)
+		var o r4.Organization
+		if err == nil {
+			err = decode(stored, &o)
+		}
+		if err != nil && !absent(err) {
+			return "", err
+		}
+		return cmp.Or(o.Name, ref.Display), nil
+	}
+	if i := ref.Identifier; i != nil && i.System == "https://fhir.nhs.uk/Id/ods-organization-code" {
+		if ref.Display != "" {
+			return ref.Display, nil
+		}
+		return s.organisation(ctx, i.Value)
+	}
+	return "", nil
 }
 
 // Order is how an order stands.

@@ -213,9 +213,9 @@ func (s *Site) checkOrder(w http.ResponseWriter, r *http.Request, at seat.Seat) 
 // pharmacies are where an order can go: as it is, those near the person, or another one.
 func (s *Site) pharmacies(r *http.Request, at seat.Seat, usual string) ([]choice, error) {
 	chosen := r.PostFormValue("pharmacy")
-	var pairs []string
-	if usual != "" {
-		pairs = []string{"", usual}
+	pairs := []string{"", usual}
+	if usual == "" {
+		pairs[1] = at.Words.T("The one your practice has for you")
 	}
 	if s.Near != nil {
 		found, err := s.Near.Find(r.Context(), near.Query{Kind: "pharmacy"})
