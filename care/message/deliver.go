@@ -1,0 +1,515 @@
+package message
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/need"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/record"
+)
+
+// deliveryKind is what deliveries are called in the box.
+const deliveryKind = "delivery"
+
+// fresh is how old something may be that is told: what a source sends of years past was told then.
+const fresh = 48 * time.Hour
+
+// told puts a message to a person into the queue, once.
+func (s *Service) told(ctx context.Context, c *r4.Communication, created bool) error {
+	if !created || !toPerson(c) || fromPerson(c) || coded(c.Category, kindSystem, kindDelivery) || coded(c.Category, kindSystem, kindPhotograph) || coded(c.Category, kindSystem, kindReminder) ||
+		c.Status != "completed" || s.now().Sub(timeOf(c.Sent)) > fresh || c.Received.Precision() != 0 {
+		return nil
+	}
+	ref := "Communication/" + c.ID
+	return s.enqueue(ctx, delivery{Key: idOf("", ref), Ref: ref, Inbox: c.ID, Patient: strings.TrimPrefix(c.Subject.Reference, "Patient/"), Urgent: hurries(c.Priority)}, time.Time{})
+}
+
+// requested puts what somebody asked to be sent into the queue: a CommunicationRequest to a person, for its time.
+func (s *Service) requested(ctx context.Context, c *record.Stored) error {
+	var r r4.CommunicationRequest
+	if err := decode(c, &r); err != nil {
+		return err
+	}
+	patient := whose(&r)
+	if patient == "" || r.Status != "active" || r.DoNotPerform != nil && *r.DoNotPerform {
+		return nil
+	}
+	deadline, err := s.deadline(ctx, &r)
+	if err != nil {
+		return err
+	}
+	ref := "CommunicationRequest/" + r.ID
+	return s.enqueue(ctx, delivery{Key: idOf("", ref), Ref: ref, Patient: patient, Urgent: hurries(r.Priority), Deadline: deadline}, occurs(&r))
+}
+
+// whose is the Patient whom a request is to reach, "" where it is for somebody else.
+func whose(r *r4.CommunicationRequest) string {
+	for _, to := range r.Recipient {
+		if id, ok := strings.CutPrefix(to.Reference, "Patient/"); ok && (r.Subject == nil || r.Subject.Reference == to.Reference) {
+			return id
+		}
+	}
+	return ""
+}
+
+func occurs(r *r4.CommunicationRequest) time.Time {
+	if r.OccurrencePeriod != nil {
+		return timeOf(r.OccurrencePeriod.Start)
+	}
+	return timeOf(r.OccurrenceDateTime)
+}
+
+func hurries(priority string) bool {
+	return priority == "urgent" || priority == "asap" || priority == "stat"
+}
+
+// deadline is when a request is no use any more: the end of its period, or the beginning of the appointment it is about.
+func (s *Service) deadline(ctx context.Context, r *r4.CommunicationRequest) (time.Time, error) {
+	if r.OccurrencePeriod != nil && r.OccurrencePeriod.End.Precision() != 0 {
+		return r.OccurrencePeriod.End.High(), nil
+	}
+	a, err := s.appointment(ctx, r.About)
+	if err != nil || a == nil {
+		return time.Time{}, err
+	}
+	return timeOf(a.Start), nil
+}
+
+// appointment is the appointment that something is about, nil for none.
+func (s *Service) appointment(ctx context.Context, about []r4.Reference) (*r4.Appointment, error) {
+	for _, ref := range about {
+		if strings.HasPrefix(ref.Reference, "Appointment/") {
+			a, ok, err := get[r4.Appointment](ctx, s, me, ref.Reference)
+			if err != nil || ok {
+				return &a, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// enqueue begins a delivery at its time. One that began already goes on as it is; one that did not takes its new time.
+func (s *Service) enqueue(ctx context.Context, d delivery, at time.Time) error {
+	return s.box().Decide(ctx, func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
+		have, err := record.ReadJSON[delivery](read, deliveryKind, d.Key)
+		if err != nil || have != nil && (have.Steps != nil || have.Over != "") {
+			return record.Noted{}, err
+		}
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(deliveryKind, d.Key, d)}, Jobs: []record.Job{{Name: d.Key, Due: at}}}, nil
+	})
+}
+
+// do takes a delivery as far as it goes now, and says when to go on.
+func (s *Service) do(ctx context.Context, j record.Job) (record.Settle, error) {
+	d, err := s.delivery(ctx, j.Name)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	for {
+		due, err := s.advance(ctx, d)
+		if err != nil || d.Over != "" {
+			return nil, err
+		}
+		if due.After(s.now()) {
+			return func(func(kind, key string) ([]byte, error)) (record.Noted, error) {
+				return record.Noted{Jobs: []record.Job{{Name: d.Key, Due: due}}}, nil
+			}, nil
+		}
+	}
+}
+
+// giveUp keeps the delivery where it is, for a person to look at in the queue's log; the queue has said so in the server's.
+func (s *Service) giveUp(j record.Job, why error) record.Settle {
+	return func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
+		return record.Noted{Who: me, Action: access.Update, What: "delivery " + j.Name, Refusal: why.Error()}, nil
+	}
+}
+
+func (s *Service) delivery(ctx context.Context, key string) (*delivery, error) {
+	return record.ReadJSON[delivery](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, deliveryKind, key)
+}
+
+// advance does the next thing about a delivery and writes it down, or says when there is something to do.
+func (s *Service) advance(ctx context.Context, d *delivery) (due time.Time, err error) {
+	now := s.now()
+	if d.Over != "" {
+		return now, nil
+	}
+	n, err := s.needs().Known(ctx, me, d.Patient)
+	if fhir.KindOf(err) == fhir.NotFound {
+		return now, s.end(ctx, d, overCancelled)
+	}
+	if err != nil {
+		return now, err
+	}
+	over, err := s.overAlready(ctx, d, &n)
+	if err != nil {
+		return now, err
+	}
+	if over != "" {
+		return now, s.end(ctx, d, over)
+	}
+	if d.Steps == nil {
+		return now, s.begin(ctx, d, &n)
+	}
+	cur := &d.Steps[d.At]
+	switch cur.State {
+	case planned:
+		if !cur.Until.IsZero() && now.Before(cur.Until) {
+			return cur.Until, nil
+		}
+		if at := decent(cur.Channel, d.Urgent, now); at.After(now) {
+			return at, nil
+		}
+		return now, s.take(ctx, d, &n)
+	case sending:
+		cur.State, cur.Why = unknown, "The program ended while it was being sent, so nobody knows whether it was."
+		s.went(d, cur, now)
+		return now, s.keep(ctx, d)
+	}
+	at, next := d.due(now)
+	switch {
+	case !next:
+		return at, nil
+	case (cur.State == sent || cur.State == unknown) && last(cur.Channel):
+		return now, s.end(ctx, d, map[bool]string{true: overPosted, false: overPerson}[cur.Channel == need.Letter])
+	case d.At+1 == len(d.Steps): // the last step is a Task for a person, which cannot fail
+		return now, s.end(ctx, d, overPerson)
+	}
+	d.At++
+	return now, s.keep(ctx, d)
+}
+
+// overAlready is how a delivery has ended by what others did, "" where it has not.
+func (s *Service) overAlready(ctx context.Context, d *delivery, n *need.Need) (string, error) {
+	if n.Died {
+		return overDied, nil
+	}
+	if d.Inbox != "" {
+		c, ok, err := get[r4.Communication](ctx, s, me, "Communication/"+d.Inbox)
+		switch {
+		case err != nil:
+			return "", err
+		case !ok || c.Status == "entered-in-error":
+			return overCancelled, nil
+		case c.Received.Precision() != 0:
+			return overRead, nil
+		}
+	}
+	if strings.HasPrefix(d.Ref, "CommunicationRequest/") {
+		r, ok, err := get[r4.CommunicationRequest](ctx, s, me, d.Ref)
+		if err != nil {
+			return "", err
+		}
+		if !ok || r.Status != "active" {
+			return overCancelled, nil
+		}
+	}
+	if !d.Deadline.IsZero() && !s.now().Before(d.Deadline) {
+		return overLate, nil
+	}
+	return "", nil
+}
+
+// begin plans the steps, and puts what was asked for into the inbox.
+func (s *Service) begin(ctx context.Context, d *delivery, n *need.Need) error {
+	can := able{Email: s.Mail != nil, Text: s.Text != nil, Print: s.Print != nil, Online: true}
+	if s.Online != nil {
+		var err error
+		if can.Online, err = s.Online(ctx, d.Patient); err != nil {
+			return err
+		}
+	}
+	d.Steps = plan(n, can)
+	if d.Inbox != "" {
+		return s.keep(ctx, d)
+	}
+	r, _, err := get[r4.CommunicationRequest](ctx, s, me, d.Ref)
+	if err != nil {
+		return err
+	}
+	c := &r4.Communication{ID: idOf("inbox-", d.Ref), BasedOn: []r4.Reference{{Reference: d.Ref}}, Status: "completed", Category: append(kind(kindReminder), r.Category...), Priority: r.Priority,
+		Subject: &r4.Reference{Reference: "Patient/" + d.Patient}, Recipient: []r4.Reference{{Reference: "Patient/" + d.Patient}}, Sender: r.Sender, About: r.About, Sent: fhir.DateTimeOf(s.now())}
+	if c.Sender == nil || fromPerson(&r4.Communication{Sender: c.Sender}) {
+		c.Sender = &r4.Reference{Display: s.name()}
+	}
+	for _, p := range r.Payload {
+		c.Payload = append(c.Payload, r4.CommunicationPayload{ContentString: p.ContentString, ContentAttachment: p.ContentAttachment, ContentReference: p.ContentReference})
+	}
+	if len(r.ReasonCode) > 0 {
+		c.Topic = &r.ReasonCode[0]
+	}
+	if teamRef(c.Sender.Reference) { // who sends it also reads answers
+		c.Identifier = []r4.Identifier{{System: threadSystem, Value: c.ID}}
+		c.About = append([]r4.Reference{*c.Sender}, c.About...)
+	}
+	o, err := op("Communication", c.ID, c)
+	if err != nil {
+		return err
+	}
+	d.Inbox = c.ID
+	return s.keep(ctx, d, o)
+}
+
+// take sends by the current step. That it is being sent is written first, and by one process only.
+func (s *Service) take(ctx context.Context, d *delivery, n *need.Need) error {
+	cur := &d.Steps[d.At]
+	now := s.now()
+	if cur.Channel == need.Letter && !d.Deadline.IsZero() && now.Add(byPost).After(d.Deadline) {
+		cur.State, cur.Why = skipped, "a letter would come too late"
+		return s.keep(ctx, d)
+	}
+	if why := closed(n, cur.Channel, able{s.Mail != nil, s.Text != nil, s.Print != nil, true}); why != "" { // an address was taken back meanwhile
+		cur.State, cur.Why = skipped, why
+		return s.keep(ctx, d)
+	}
+	if cur.Channel == need.App || cur.Channel == need.Telephone {
+		cur.State = sent
+		s.went(d, cur, now)
+		if cur.Channel == need.App {
+			return s.keep(ctx, d)
+		}
+		o, err := s.byPerson(ctx, d, n)
+		if err != nil {
+			return err
+		}
+		return s.keep(ctx, d, o)
+	}
+	p, err := s.parcel(ctx, d, n)
+	if err != nil {
+		return err
+	}
+	if mine, err := s.claim(ctx, d); err != nil || !mine {
+		return err
+	}
+	said, sendErr := s.send(ctx, d.stepKey(d.At), cur.Channel, p)
+	cur.Said, cur.State = said, sent
+	switch k := fhir.KindOf(sendErr); {
+	case sendErr == nil:
+		s.went(d, cur, now)
+	case k == fhir.Busy:
+		cur.Tries++
+		cur.Why, cur.State, cur.Until = sentence(sendErr), planned, again(cur.Tries, now)
+		if cur.Tries >= mostTries {
+			cur.State = failed
+		}
+	case k == fhir.Unprocessable || k == fhir.Invalid:
+		cur.Why, cur.State = sentence(sendErr), failed
+	default:
+		cur.Why, cur.State = sentence(sendErr), unknown
+		s.went(d, cur, now)
+	}
+	return s.keep(context.WithoutCancel(ctx), d)
+}
+
+// claim writes down that a step is being sent. It is not this process's where another has.
+func (s *Service) claim(ctx context.Context, d *delivery) (mine bool, err error) {
+	err = s.box().Decide(ctx, func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
+		have, err := record.ReadJSON[delivery](read, deliveryKind, d.Key)
+		if mine = err == nil && have != nil && have.At == d.At && have.Steps != nil && have.Steps[have.At].State == planned; !mine {
+			if have != nil {
+				*d = *have
+			}
+			return record.Noted{}, err
+		}
+		have.Steps[have.At].State = sending
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(deliveryKind, d.Key, have)}}, nil
+	})
+	return mine, err
+}
+
+// send hands something to its carrier.
+func (s *Service) send(ctx context.Context, key string, c need.Channel, p *parcel) (string, error) {
+	switch c {
+	case need.Email:
+		return s.Mail.Mail(ctx, key, p.to, p.subject, p.text)
+	case need.Text:
+		return s.Text.Text(ctx, key, p.to, p.text)
+	}
+	return s.Print.Print(ctx, key, p.kind, p.ending, p.file)
+}
+
+// went notes that a step was done, and until when what follows waits.
+func (s *Service) went(d *delivery, cur *step, now time.Time) {
+	w := s.waits()
+	cur.Sent, cur.Until = now, now.Add(w.wait(cur.Channel, d.Urgent))
+}
+
+// stepKey names one sending outside: whoever takes it knows it by this, and answers come back to it.
+func (d *delivery) stepKey(i int) string { return fmt.Sprintf("%s-%d", d.Key, i) }
+
+// keep writes how far a delivery has come, with its current step as it stands in the record.
+func (s *Service) keep(ctx context.Context, d *delivery, ops ...record.Op) error {
+	if d.Steps != nil {
+		o, err := d.communication(d.At)
+		if err != nil {
+			return err
+		}
+		if o != nil {
+			ops = append(ops, *o)
+		}
+	}
+	_, err := s.box().Commit(ctx, me, ops, record.JSONItem(deliveryKind, d.Key, d))
+	return err
+}
+
+// end writes that a delivery is over, and how.
+func (s *Service) end(ctx context.Context, d *delivery, how string) error {
+	d.Over = how
+	var ops []record.Op
+	if strings.HasPrefix(d.Ref, "CommunicationRequest/") && how != overCancelled {
+		status := "completed"
+		if how == overLate || how == overDied {
+			status = "revoked"
+		}
+		ops = append(ops, change("CommunicationRequest", strings.TrimPrefix(d.Ref, "CommunicationRequest/"), func(r *r4.CommunicationRequest) {
+			if r.Status == "active" {
+				r.Status, r.StatusReason = status, &r4.CodeableConcept{Text: how}
+			}
+		}))
+	}
+	return s.keep(ctx, d, ops...)
+}
+
+// communication is a step as it stands in the record; nil while nothing has come of it.
+func (d *delivery) communication(i int) (*record.Op, error) {
+	one := &d.Steps[i]
+	status := map[state]string{sent: "completed", unknown: "unknown", failed: "not-done", skipped: "not-done"}[one.State]
+	if status == "" {
+		return nil, nil
+	}
+	person := r4.Reference{Reference: "Patient/" + d.Patient}
+	c := &r4.Communication{ID: idOf("sent-", d.stepKey(i)), Identifier: []r4.Identifier{{System: "urn:kith:delivery", Value: d.stepKey(i)}}, Status: status, Category: kind(kindDelivery), Medium: mediums(string(one.Channel)),
+		Subject: &person, Recipient: []r4.Reference{person}, Sender: &r4.Reference{Display: me.Name}}
+	if strings.HasPrefix(d.Ref, "CommunicationRequest/") {
+		c.BasedOn = []r4.Reference{{Reference: d.Ref}}
+	}
+	if d.Inbox != "" {
+		c.PartOf = []r4.Reference{{Reference: "Communication/" + d.Inbox}}
+	}
+	if !one.Sent.IsZero() {
+		c.Sent = fhir.DateTimeOf(one.Sent)
+	}
+	if one.Why != "" && one.State != sent {
+		c.StatusReason = &r4.CodeableConcept{Coding: []r4.Coding{{System: "urn:kith:delivery-state", Code: string(one.State)}}, Text: one.Why}
+	}
+	o, err := op("Communication", c.ID, c)
+	o.Same = true
+	return &o, err
+}
+
+// byPerson is the Task of reaching somebody by telephone, or in a way that a program cannot.
+func (s *Service) byPerson(ctx context.Context, d *delivery, n *need.Need) (record.Op, error) {
+	now := s.now()
+	owner := s.desk()
+	c, ok, err := get[r4.Communication](ctx, s, me, "Communication/"+d.Inbox)
+	if err != nil {
+		return record.Op{}, err
+	}
+	if ok {
+		for _, a := range c.About {
+			if !teamRef(a.Reference) {
+				continue
+			}
+			if o, err := s.organisationOf(ctx, a.Reference); err != nil {
+				return record.Op{}, err
+			} else if o != nil {
+				owner = &r4.Reference{Reference: "Organization/" + o.ID, Display: a.Display}
+				if owner.Display == "" {
+					owner.Display = o.Name
+				}
+				break
+			}
+		}
+	}
+	words := "Telephone them: they have a message that has not reached them"
+	switch hand := byHand(n.Format); {
+	case hand != "":
+		words = "They need this message in " + strings.TrimPrefix(hand, "an ") + ": make it, or tell them another way"
+	case n.Channel == need.Telephone:
+		words = "Telephone them: they prefer that to anything written"
+	case n.Phone == "":
+		words = "Find out how to reach them: they have a message that has not reached them"
+	}
+	id := idOf("reach-", d.Key)
+	t := &r4.Task{ID: id, Status: "requested", Intent: "order", Priority: "routine", Code: taskOf(reachCode, "Reach this person"), Description: words, Focus: &r4.Reference{Reference: "Communication/" + d.Inbox}, For: &r4.Reference{Reference: "Patient/" + d.Patient},
+		AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now), Requester: &r4.Reference{Display: me.Name}, Owner: owner, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(now.Add(s.waits().Answer))}}}
+	if d.Urgent || !d.Deadline.IsZero() && d.Deadline.Before(now.Add(48*time.Hour)) {
+		t.Priority = "urgent"
+	}
+	if thread := threadOf(&c); thread != "" {
+		t.GroupIdentifier = &r4.Identifier{System: threadSystem, Value: thread}
+	}
+	return op("Task", id, t)
+}
+
+// sentence is what a carrier's error says to staff; what only operators understand stays in the log.
+func sentence(err error) string {
+	var e *fhir.Error
+	if errors.As(err, &e) {
+		return e.Msg
+	}
+	return "it could not be sent"
+}
+
+// mediums are the codes of a channel, as R4 proposes them. https://terminology.hl7.org/CodeSystem-v3-ParticipationMode.html
+func mediums(channel string) []r4.CodeableConcept {
+	code := map[string]string{"email": "EMAILWRIT", "text": "SMSWRIT", "letter": "MAILWRIT", "telephone": "PHONE", "app": "ONLINEWRIT"}[channel]
+	if code == "" {
+		return nil
+	}
+	return []r4.CodeableConcept{{Coding: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode", Code: code}}}}
+}
+
+// mediumOf is the channel that a code of R4 means where it is not these pages.
+func mediumOf(code string) string {
+	return map[string]string{"EMAILWRIT": "email", "SMSWRIT": "text", "MAILWRIT": "letter", "PHONE": "telephone"}[code]
+}
+
+// Failure is a step that did not reach somebody.
+type Failure struct {
+	Patient string
+	Channel string // email, text, letter, app
+	Why     string
+	Unsure  bool // it may have been sent
+	At      time.Time
+}
+
+// Failures are what did not reach people in the last days, as far as the asker may see it, the newest first.
+func (s *Service) Failures(ctx context.Context, who access.Actor, patient string, days int) ([]Failure, error) {
+	query := "Communication?category=" + kindSystem + "|" + kindDelivery + "&status=not-done,unknown&_lastUpdated=ge" + s.now().AddDate(0, 0, -days).Format("2006-01-02") + "&_sort=-_lastUpdated"
+	if patient != "" {
+		query += "&patient=" + patient
+	}
+	var out []Failure
+	for m, err := range s.Door.All(ctx, who, query) {
+		if err != nil {
+			return nil, err
+		}
+		var c r4.Communication
+		if err := decode(m, &c); err != nil {
+			return nil, err
+		}
+		f := Failure{Patient: strings.TrimPrefix(c.Subject.Reference, "Patient/"), Unsure: c.Status == "unknown", At: m.Updated, Channel: "app"}
+		if c.StatusReason != nil {
+			f.Why = c.StatusReason.Text
+		}
+		for _, one := range c.Medium {
+			for _, g := range one.Coding {
+				if ch := mediumOf(g.Code); ch != "" {
+					f.Channel = ch
+				}
+			}
+		}
+		if out = append(out, f); len(out) == 200 {
+			break
+		}
+	}
+	return out, nil
+}
