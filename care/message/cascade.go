@@ -48,8 +48,8 @@ const (
 // How a delivery ends.
 const (
 	overRead      = "read"
-	overPosted    = "posted"  // a letter is on its way
-	overPerson    = "person"  // a person reaches them
+	overPosted    = "posted" // a letter is on its way
+	overPerson    = "person" // a person reaches them
 	overCancelled = "cancelled"
 	overLate      = "too late"
 	overDied      = "died"

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/words"
 )
 
 // Photo is a photograph with nothing in it but what it shows: upright, no larger than Longest, as JPEG.
@@ -35,9 +36,9 @@ var onePhoto sync.Mutex
 func Clean(raw []byte) (Photo, error) {
 	switch {
 	case len(raw) == 0:
-		return Photo{}, fhir.Errorf(fhir.Invalid, "The photograph is empty. Choose another").At("photo")
+		return Photo{}, refuse(fhir.Invalid, "photo", words.Text("The photograph is empty. Choose another"))
 	case len(raw) > MostPhotoBytes:
-		return Photo{}, fhir.Errorf(fhir.TooLarge, "The photograph is too large. Choose one of 8 MB or less").At("photo")
+		return Photo{}, refuse(fhir.TooLarge, "photo", words.Text("The photograph is too large. Choose one of 8 MB or less"))
 	}
 	var decode func([]byte) (image.Image, error)
 	var size image.Config
@@ -50,15 +51,15 @@ func Clean(raw []byte) (Photo, error) {
 		size, err = png.DecodeConfig(bytes.NewReader(raw))
 		decode = func(b []byte) (image.Image, error) { return png.Decode(bytes.NewReader(b)) }
 	case heic(raw):
-		return Photo{}, fhir.Errorf(fhir.Unsupported, "This photograph is a HEIC file, which cannot be opened here. Send it as a JPEG, or take a picture of it with your screen").At("photo")
+		return Photo{}, refuse(fhir.Unsupported, "photo", words.Text("This photograph is a HEIC file, which cannot be opened here. Send it as a JPEG, or take a picture of it with your screen"))
 	default:
-		return Photo{}, fhir.Errorf(fhir.Unsupported, "This file is not a photograph. Choose a JPEG or PNG file").At("photo")
+		return Photo{}, refuse(fhir.Unsupported, "photo", words.Text("This file is not a photograph. Choose a JPEG or PNG file"))
 	}
 	if err != nil {
 		return Photo{}, broken()
 	}
 	if size.Width < 1 || size.Height < 1 || size.Width > mostPixels/size.Height {
-		return Photo{}, fhir.Errorf(fhir.TooLarge, "The photograph has too many pixels. Choose a smaller one").At("photo")
+		return Photo{}, refuse(fhir.TooLarge, "photo", words.Text("The photograph has too many pixels. Choose a smaller one"))
 	}
 	onePhoto.Lock()
 	defer onePhoto.Unlock()
@@ -75,7 +76,7 @@ func Clean(raw []byte) (Photo, error) {
 }
 
 func broken() error {
-	return fhir.Errorf(fhir.Invalid, "The photograph is damaged and cannot be opened. Choose another").At("photo")
+	return refuse(fhir.Invalid, "photo", words.Text("The photograph is damaged and cannot be opened. Choose another"))
 }
 
 // heic reports whether a file is of the kind that new telephones take: ISO base media with a brand of HEIF. ISO/IEC 23008-12.

@@ -11,20 +11,20 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/words"
 )
 
 // Draft is what somebody writes.
 type Draft struct {
-	Patient  string // whose record it is in
-	Thread   string // the thread that is answered, "" for a new one
-	To       string // of a new one: the reference of a team that takes messages
-	Subject  string // of a new one
-	Words    string
-	Photos   []Photo
-	Once     string // names what is sent, so that sending it twice is one message
-	ForThem  bool   // staff write down what the person says, at the desk or on the telephone
-	Medium   string // email or text, "" for these pages
-	received bool
+	Patient string // whose record it is in
+	Thread  string // the thread that is answered, "" for a new one
+	To      string // of a new one: the reference of a team that takes messages
+	Subject string // of a new one
+	Words   string
+	Photos  []Photo
+	Once    string // names what is sent, so that sending it twice is one message
+	ForThem bool   // staff write down what the person says, at the desk or on the telephone
+	Medium  string // email or text, "" for these pages
 }
 
 // Limits of what may be written, in characters, and of photographs with one message.
@@ -40,13 +40,13 @@ func (s *Service) Write(ctx context.Context, who access.Actor, d Draft) (thread 
 	d.Words, d.Subject = strings.TrimSpace(d.Words), strings.TrimSpace(d.Subject)
 	switch {
 	case d.Words == "" && len(d.Photos) == 0:
-		return "", fhir.Errorf(fhir.Invalid, "Write a message").At("words")
+		return "", refuse(fhir.Invalid, "words", words.Text("Write a message"))
 	case utf8.RuneCountInString(d.Words) > MostWords:
-		return "", fhir.Errorf(fhir.Invalid, "Write no more than 4,000 characters").At("words")
+		return "", refuse(fhir.Invalid, "words", words.Text("Write no more than 4,000 characters"))
 	case utf8.RuneCountInString(d.Subject) > MostSubject:
-		return "", fhir.Errorf(fhir.Invalid, "Write no more than 120 characters").At("subject")
+		return "", refuse(fhir.Invalid, "subject", words.Text("Write no more than 120 characters"))
 	case len(d.Photos) > MostPhotos:
-		return "", fhir.Errorf(fhir.Invalid, "Send no more than 3 photographs with one message").At("photo")
+		return "", refuse(fhir.Invalid, "photo", words.Text("Send no more than 3 photographs with one message"))
 	}
 	id := s.Door.NewID()
 	if d.Once != "" {
@@ -69,6 +69,11 @@ func (s *Service) Write(ctx context.Context, who access.Actor, d Draft) (thread 
 	return threadOf(c), nil
 }
 
+// refuse is an error whose sentence is for whoever wrote, in English: pages show it in the reader's language.
+func refuse(kind fhir.ErrKind, at, text string) error {
+	return fhir.Errorf(kind, "%s", text).At(at)
+}
+
 // compose is the Communication of a draft.
 func (s *Service) compose(ctx context.Context, who access.Actor, id string, d *Draft) (*r4.Communication, error) {
 	now := fhir.DateTimeOf(s.now())
@@ -85,7 +90,7 @@ func (s *Service) compose(ctx context.Context, who access.Actor, id string, d *D
 			return nil, err
 		}
 		if !before.Answerable() {
-			return nil, fhir.Errorf(fhir.Invalid, "Nobody reads answers to this message. Write a new one").At("words")
+			return nil, refuse(fhir.Invalid, "words", words.Text("Nobody reads answers to this message. Write a new one"))
 		}
 		last := before.Entries[len(before.Entries)-1]
 		team, d.Subject = r4.Reference{Reference: before.TeamRef, Display: before.Team}, before.Subject
@@ -123,7 +128,7 @@ func (s *Service) team(ctx context.Context, who access.Actor, d *Draft) (r4.Refe
 	}
 	i := slices.IndexFunc(teams, func(t Team) bool { return t.Ref == d.To })
 	if i < 0 {
-		return r4.Reference{}, fhir.Errorf(fhir.Invalid, "Choose who the message is for").At("to")
+		return r4.Reference{}, refuse(fhir.Invalid, "to", words.Text("Choose who the message is for"))
 	}
 	return r4.Reference{Reference: teams[i].Ref, Display: teams[i].Name}, nil
 }
@@ -196,9 +201,9 @@ func (s *Service) Close(ctx context.Context, who access.Actor, patient, thread, 
 	why = strings.TrimSpace(why)
 	switch {
 	case why == "":
-		return fhir.Errorf(fhir.Invalid, "Say why you close it").At("why")
+		return refuse(fhir.Invalid, "why", words.Text("Say why you close it"))
 	case utf8.RuneCountInString(why) > 200:
-		return fhir.Errorf(fhir.Invalid, "Write no more than 200 characters").At("why")
+		return refuse(fhir.Invalid, "why", words.Text("Write no more than 200 characters"))
 	}
 	t, err := s.Thread(ctx, who, patient, thread)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/words"
 )
 
 // Service reads and keeps what somebody needs. Door must be set.
@@ -102,11 +103,11 @@ func sinceOf(f *r4.Flag) string {
 func (s *Service) Set(ctx context.Context, who access.Actor, patient string, c Choice) error {
 	switch {
 	case c.Language != "" && !slices.Contains(Languages, c.Language):
-		return fhir.Errorf(fhir.Invalid, "choose a language from the list").At("language")
+		return fhir.Errorf(fhir.Invalid, "%s", words.Text("Choose a language from the list")).At("language")
 	case c.Format != "" && !slices.Contains(Formats, c.Format):
-		return fhir.Errorf(fhir.Invalid, "choose how we write to you").At("format")
+		return fhir.Errorf(fhir.Invalid, "%s", words.Text("Choose how we write to you")).At("format")
 	case c.Channel != "" && !slices.Contains(Channels, c.Channel):
-		return fhir.Errorf(fhir.Invalid, "choose how we reach you").At("channel")
+		return fhir.Errorf(fhir.Invalid, "%s", words.Text("Choose how we reach you")).At("channel")
 	}
 	if err := s.may(ctx, who, access.Update, patient); err != nil {
 		return err
