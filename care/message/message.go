@@ -57,6 +57,8 @@ type Service struct {
 	Waits   Waits                                                   // zero for those of a day
 	Now     func() time.Time
 	Every   time.Duration // how often what comes of time passing is looked at; 0 for a minute
+
+	limit time.Duration // how long one sending may take, 0 for a minute: twice that after a process was killed, another does its work
 }
 
 // Waits are how long a step waits to be read before the next one is taken.
@@ -124,7 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.box().Work(ctx, record.Queue{Do: s.do, GiveUp: s.giveUp, Limit: time.Minute})
+		s.box().Work(ctx, record.Queue{Do: s.do, GiveUp: s.giveUp, Limit: s.limit})
 	}()
 	every := s.Every
 	if every == 0 {

@@ -210,6 +210,7 @@ func (y *story) newest(id string) (*Thread, error) {
 
 func (y *story) do(line string) error {
 	f, ctx := fields(line), y.t.Context()
+	y.now.Add(int64(time.Second)) // no two things happen in one moment
 	switch f[0] {
 	case "patient":
 		y.patient(f[1:])

@@ -185,7 +185,8 @@ func entryOf(c *r4.Communication) (e Entry, ok bool) {
 // gather makes threads of entries, each in the order in which it was written.
 func gather(patient string, entries []Entry) []Thread {
 	slices.SortStableFunc(entries, func(a, b Entry) int {
-		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID))
+		// What closes a thread comes after what was written in the same moment.
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(rank(a), rank(b)), strings.Compare(a.ID, b.ID))
 	})
 	var order []string
 	by := map[string]*Thread{}
@@ -227,6 +228,13 @@ func gather(patient string, entries []Entry) []Thread {
 		out = append(out, *t)
 	}
 	return out
+}
+
+func rank(e Entry) int {
+	if e.Close {
+		return 1
+	}
+	return 0
 }
 
 // threadOf is the thread's name that a Communication bears, "" for none.
