@@ -73,7 +73,7 @@ var rooms = map[string]room{
 		"packs are data that clinicians write and review, and YAML is what they can read; its places go through the door"},
 	"care/need": {engine + " words", "",
 		"every output asks it how somebody is to be reached, so it knows nothing of outputs"},
-	"care/message": {engine + " words care/need", "golang.org/x/image",
+	"care/message": {engine + " words care/need care/message/letter", "golang.org/x/image",
 		"what is sent must be sent as somebody needs it, so it may ask care/need, which reads Flags and Patients; carriers are given to it"},
 	"care/message/letter": {"fhir", "codeberg.org/go-pdf/fpdf golang.org/x/image",
 		"a letter is typeset from plain words and lines"},

@@ -28,6 +28,12 @@ const (
 	Longest        = 2048
 )
 
+// What is wrong with photographs, in English: words has it in other languages.
+var (
+	PhotoTooLarge = words.Text("The photograph is too large. Choose one of 8 MB or less")
+	TooManyPhotos = words.Text("Send no more than 3 photographs with one message")
+)
+
 // onePhoto lets one photograph be opened at a time: a large one takes 200 MB while it is.
 var onePhoto sync.Mutex
 
@@ -38,7 +44,7 @@ func Clean(raw []byte) (Photo, error) {
 	case len(raw) == 0:
 		return Photo{}, refuse(fhir.Invalid, "photo", words.Text("The photograph is empty. Choose another"))
 	case len(raw) > MostPhotoBytes:
-		return Photo{}, refuse(fhir.TooLarge, "photo", words.Text("The photograph is too large. Choose one of 8 MB or less"))
+		return Photo{}, refuse(fhir.TooLarge, "photo", PhotoTooLarge)
 	}
 	var decode func([]byte) (image.Image, error)
 	var size image.Config

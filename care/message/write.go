@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -46,27 +47,44 @@ func (s *Service) Write(ctx context.Context, who access.Actor, d Draft) (thread 
 	case utf8.RuneCountInString(d.Subject) > MostSubject:
 		return "", refuse(fhir.Invalid, "subject", words.Text("Write no more than 120 characters"))
 	case len(d.Photos) > MostPhotos:
-		return "", refuse(fhir.Invalid, "photo", words.Text("Send no more than 3 photographs with one message"))
+		return "", refuse(fhir.Invalid, "photo", TooManyPhotos)
 	}
-	id := s.Door.NewID()
+	c, err := s.compose(ctx, who, &d)
+	if err != nil {
+		return "", err
+	}
+	key := ""
 	if d.Once != "" {
-		id = idOf("msg-", who.ID, d.Patient, d.Once)
-		if c, ok, err := get[r4.Communication](ctx, s, who, "Communication/"+id); err != nil || ok {
-			return threadOf(&c), err
-		}
+		key = idOf("", who.ID, d.Patient, d.Once)
 	}
-	c, err := s.compose(ctx, who, id, &d)
+	ops, err := withPhotos(c, d.Photos, key)
 	if err != nil {
 		return "", err
 	}
-	ops, err := withPhotos(c, d.Photos)
+	made, err := s.Door.Commit(ctx, who, ops)
 	if err != nil {
 		return "", err
 	}
-	if _, err := s.Door.Commit(ctx, who, ops); err != nil && !(stands(err) && d.Once != "") {
-		return "", err
+	if made[0].Outcome == record.Matched { // it was sent before
+		before, _, err := get[r4.Communication](ctx, s, who, made[0].Ref())
+		return threadOf(&before), err
 	}
 	return threadOf(c), nil
+}
+
+// formSystem is the system of the identifiers by which what is sent twice is known again.
+const formSystem = "urn:kith:form"
+
+// once is the operation that makes a Communication unless one was made of the same key; "" always makes one.
+func once(c *r4.Communication, key string) (record.Op, error) {
+	o := record.Op{Method: record.Create, Type: "Communication"}
+	if key != "" {
+		c.Identifier = append(slices.Clone(c.Identifier), r4.Identifier{System: formSystem, Value: key})
+		o.IfNoneExist = "identifier=" + formSystem + "|" + key
+	}
+	var err error
+	o.Resource, err = fhir.Parse(r4.Encode(c))
+	return o, err
 }
 
 // refuse is an error whose sentence is for whoever wrote, in English: pages show it in the reader's language.
@@ -75,10 +93,10 @@ func refuse(kind fhir.ErrKind, at, text string) error {
 }
 
 // compose is the Communication of a draft.
-func (s *Service) compose(ctx context.Context, who access.Actor, id string, d *Draft) (*r4.Communication, error) {
+func (s *Service) compose(ctx context.Context, who access.Actor, d *Draft) (*r4.Communication, error) {
 	now := fhir.DateTimeOf(s.now())
 	person := &r4.Reference{Reference: "Patient/" + d.Patient}
-	c := &r4.Communication{ID: id, Status: "completed", Category: kind(kindMessage), Subject: person, Sent: now, Medium: mediums(d.Medium)}
+	c := &r4.Communication{Status: "completed", Category: kind(kindMessage), Subject: person, Sent: now, Medium: mediums(d.Medium)}
 	if d.Words != "" {
 		c.Payload = []r4.CommunicationPayload{{ContentString: d.Words}}
 	}
@@ -151,23 +169,29 @@ func senderOf(who access.Actor, d *Draft) (*r4.Reference, []r4.Annotation) {
 	return ref, nil
 }
 
+// first stands for a message in its photographs until it has an id.
+const first = "urn:uuid:5b0c7c35-6a1e-4d0b-9a5e-3f6a5d9d8e02"
+
 // withPhotos are the operations of a message and its photographs: all are made, or none.
-func withPhotos(c *r4.Communication, photos []Photo) ([]record.Op, error) {
-	first, err := op("Communication", c.ID, c)
+func withPhotos(c *r4.Communication, photos []Photo, key string) ([]record.Op, error) {
+	o, err := once(c, key)
 	if err != nil {
 		return nil, err
 	}
-	first.IfNone = true
-	ops := []record.Op{first}
+	o.FullURL = first
+	ops := []record.Op{o}
 	for i, p := range photos {
 		size := len(p.JPEG)
-		one := &r4.Communication{ID: idOf("photo-", c.ID, string(rune('a'+i))), Identifier: c.Identifier, PartOf: []r4.Reference{{Reference: "Communication/" + c.ID}}, Status: "completed", Category: kind(kindPhotograph),
-			Subject: c.Subject, Sender: c.Sender, Recipient: c.Recipient, Sent: c.Sent, Payload: []r4.CommunicationPayload{{ContentAttachment: &r4.Attachment{ContentType: "image/jpeg", Data: base64.StdEncoding.EncodeToString(p.JPEG), Size: &size}}}}
-		o, err := op("Communication", one.ID, one)
+		one := &r4.Communication{Identifier: c.Identifier[:1], PartOf: []r4.Reference{{Reference: first}}, Status: "completed", Category: kind(kindPhotograph), Subject: c.Subject, Sender: c.Sender, Recipient: c.Recipient, Sent: c.Sent,
+			Payload: []r4.CommunicationPayload{{ContentAttachment: &r4.Attachment{ContentType: "image/jpeg", Data: base64.StdEncoding.EncodeToString(p.JPEG), Size: &size}}}}
+		part := ""
+		if key != "" {
+			part = fmt.Sprint(key, "-photo-", i+1)
+		}
+		o, err := once(one, part)
 		if err != nil {
 			return nil, err
 		}
-		o.IfNone = true
 		ops = append(ops, o)
 	}
 	return ops, nil
@@ -219,18 +243,18 @@ func (s *Service) Close(ctx context.Context, who access.Actor, patient, thread, 
 	sender, note := senderOf(who, &Draft{Patient: patient, ForThem: forThem})
 	person := r4.Reference{Reference: "Patient/" + patient}
 	team := r4.Reference{Reference: t.TeamRef, Display: t.Team}
-	// The id is that of closing after this message, so that two who close at once close it once.
-	c := &r4.Communication{ID: idOf("close-", t.ID, last.ID), Identifier: []r4.Identifier{{System: threadSystem, Value: t.ID}}, InResponseTo: []r4.Reference{{Reference: "Communication/" + last.ID}}, Status: "completed", Category: kind(kindClose), Subject: &person,
+	c := &r4.Communication{Identifier: []r4.Identifier{{System: threadSystem, Value: t.ID}}, InResponseTo: []r4.Reference{{Reference: "Communication/" + last.ID}}, Status: "completed", Category: kind(kindClose), Subject: &person,
 		Sender: sender, Note: note, About: []r4.Reference{team}, Recipient: []r4.Reference{team}, Sent: fhir.DateTimeOf(s.now()), Payload: []r4.CommunicationPayload{{ContentString: why}}}
 	if !fromPerson(c) {
 		c.Recipient = []r4.Reference{person}
 	}
-	o, err := op("Communication", c.ID, c)
+	// Its key is that of closing after this message, so that two who close at once close it once.
+	o, err := once(c, idOf("close-", t.ID, last.ID))
 	if err != nil {
 		return err
 	}
-	o.IfNone = true
-	if _, err = s.Door.Commit(ctx, who, []record.Op{o}); stands(err) {
+	made, err := s.Door.Commit(ctx, who, []record.Op{o})
+	if err == nil && made[0].Outcome == record.Matched {
 		return fhir.Errorf(fhir.Conflict, "this conversation is closed already")
 	}
 	return err
