@@ -48,11 +48,12 @@ type serving struct {
 	policy                      string // file with the policy, "" for the one Kith comes with
 	secretKey                   string // file with the key that keeps secrets, "" for the usual one
 	secrets                     *secret.Keeper
-	notifyNetworks              string // where endpoints of Subscriptions may be besides the public Internet
-	signin                      string // file that says how people sign in, "" for passkeys and codes alone
-	helpLine                    string // telephone number that helps with pages, "" for none
-	packs                       string // folder with packs of triage of the place, "" for none
-	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
+	notifyNetworks              string   // where endpoints of Subscriptions may be besides the public Internet
+	signin                      string   // file that says how people sign in, "" for passkeys and codes alone
+	helpLine                    string   // telephone number that helps with pages, "" for none
+	out                         outgoing // how things leave the house
+	packs                       string   // folder with packs of triage of the place, "" for none
+	rota, monitorRules          string   // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
 	pause                       time.Duration       // between two questions to a practice, 0 as usual
@@ -121,6 +122,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
+	s.out.flags(f)
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -252,6 +254,15 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, people)
+	messages, err := s.messages(door, people)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	if err := s.messagePages(mux, door, messages, people); err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
@@ -295,6 +306,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the sending of messages", messages.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
