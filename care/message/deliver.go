@@ -124,13 +124,6 @@ func (s *Service) do(ctx context.Context, j record.Job) (record.Settle, error) {
 	}
 }
 
-// giveUp keeps the delivery where it is, for a person to look at in the queue's log; the queue has said so in the server's.
-func (s *Service) giveUp(j record.Job, why error) record.Settle {
-	return func(read func(kind, key string) ([]byte, error)) (record.Noted, error) {
-		return record.Noted{Who: me, Action: access.Update, What: "delivery " + j.Name, Refusal: why.Error()}, nil
-	}
-}
-
 func (s *Service) delivery(ctx context.Context, key string) (*delivery, error) {
 	return record.ReadJSON[delivery](func(kind, key string) ([]byte, error) { return s.box().Get(ctx, kind, key) }, deliveryKind, key)
 }
@@ -282,6 +275,10 @@ func (s *Service) take(ctx context.Context, d *delivery, n *need.Need) error {
 		return s.keep(ctx, d, o)
 	}
 	p, err := s.parcel(ctx, d, n)
+	if k := fhir.KindOf(err); err != nil && (k == fhir.Invalid || k == fhir.Unprocessable) { // such as an address no envelope shows
+		cur.State, cur.Why = failed, sentence(err)
+		return s.keep(ctx, d)
+	}
 	if err != nil {
 		return err
 	}

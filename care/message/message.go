@@ -126,7 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.box().Work(ctx, record.Queue{Do: s.do, GiveUp: s.giveUp, Limit: s.limit})
+		s.box().Work(ctx, record.Queue{Do: s.do, Limit: s.limit, Tries: forEver})
 	}()
 	every := s.Every
 	if every == 0 {
@@ -136,6 +136,9 @@ func (s *Service) Run(ctx context.Context) error {
 	<-done
 	return err
 }
+
+// forEver is how often a delivery is tried that the record, not a carrier, keeps from going on: it must not be lost by a database that is away for a day.
+const forEver = 1 << 30
 
 // follower is the name under which the place in the feed is kept.
 const follower = "message"

@@ -199,6 +199,35 @@ func withPhotos(c *r4.Communication, photos []Photo, key string) ([]record.Op, e
 
 // Picture is a photograph of a person's message, as JPEG, for whoever may read that.
 func (s *Service) Picture(ctx context.Context, who access.Actor, patient, id string) ([]byte, error) {
+	c, err := s.photograph(ctx, who, patient, id)
+	if err != nil {
+		return nil, err
+	}
+	return base64.StdEncoding.DecodeString(c.Payload[0].ContentAttachment.Data)
+}
+
+// Keep puts a photograph of a message into the person's clinical record, as a document that whoever keeps it answers for. It is there once however often it is
+// kept. Who may is decided as for any document.
+func (s *Service) Keep(ctx context.Context, who access.Actor, patient, id string) error {
+	c, err := s.photograph(ctx, who, patient, id)
+	if err != nil {
+		return err
+	}
+	author, _ := senderOf(who, &Draft{})
+	key := idOf("keep-", id)
+	d := &r4.DocumentReference{Identifier: []r4.Identifier{{System: formSystem, Value: key}}, Status: "current", DocStatus: "final", Type: &r4.CodeableConcept{Text: "Photograph from a message"}, Description: "Photograph that the person sent with a message", Subject: c.Subject,
+		Date: fhir.DateTimeOf(s.now()), Author: []r4.Reference{*author}, Content: []r4.DocumentReferenceContent{{Attachment: c.Payload[0].ContentAttachment}},
+		Context: &r4.DocumentReferenceContext{Period: &r4.Period{Start: c.Sent}, Related: []r4.Reference{{Reference: "Communication/" + id}}}}
+	res, err := fhir.Parse(r4.Encode(d))
+	if err != nil {
+		return err
+	}
+	_, err = s.Door.Commit(ctx, who, []record.Op{{Method: record.Create, Type: "DocumentReference", Resource: res, IfNoneExist: "identifier=" + formSystem + "|" + key}})
+	return err
+}
+
+// photograph is a photograph of a person's message.
+func (s *Service) photograph(ctx context.Context, who access.Actor, patient, id string) (*r4.Communication, error) {
 	none := fhir.Errorf(fhir.NotFound, "there is no such photograph")
 	if !fhir.ValidID(id) {
 		return nil, none
@@ -217,7 +246,7 @@ func (s *Service) Picture(ctx context.Context, who access.Actor, patient, id str
 	if !slices.Contains(append(group, patient), strings.TrimPrefix(c.Subject.Reference, "Patient/")) {
 		return nil, none
 	}
-	return base64.StdEncoding.DecodeString(c.Payload[0].ContentAttachment.Data)
+	return &c, nil
 }
 
 // Close ends a thread for both sides, saying why. It is Conflict where it is closed already.

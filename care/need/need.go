@@ -231,6 +231,7 @@ func addressOf(all []r4.Address) []string {
 					lines = append(lines, l)
 				}
 			}
+			lines = numbered(lines)
 			if lines == nil && a.Text != "" {
 				lines = strings.Split(a.Text, ", ")
 			}
@@ -240,6 +241,16 @@ func addressOf(all []r4.Address) []string {
 		}
 	}
 	return nil
+}
+
+// numbered puts the number of a house that stands on a line by itself before its street, as post is addressed.
+func numbered(lines []string) []string {
+	for i := 0; i+1 < len(lines); i++ {
+		if bare := strings.TrimRight(strings.ToLower(lines[i]), "abcdef"); bare != "" && strings.Trim(bare, "0123456789-/") == "" {
+			return slices.Concat(lines[:i], []string{lines[i] + " " + lines[i+1]}, lines[i+2:])
+		}
+	}
+	return lines
 }
 
 // languageOf is the code of BCP 47 that a concept says, without its country; "" where it says none.

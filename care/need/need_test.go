@@ -28,7 +28,7 @@ func parse[T any](t *testing.T, text string) (out T) {
 
 const practice = `{"resourceType":"Patient","id":"ada","name":[{"use":"official","prefix":["Mrs"],"given":["Ada"],"family":"Okafor"}],
  "telecom":[{"system":"phone","value":"01632 960100"},{"system":"phone","value":"07700 900123"},{"system":"email","use":"old","value":"old@example.org"},{"system":"email","value":"ada@example.org"}],
- "address":[{"use":"old","line":["1 Old Road"],"city":"Merrowby"},{"use":"home","line":["4 Mill Lane"],"city":"Merrowby","postalCode":"ZZ1 2BB"}],
+ "address":[{"use":"old","line":["1 Old Road"],"city":"Merrowby"},{"use":"home","line":["4a","Mill Lane"],"city":"Merrowby","postalCode":"ZZ1 2BB"}],
  "communication":[{"language":{"coding":[{"code":"en"}]}},{"language":{"coding":[{"code":"cy-GB"}]},"preferred":true}]}`
 
 const hospital = `{"resourceType":"Patient","id":"ada-h","name":[{"family":"OKAFOR"}],"telecom":[{"system":"phone","use":"mobile","value":"07700 900999"}],"address":[{"text":"Elsewhere, Merrowby"}]}`
@@ -37,7 +37,7 @@ const hospital = `{"resourceType":"Patient","id":"ada-h","name":[{"family":"OKAF
 func TestOf(t *testing.T) {
 	patients := []r4.Patient{parse[r4.Patient](t, practice), parse[r4.Patient](t, hospital)}
 	n := Of(patients, nil)
-	want := Need{Choice: Choice{Language: "cy", Format: Standard}, Name: "Mrs Ada Okafor", Email: "ada@example.org", Mobile: "+447700900123", Phone: "+441632960100", Address: []string{"4 Mill Lane", "Merrowby", "ZZ1 2BB"}}
+	want := Need{Choice: Choice{Language: "cy", Format: Standard}, Name: "Mrs Ada Okafor", Email: "ada@example.org", Mobile: "+447700900123", Phone: "+441632960100", Address: []string{"4a Mill Lane", "Merrowby", "ZZ1 2BB"}}
 	if !reflect.DeepEqual(n, want) {
 		t.Errorf("%+v", n)
 	}
@@ -45,7 +45,7 @@ func TestOf(t *testing.T) {
 		return parse[r4.Flag](t, `{"resourceType":"Flag","status":"`+status+`","code":{"coding":[{"system":"`+system+`","code":"`+code+`"}]},"subject":{"reference":"Patient/ada"}}`)
 	}
 	n = Of(patients, []r4.Flag{flag("active", System, "language-en"), flag("active", System, "channel-letter"), flag("inactive", System, "format-braille"), flag("active", snomed, easyRead), flag("active", snomed, interpreterNeeded), flag("active", "http://loinc.org", "1")})
-	if n.Language != "en" || n.Channel != Letter || n.Format != EasyRead || !n.Interpreter || n.Written() != "en" || n.At(Email) != "ada@example.org" || n.At(Letter) != "4 Mill Lane, Merrowby, ZZ1 2BB" {
+	if n.Language != "en" || n.Channel != Letter || n.Format != EasyRead || !n.Interpreter || n.Written() != "en" || n.At(Email) != "ada@example.org" || n.At(Letter) != "4a Mill Lane, Merrowby, ZZ1 2BB" {
 		t.Errorf("%+v", n)
 	}
 	if n := Of([]r4.Patient{parse[r4.Patient](t, `{"resourceType":"Patient","deceasedDateTime":"2026-01-01"}`)}, nil); !n.Died || n.Address != nil || n.At(Text) != "" || n.Format != Standard {

@@ -41,6 +41,7 @@ func (s *Site) Handler() http.Handler {
 	s.Page(mux, "GET", "/messages/{thread}/close", s.close)
 	s.Page(mux, "POST", "/messages/{thread}/close", s.close)
 	s.Page(mux, "GET", "/messages/{thread}/photo/{id}", s.photo)
+	s.Staff(mux, "POST", "/messages/{thread}/photo/{id}", s.keepPhoto)
 	s.Page(mux, "GET", "/needs", s.needs)
 	s.Page(mux, "GET", "/needs/{question}", s.ask)
 	s.Page(mux, "POST", "/needs/{question}", s.ask)

@@ -203,6 +203,23 @@ func TestAConversation(t *testing.T) {
 	staff := "/person/ada/messages/" + thread
 	page = p.visit(t, staff, nil, nil).Body.String()
 	want(t, page, "Ada Okafor", "Who is it from?", "I have a rash")
+	keep := regexp.MustCompile(`action="([^"]+/photo/[^"]+)"`).FindStringSubmatch(page)
+	if keep == nil {
+		t.Fatal("a nurse cannot keep the photograph")
+	}
+	for range 2 {
+		_, kept := p.follow(t, keep[1], url.Values{}, nil)
+		want(t, kept, "The photograph is in the record")
+	}
+	found, err := p.site.Door.Find(t.Context(), kith, "DocumentReference?patient=ada")
+	if err != nil || len(found.Matches) != 1 {
+		t.Errorf("%d documents: %v", len(found.Matches), err)
+	}
+	p.who = desk
+	if w := p.visit(t, keep[1], url.Values{}, nil); w.Code == http.StatusSeeOther || strings.Contains(p.visit(t, staff, nil, nil).Body.String(), "Keep in the record") {
+		t.Error("the desk puts a photograph into the clinical record")
+	}
+	p.who = nurse
 	_, page = p.follow(t, staff, url.Values{"words": {"Use the cream"}, "as": {"us"}}, nil)
 	want(t, page, "Use the cream", "Nurse Bell")
 	if strings.Contains(page, "Read on") {

@@ -5,9 +5,11 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/care/message"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
@@ -33,6 +35,8 @@ type threadView struct {
 	Subject   string
 	Team      string
 	Sent      bool
+	Kept      bool // a photograph was just put into the record
+	MayKeep   bool // whoever reads may put photographs into the record
 	Closed    bool
 	Answers   bool   // somebody reads what is written here
 	Continues string // the conversation that was closed before, "" for none
@@ -70,7 +74,16 @@ func (s *Site) thread(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		return
 	}
 	v := s.threadView(at, t)
-	v.Sent = r.URL.Query().Get("did") == "sent"
+	did := r.URL.Query().Get("did")
+	v.Sent, v.Kept = did == "sent", did == "kept"
+	if at.Staff {
+		decision, err := s.Door.Decide(r.Context(), at.Who, access.Create, "DocumentReference", at.Patient)
+		if err != nil {
+			s.Fail(w, r, at, err)
+			return
+		}
+		v.MayKeep = decision.Permit
+	}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
 		f, err := read(r)
@@ -146,4 +159,13 @@ func (s *Site) photo(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	if _, err := w.Write(raw); err != nil && r.Context().Err() == nil && !errors.Is(err, http.ErrBodyNotAllowed) {
 		s.Logger().InfoContext(r.Context(), "a photograph was not taken to its end", "error", err)
 	}
+}
+
+// keepPhoto puts a photograph into the person's clinical record.
+func (s *Site) keepPhoto(w http.ResponseWriter, r *http.Request, at seat.Seat) {
+	if err := s.Messages.Keep(r.Context(), at.Who, at.Patient, r.PathValue("id")); err != nil {
+		s.Fail(w, r, at, err)
+		return
+	}
+	kit.See(w, r, at.Base+"/messages/"+url.PathEscape(r.PathValue("thread"))+"?did=kept")
 }

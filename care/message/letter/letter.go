@@ -85,7 +85,7 @@ func (l *Letter) pdf(compress bool) ([]byte, error) {
 	p.body(l)
 	var out bytes.Buffer
 	if err := f.Output(&out); err != nil {
-		return nil, fhir.Errorf(fhir.Broken, "the letter could not be made: %w", err)
+		return nil, fhir.Errorf(fhir.Unprocessable, "the letter could not be made: %w", err)
 	}
 	return out.Bytes(), nil
 }
