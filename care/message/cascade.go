@@ -81,8 +81,11 @@ func plan(n *need.Need, can able) []step {
 	}
 	var out []step
 	for _, c := range order {
+		if !can.by(c) { // that a place sends no text messages is no failure to be shown with each message
+			continue
+		}
 		one := step{Channel: c}
-		if one.Why = closed(n, c, can); one.Why != "" {
+		if one.Why = closed(n, c); one.Why != "" {
 			one.State = skipped
 		}
 		out = append(out, one)
@@ -90,23 +93,20 @@ func plan(n *need.Need, can able) []step {
 	return out
 }
 
+// by reports whether a place can send by a channel at all.
+func (a able) by(c need.Channel) bool {
+	return map[need.Channel]bool{need.App: a.Online, need.Email: a.Email, need.Text: a.Text, need.Letter: a.Print, need.Telephone: true}[c]
+}
+
 // closed is why a channel cannot reach somebody, "" where it can.
-func closed(n *need.Need, c need.Channel, can able) string {
+func closed(n *need.Need, c need.Channel) string {
 	switch {
-	case c == need.App && !can.Online:
-		return "they have no account"
-	case c == need.Email && !can.Email:
-		return "no e-mail is sent from here"
 	case c == need.Email && n.Email == "":
 		return "no e-mail address is known"
-	case c == need.Text && !can.Text:
-		return "no text messages are sent from here"
 	case c == need.Text && n.Mobile == "":
 		return "no mobile number is known"
 	case c == need.Letter && byHand(n.Format) != "":
 		return "they need " + byHand(n.Format) + ", which a person must make"
-	case c == need.Letter && !can.Print:
-		return "no letters are printed from here"
 	case c == need.Letter && len(n.Address) < 2:
 		return "no address is known"
 	}

@@ -258,7 +258,11 @@ func (s *Service) take(ctx context.Context, d *delivery, n *need.Need) error {
 		cur.State, cur.Why = skipped, "a letter would come too late"
 		return s.keep(ctx, d)
 	}
-	if why := closed(n, cur.Channel, able{s.Mail != nil, s.Text != nil, s.Print != nil, true}); why != "" { // an address was taken back meanwhile
+	why := closed(n, cur.Channel)
+	if can := (able{s.Mail != nil, s.Text != nil, s.Print != nil, true}); !can.by(cur.Channel) {
+		why = "the place sends nothing by it any more"
+	}
+	if why != "" { // an address was taken back meanwhile, or a carrier
 		cur.State, cur.Why = skipped, why
 		return s.keep(ctx, d)
 	}

@@ -44,7 +44,6 @@ type place struct {
 	site *Site
 	who  access.Actor
 	now  time.Time
-	stop func()
 }
 
 func open(t *testing.T) *place {
