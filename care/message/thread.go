@@ -39,7 +39,6 @@ type Entry struct {
 	Photos     []string  // ids of its photographs
 
 	thread, subject, team, teamRef, continues string
-	photoOf                                   []string // of a photograph: whose it is
 }
 
 // Last is when something was last written.
@@ -69,12 +68,18 @@ func (t *Thread) Waits() bool {
 // Answerable reports whether somebody reads what is written in answer.
 func (t *Thread) Answerable() bool { return t.TeamRef != "" }
 
+// noDelivery and noPhotograph leave out what is part of others: a photograph may have a megabyte.
+const (
+	noDelivery   = "&category:not=" + kindSystem + "|" + kindDelivery
+	noPhotograph = "&category:not=" + kindSystem + "|" + kindPhotograph
+)
+
 // mostEntries is how many Communications of somebody are looked at; older ones are left out.
 const mostEntries = 2000
 
 // Threads are the threads of a person, those with something new first.
 func (s *Service) Threads(ctx context.Context, who access.Actor, patient string) ([]Thread, error) {
-	entries, err := s.entries(ctx, who, "Communication?patient="+patient+"&category:not="+kindSystem+"|"+kindDelivery+"&category:not="+kindSystem+"|"+kindPhotograph+"&_sort=-sent")
+	entries, err := s.entries(ctx, who, "Communication?patient="+patient+noDelivery+noPhotograph+"&_sort=-sent")
 	if err != nil {
 		return nil, err
 	}
@@ -83,17 +88,29 @@ func (s *Service) Threads(ctx context.Context, who access.Actor, patient string)
 	return threads, nil
 }
 
-// Thread is one thread with its photographs. NotFound where the person has none of that name.
+// Unread is how many threads have something in them that the person has not read, for the page that all others hang from.
+func (s *Service) Unread(ctx context.Context, who access.Actor, patient string) (int, error) {
+	threads, err := s.Threads(ctx, who, patient)
+	n := 0
+	for i := range threads {
+		if threads[i].Unread(true) > 0 {
+			n++
+		}
+	}
+	return n, err
+}
+
+// Thread is one thread. NotFound where the person has none of that name.
 func (s *Service) Thread(ctx context.Context, who access.Actor, patient, id string) (*Thread, error) {
 	if !fhir.ValidID(id) {
 		return nil, noThread()
 	}
-	entries, err := s.entries(ctx, who, "Communication?patient="+patient+"&identifier="+threadSystem+"|"+id)
+	entries, err := s.entries(ctx, who, "Communication?patient="+patient+"&identifier="+threadSystem+"|"+id+noPhotograph)
 	if err != nil {
 		return nil, err
 	}
 	if len(entries) == 0 { // a notice has no thread's name
-		if entries, err = s.entries(ctx, who, "Communication?patient="+patient+"&_id="+id); err != nil {
+		if entries, err = s.entries(ctx, who, "Communication?patient="+patient+"&_id="+id+noPhotograph); err != nil {
 			return nil, err
 		}
 	}
@@ -130,16 +147,10 @@ func (s *Service) entries(ctx context.Context, who access.Actor, query string) (
 
 // entryOf is a Communication as a reader sees it; ok is false for what is no message: a step of a delivery, what one service told another.
 func entryOf(c *r4.Communication) (e Entry, ok bool) {
-	if c.Subject == nil || c.Status == "entered-in-error" || coded(c.Category, kindSystem, kindDelivery) {
+	if c.Subject == nil || c.Status == "entered-in-error" || coded(c.Category, kindSystem, kindDelivery) || coded(c.Category, kindSystem, kindPhotograph) {
 		return e, false
 	}
 	e = Entry{ID: c.ID, FromPerson: fromPerson(c), At: timeOf(c.Sent), Read: timeOf(c.Received), thread: threadOf(c), Close: coded(c.Category, kindSystem, kindClose), Notice: coded(c.Category, kindSystem, kindReminder)}
-	if coded(c.Category, kindSystem, kindPhotograph) {
-		for _, of := range c.PartOf {
-			e.photoOf = append(e.photoOf, strings.TrimPrefix(of.Reference, "Communication/"))
-		}
-		return e, len(e.photoOf) > 0
-	}
 	if e.thread == "" {
 		if !toPerson(c) {
 			return e, false
@@ -161,6 +172,11 @@ func entryOf(c *r4.Communication) (e Entry, ok bool) {
 	for _, p := range c.Payload {
 		if p.ContentString != "" {
 			words = append(words, p.ContentString)
+		}
+		if p.ContentReference != nil {
+			if id, ok := strings.CutPrefix(p.ContentReference.Reference, "Communication/"); ok {
+				e.Photos = append(e.Photos, id)
+			}
 		}
 	}
 	e.Words = strings.Join(words, "\n")
@@ -190,14 +206,7 @@ func gather(patient string, entries []Entry) []Thread {
 	})
 	var order []string
 	by := map[string]*Thread{}
-	photos := map[string][]string{}
 	for _, e := range entries {
-		if e.photoOf != nil {
-			for _, of := range e.photoOf {
-				photos[of] = append(photos[of], e.ID)
-			}
-			continue
-		}
 		t := by[e.thread]
 		if t == nil {
 			t = &Thread{ID: e.thread, Patient: patient}
@@ -219,9 +228,6 @@ func gather(patient string, entries []Entry) []Thread {
 	out := make([]Thread, 0, len(order))
 	for _, id := range order {
 		t := by[id]
-		for i := range t.Entries {
-			t.Entries[i].Photos = photos[t.Entries[i].ID]
-		}
 		if t.Team == "" && len(t.Entries) > 0 {
 			t.Team = t.Entries[0].From
 		}

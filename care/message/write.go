@@ -169,20 +169,28 @@ func senderOf(who access.Actor, d *Draft) (*r4.Reference, []r4.Annotation) {
 	return ref, nil
 }
 
-// first stands for a message in its photographs until it has an id.
-const first = "urn:uuid:5b0c7c35-6a1e-4d0b-9a5e-3f6a5d9d8e02"
+// Names by which a message and its photographs refer to each other until they have ids.
+const (
+	messageURL = "urn:uuid:5b0c7c35-6a1e-4d0b-9a5e-3f6a5d9d8e00"
+	photoURL   = "urn:uuid:5b0c7c35-6a1e-4d0b-9a5e-3f6a5d9d8e0%d" // from 1
+)
 
-// withPhotos are the operations of a message and its photographs: all are made, or none.
+// withPhotos are the operations of a message and its photographs: all are made, or none. The message names them, so that a conversation can be read without
+// reading them.
 func withPhotos(c *r4.Communication, photos []Photo, key string) ([]record.Op, error) {
+	thread := slices.Clone(c.Identifier)
+	for i := range photos {
+		c.Payload = append(c.Payload, r4.CommunicationPayload{ContentReference: &r4.Reference{Reference: fmt.Sprintf(photoURL, i+1)}})
+	}
 	o, err := once(c, key)
 	if err != nil {
 		return nil, err
 	}
-	o.FullURL = first
+	o.FullURL = messageURL
 	ops := []record.Op{o}
 	for i, p := range photos {
 		size := len(p.JPEG)
-		one := &r4.Communication{Identifier: c.Identifier[:1], PartOf: []r4.Reference{{Reference: first}}, Status: "completed", Category: kind(kindPhotograph), Subject: c.Subject, Sender: c.Sender, Recipient: c.Recipient, Sent: c.Sent,
+		one := &r4.Communication{Identifier: thread, PartOf: []r4.Reference{{Reference: messageURL}}, Status: "completed", Category: kind(kindPhotograph), Subject: c.Subject, Sender: c.Sender, Recipient: c.Recipient, Sent: c.Sent,
 			Payload: []r4.CommunicationPayload{{ContentAttachment: &r4.Attachment{ContentType: "image/jpeg", Data: base64.StdEncoding.EncodeToString(p.JPEG), Size: &size}}}}
 		part := ""
 		if key != "" {
@@ -192,6 +200,7 @@ func withPhotos(c *r4.Communication, photos []Photo, key string) ([]record.Op, e
 		if err != nil {
 			return nil, err
 		}
+		o.FullURL = fmt.Sprintf(photoURL, i+1)
 		ops = append(ops, o)
 	}
 	return ops, nil
