@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -115,7 +116,7 @@ type story struct {
 	out  *carriers
 	s    *Service
 	n    int
-	stop func()
+	stop func() // nil while the program is killed
 }
 
 func begin(t *testing.T, db string) *story {
@@ -130,7 +131,12 @@ func begin(t *testing.T, db string) *story {
 	y.put(`{"resourceType":"Organization","id":"a","name":"Mill Lane Surgery","identifier":[{"system":"`+odsSystem+`","value":"A"}],"telecom":[{"system":"phone","value":"01632 960100"}],"address":[{"line":["1 Mill Lane"],"city":"Merrowby","postalCode":"ZZ1 1AA"}]}`,
 		`{"resourceType":"Location","id":"room","name":"Room 3","address":{"line":["1 Mill Lane"],"city":"Merrowby"}}`)
 	y.start()
-	t.Cleanup(func() { y.stop(); door.Close() })
+	t.Cleanup(func() {
+		if y.stop != nil {
+			y.stop()
+		}
+		door.Close()
+	})
 	return y
 }
 
@@ -289,8 +295,9 @@ func (y *story) do(line string) error {
 	case "expect":
 		return y.expect(f[1:])
 	case "stop":
+		y.settle()
 		y.stop()
-		y.stop = func() {}
+		y.stop = nil
 	case "start":
 		y.start()
 	default:
@@ -393,17 +400,59 @@ func (y *story) back(f []string) error {
 // settle waits until everything is looked at and sent that is due.
 func (y *story) settle() {
 	y.t.Helper()
-	for range 200 {
+	if y.stop == nil {
+		return
+	}
+	quiet := 0
+	for range 600 {
 		time.Sleep(25 * time.Millisecond)
 		behind, err := y.door.Behind(y.t.Context(), follower)
 		if err != nil {
 			y.t.Fatal(err)
 		}
-		if behind == 0 {
-			break
+		if behind > 0 || y.pending() {
+			quiet = 0
+		} else if quiet++; quiet == 4 {
+			return
 		}
 	}
-	time.Sleep(400 * time.Millisecond) // the queue looks four times a second
+}
+
+// pending reports whether something about a delivery is to be done now. A program that is killed does nothing.
+func (y *story) pending() bool {
+	y.t.Helper()
+	now := y.clock()
+	items, err := y.s.box().List(y.t.Context(), deliveryKind, "", 100)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	for _, it := range items {
+		var d delivery
+		if err := json.Unmarshal(it.Value, &d); err != nil {
+			y.t.Fatal(err)
+		}
+		if d.Over != "" {
+			continue
+		}
+		if d.Steps == nil {
+			if strings.HasPrefix(d.Ref, "Communication/") {
+				return true
+			}
+			r, ok, err := get[r4.CommunicationRequest](y.t.Context(), y.s, nurse, d.Ref)
+			if err != nil {
+				y.t.Fatal(err)
+			}
+			if !ok || !now.Before(occurs(&r)) {
+				return true
+			}
+			continue
+		}
+		cur := &d.Steps[d.At]
+		if _, next := d.due(now); next || cur.State == sending || cur.State == planned && !now.Before(cur.Until) && !decent(cur.Channel, d.Urgent, now).After(now) {
+			return true
+		}
+	}
+	return false
 }
 
 func (y *story) expect(f []string) (err error) {
