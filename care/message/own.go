@@ -34,12 +34,12 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) ([]recor
 		if err := s.told(ctx, &m, c.Created); err != nil {
 			return nil, nil, err
 		}
-		thread := threadOf(&m)
-		if thread == "" || m.Subject == nil || coded(m.Category, kindSystem, kindDelivery) || coded(m.Category, kindSystem, kindPhotograph) || seen[thread] {
+		thread, patient := threadOf(&m), patientOf(m.Subject)
+		if thread == "" || !fhir.ValidID(thread) || patient == "" || coded(m.Category, kindSystem, kindDelivery) || coded(m.Category, kindSystem, kindPhotograph) || seen[thread] {
 			continue
 		}
 		seen[thread] = true
-		o, err := s.owned(ctx, strings.TrimPrefix(m.Subject.Reference, "Patient/"), thread)
+		o, err := s.owned(ctx, patient, thread)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -193,7 +193,7 @@ func (s *Service) Waiting(ctx context.Context, who access.Actor) ([]Item, error)
 func (s *Service) item(ctx context.Context, who access.Actor, t *r4.Task) Item {
 	i := Item{Task: t.ID, Words: t.Description, Taken: t.Status == "accepted", Urgent: t.Priority == "urgent", Since: timeOf(t.AuthoredOn)}
 	for _, code := range []string{answerCode, reachCode, unknownCode} {
-		if coded([]r4.CodeableConcept{*t.Code}, taskSystem, code) {
+		if t.Code != nil && coded([]r4.CodeableConcept{*t.Code}, taskSystem, code) {
 			i.Code = code
 		}
 	}
@@ -206,9 +206,7 @@ func (s *Service) item(ctx context.Context, who access.Actor, t *r4.Task) Item {
 	if t.Restriction != nil && t.Restriction.Period != nil {
 		i.Due = timeOf(t.Restriction.Period.End)
 	}
-	if t.For != nil {
-		i.Patient = strings.TrimPrefix(t.For.Reference, "Patient/")
-	}
+	i.Patient = patientOf(t.For)
 	return i
 }
 
@@ -242,8 +240,8 @@ func (s *Service) Claim(ctx context.Context, who access.Actor, task string) erro
 	} else if err != nil {
 		return err
 	}
-	if t.GroupIdentifier != nil && t.For != nil {
-		thread, err := s.Thread(ctx, who, strings.TrimPrefix(t.For.Reference, "Patient/"), t.GroupIdentifier.Value)
+	if patient := patientOf(t.For); t.GroupIdentifier != nil && patient != "" {
+		thread, err := s.Thread(ctx, who, patient, t.GroupIdentifier.Value)
 		if err != nil {
 			return err
 		}

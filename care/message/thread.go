@@ -258,9 +258,20 @@ func fromPerson(c *r4.Communication) bool {
 	return c.Sender != nil && (strings.HasPrefix(c.Sender.Reference, "Patient/") || c.Sender.Type == "Patient" || c.Sender.Type == "RelatedPerson")
 }
 
+// patientOf is the id of the Patient whom a reference names, "" for anybody and anything else: others may write what they like.
+func patientOf(r *r4.Reference) string {
+	if r == nil {
+		return ""
+	}
+	if ref := fhir.ParseReference(r.Reference); ref.Type == "Patient" && fhir.ValidID(ref.ID) {
+		return ref.ID
+	}
+	return ""
+}
+
 // toPerson reports whether it is for whom it is about.
 func toPerson(c *r4.Communication) bool {
-	if c.Subject == nil {
+	if patientOf(c.Subject) == "" {
 		return false
 	}
 	return slices.ContainsFunc(c.Recipient, func(r r4.Reference) bool { return r.Reference != "" && r.Reference == c.Subject.Reference })

@@ -252,7 +252,7 @@ func (s *Service) photograph(ctx context.Context, who access.Actor, patient, id 
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(append(group, patient), strings.TrimPrefix(c.Subject.Reference, "Patient/")) {
+	if !slices.Contains(append(group, patient), patientOf(c.Subject)) {
 		return nil, none
 	}
 	return &c, nil
