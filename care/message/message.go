@@ -126,7 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.box().Work(ctx, record.Queue{Do: s.do, Limit: s.limit, Tries: forEver})
+		s.box().Work(ctx, record.Queue{Do: s.do, Limit: s.limit, Tries: forEver, Parallel: atOnce, Poll: 100 * time.Millisecond})
 	}()
 	every := s.Every
 	if every == 0 {
@@ -136,6 +136,9 @@ func (s *Service) Run(ctx context.Context) error {
 	<-done
 	return err
 }
+
+// atOnce is how many things are sent at a time: as many connections a mail server or gateway sees of one process.
+const atOnce = 8
 
 // forEver is how often a delivery is tried that the record, not a carrier, keeps from going on: it must not be lost by a database that is away for a day.
 const forEver = 1 << 30
