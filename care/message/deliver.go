@@ -160,6 +160,10 @@ func (s *Service) advance(ctx context.Context, d *delivery) (due time.Time, err 
 		}
 		return now, s.take(ctx, d, &n)
 	case sending:
+		if cur.Channel == need.Letter { // a printer knows it by its key, so that asking again makes no second one
+			cur.State = planned
+			return now, s.keep(ctx, d)
+		}
 		cur.State, cur.Why = unknown, "The program ended while it was being sent, so nobody knows whether it was."
 		s.went(d, cur, now)
 		return now, s.keep(ctx, d)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
@@ -35,7 +36,7 @@ func (r relay) Text(ctx context.Context, key, to, text string) (string, error) {
 func TestServeToBeKilled(t *testing.T) {
 	db, url := os.Getenv("KITH_MESSAGE_DB"), os.Getenv("KITH_MESSAGE_URL")
 	if db == "" {
-		t.SkipNow() // not a case of its own: the other test runs it
+		return // the other test runs it
 	}
 	door, err := record.Open(t.Context(), record.Options{DB: db, Policy: access.Everyone{}, Now: time.Now})
 	if err != nil {
@@ -133,4 +134,25 @@ func TestKilledWhileSending(t *testing.T) {
 			t.Errorf("the text message was sent %d times", n)
 		}
 	})
+}
+
+// The program was killed while it made a letter: the letter is asked for again by the same key, since otherwise nobody would know whether there is one.
+func TestKilledWhilePrinting(t *testing.T) {
+	y := begin(t, "sqlite::memory:")
+	y.patient([]string{"ada", "Okafor", "address"})
+	y.put(`{"resourceType":"Communication","id":"m","status":"completed","subject":{"reference":"Patient/ada"},"recipient":[{"reference":"Patient/ada"}],"sent":"2020-01-01T09:00:00Z","payload":[{"contentString":"Come on 3 May"}]}`)
+	y.settle()
+	d := delivery{Key: "k", Ref: "Communication/m", Patient: "ada", Inbox: "m", Steps: []step{{Channel: need.Letter, State: sending}, {Channel: need.Telephone}}}
+	err := y.s.box().Decide(t.Context(), func(func(kind, key string) ([]byte, error)) (record.Noted, error) {
+		return record.Noted{Items: []record.BoxItem{record.JSONItem(deliveryKind, "k", d)}, Jobs: []record.Job{{Name: "k", Due: y.clock()}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := y.expect([]string{"letters", "1"}); err != nil {
+		t.Error(err)
+	}
+	if got, err := y.s.delivery(t.Context(), "k"); err != nil || got.Over != overPosted || len(y.out.keys) != 1 || y.out.keys[0] != "k-0" {
+		t.Errorf("%+v %v %v", got, y.out.keys, err)
+	}
 }

@@ -36,7 +36,7 @@ type (
 	Texter interface {
 		Text(ctx context.Context, key, to, text string) (string, error)
 	}
-	// Printer has a file printed and posted; kind is letter, large-print or braille.
+	// Printer has a file printed and posted; kind is letter, large-print or braille. What has the same key is printed once, however often it is asked for.
 	Printer interface {
 		Print(ctx context.Context, key, kind, ending string, file []byte) (string, error)
 	}
