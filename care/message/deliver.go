@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -237,8 +238,11 @@ func (s *Service) begin(ctx context.Context, d *delivery, n *need.Need) error {
 	for _, p := range r.Payload {
 		c.Payload = append(c.Payload, r4.CommunicationPayload{ContentString: p.ContentString, ContentAttachment: p.ContentAttachment, ContentReference: p.ContentReference})
 	}
-	if len(r.ReasonCode) > 0 {
-		c.Topic = &r.ReasonCode[0]
+	for _, about := range append(slices.Clone(r.ReasonCode), r.Category...) { // what it is about, as a heading
+		if about.Text != "" {
+			c.Topic = &r4.CodeableConcept{Text: about.Text}
+			break
+		}
 	}
 	if teamRef(c.Sender.Reference) { // who sends it also reads answers
 		c.Identifier = []r4.Identifier{{System: threadSystem, Value: c.ID}}

@@ -362,7 +362,7 @@ func (y *story) remind(f []string) error {
 		times = append(times, t.Format(time.RFC3339))
 	}
 	y.put(fmt.Sprintf(`{"resourceType":"Appointment","id":"app","status":"booked","start":%q,"end":%q,"participant":[{"actor":{"reference":"Patient/%s"},"status":"accepted"},{"actor":{"reference":"Location/room"},"status":"accepted"}]}`, times[1], times[1], f[0]),
-		fmt.Sprintf(`{"resourceType":"CommunicationRequest","id":"reminder","status":"active","category":[{"coding":[{"system":"urn:kith:message","code":"reminder"}]}],"subject":{"reference":"Patient/%s"},"recipient":[{"reference":"Patient/%s"}],"sender":{"reference":"Organization/a","display":"Mill Lane Surgery"},"about":[{"reference":"Appointment/app"}],"occurrenceDateTime":%q,"reasonCode":[{"text":"Your appointment"}],"payload":[{"contentString":%q}]}`,
+		fmt.Sprintf(`{"resourceType":"CommunicationRequest","id":"reminder","status":"active","category":[{"coding":[{"system":"urn:kith:message","code":"reminder"}]}],"subject":{"reference":"Patient/%s"},"recipient":[{"reference":"Patient/%s"}],"sender":{"reference":"Organization/a","display":"Mill Lane Surgery"},"about":[{"reference":"Appointment/app"}],"medium":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationMode","code":"SMSWRIT"}]}],"occurrenceDateTime":%q,"reasonCode":[{"text":"Your appointment"}],"payload":[{"contentString":%q}]}`,
 			f[0], f[0], times[0], f[5]))
 	return nil
 }

@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/care/message/letter"
@@ -46,11 +47,41 @@ func (s *Service) parcel(ctx context.Context, d *delivery, n *need.Need) (*parce
 			p.text += "\n\n" + l.T("If you cannot sign in, telephone %s.", phone)
 		}
 	case need.Text:
-		p.text = alert(l, from.Name, s.Link)
+		own, err := s.asText(ctx, &c)
+		if err != nil {
+			return nil, err
+		}
+		if p.text = own; own == "" {
+			p.text = alert(l, from.Name, s.Link)
+		}
 	case need.Letter:
 		return p, s.print(ctx, p, &c, n, from)
 	}
 	return p, nil
+}
+
+// asText is what a request says is to be sent as a text message as it stands, by naming that medium: whoever wrote it answers for its naming nobody. "" where it
+// names none, or would not fit.
+func (s *Service) asText(ctx context.Context, c *r4.Communication) (string, error) {
+	for _, of := range c.BasedOn {
+		r, ok, err := get[r4.CommunicationRequest](ctx, s, me, of.Reference)
+		if err != nil {
+			return "", err
+		}
+		if !ok || !slices.ContainsFunc(r.Medium, func(m r4.CodeableConcept) bool {
+			return slices.ContainsFunc(m.Coding, func(g r4.Coding) bool { return mediumOf(g.Code) == string(need.Text) })
+		}) {
+			continue
+		}
+		for _, p := range r.Payload {
+			if text := plain(p.ContentString); text != "" {
+				if n, ok := Septets(text); ok && n <= MostSeptets {
+					return text, nil
+				}
+			}
+		}
+	}
+	return "", nil
 }
 
 // MostSeptets is how long a text message may be: one part, so that it is never cut or put together wrongly. 3GPP TS 23.038.
