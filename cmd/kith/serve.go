@@ -54,6 +54,7 @@ type serving struct {
 	directory                   string            // file with what is near (care/near), "" for none
 	madeUpNear                  []byte            // the directory of a made-up town, nil where the place is real
 	helpLine                    string            // telephone number that helps with pages, "" for none
+	out                         outgoing          // how things leave the house
 	packs                       string            // folder with packs of triage of the place, "" for none
 	rota, monitorRules          string            // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
 	sessionsFile                string            // file with the sessions of the place's own clinics, "" for none
@@ -129,6 +130,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.directory, "directory", "", "`FILE` with the services and groups of the place (YAML; docs/near.md)")
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
+	s.out.flags(f)
 	f.StringVar(&s.sessionsFile, "sessions", "", "`FILE` with the sessions of the place's own clinics, from which Slots are made (docs/booking.md)")
 	f.BoolVar(&s.validateLists, "validate-lists", false, "ask people who wait for a hospital, every twelve weeks, whether they still need it (docs/booking.md)")
 	f.BoolVar(&s.diary, "gpconnect-appointments", false, "offer the free times of practices that are asked by GP Connect, and book there what is booked here")
@@ -263,8 +265,17 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, people)
+	messages, err := s.messages(door, people)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 	appointments, err := s.booking(door)
 	if err != nil {
+		listener.Close()
+		return err
+	}
+	if err := s.messagePages(mux, door, messages, people); err != nil {
 		listener.Close()
 		return err
 	}
@@ -316,6 +327,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the sending of messages", messages.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the keeping of appointments", appointments.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {

@@ -48,6 +48,7 @@ var gates = []Gate{
 	{"/my/near", Patients, access.P5, nil, "what is near you"},
 	{"/my/waiting", Patients, access.P0, nil, "waiting times"},
 	{"/my/messages", Patients, access.P5, nil, "your messages"},
+	{"/my/needs", Patients, access.P5, nil, "how we reach you"},
 	{"/my/appointments", Patients, access.P5, nil, "your appointments"},
 	{"/my/ask", Patients, access.P5, nil, "the page to ask about a health problem"},
 	{"/my/record", Patients, access.P9, nil, "your health record"},
