@@ -261,7 +261,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if s.auth == "off" {
 		handler = localOnly(handler)
 	}
-	server := &http.Server{Handler: counted(metrics, wrap(handler)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := &http.Server{Handler: counted(metrics, wrap(kit.Chooser(handler))), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if err := s.startDebug(ctx, door); err != nil {
 		return err
 	}

@@ -357,7 +357,8 @@ func TestOpenRedirects(t *testing.T) {
 			return nil
 		}
 		text, _ := b.get("/signin?" + url.Values{"to": {to}}.Encode())
-		if strings.Contains(text, "evil") {
+		// The links that choose a language keep the address of the page itself, and no other.
+		if strings.Contains(regexp.MustCompile(`href="\?[^"]*"`).ReplaceAllString(text, ""), "evil") {
 			t.Errorf("the page carries %q on", to)
 		}
 		b.get("/signin/with/built-in?" + url.Values{"to": {to}}.Encode())
@@ -458,7 +459,7 @@ func TestPagesThatAreGolden(t *testing.T) {
 		golden(t, name, text)
 	}
 	text, _ := b.get("/signin/with/built-in")
-	golden(t, "provider", regexp.MustCompile(`value="[A-Za-z0-9_-]{43,}"`).ReplaceAllString(strings.ReplaceAll(text, p.origin, "https://kith.example"), `value="…"`))
+	golden(t, "provider", regexp.MustCompile(`value="[A-Za-z0-9_-]{43,}"|href="\?[^"]*words=cy"`).ReplaceAllString(strings.ReplaceAll(text, p.origin, "https://kith.example"), `value="…"`))
 	b.builtIn("p5")
 	text, _ = b.get("/my/record")
 	golden(t, "locked", text)

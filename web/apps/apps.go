@@ -9,7 +9,6 @@ package apps
 import (
 	_ "embed"
 	"errors"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,7 +53,7 @@ func (s *Site) Handler() http.Handler {
 var partsHTML string
 
 // page parses a page with the parts that several share.
-func page(text string) *template.Template { return kit.Page(partsHTML + text) }
+func page(text string) *kit.Template { return kit.Page(partsHTML + text) }
 
 //go:embed missing.html
 var missingHTML string

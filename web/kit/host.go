@@ -1,13 +1,14 @@
 package kit
 
 import (
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/kith-care/kith/words"
 )
 
 // Host is what every set of pages is told by whoever serves it. The zero value will do.
@@ -37,7 +38,7 @@ func (h *Host) Logger() *slog.Logger {
 func (h *Host) Frame(title string, plain, signed bool) Frame {
 	f := Frame{Title: title, Plain: plain}
 	if signed {
-		f.Signed = "My account"
+		f.Signed = words.Text("My account")
 	}
 	if h.MadeUp != nil {
 		f.MadeUp = h.MadeUp()
@@ -46,7 +47,7 @@ func (h *Host) Frame(title string, plain, signed bool) Frame {
 }
 
 // Send writes a page; that a reader has gone is nobody's fault.
-func (h *Host) Send(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) {
+func (h *Host) Send(w http.ResponseWriter, r *http.Request, status int, page *Template, view any) {
 	if err := Write(w, r, status, page, view); err != nil && r.Context().Err() == nil {
 		h.Logger().ErrorContext(r.Context(), "page could not be written", "path", r.URL.Path, "error", err)
 	}

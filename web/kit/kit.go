@@ -14,7 +14,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"html/template"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -26,12 +25,6 @@ import (
 //go:embed static
 var static embed.FS
 
-//go:embed frame.html
-var frame string
-
-//go:embed form.html
-var form string
-
 // Frame is what stands around a page.
 type Frame struct {
 	Title  string // of the window; the page's own heading stands in the page
@@ -39,7 +32,12 @@ type Frame struct {
 	Plain  bool   // without the ways to staff's pages
 	Signed string // what the way to the reader's account is called; "" where nobody signs in
 	Script string // address of the page's one script, "" nearly always; whoever sets it also calls Scripted
+	Back   Way    // where the link back leads, where there is one
+	Help   string // a telephone number that helps with these pages, "" for none
 }
+
+// Way is a link.
+type Way struct{ To, Text string }
 
 // MadeUp says on every page that the people shown do not exist, and how far the town has been filled.
 type MadeUp struct {
@@ -50,44 +48,6 @@ type MadeUp struct {
 
 // Filling reports whether people are still being added.
 func (m *MadeUp) Filling() bool { return m.Done < m.Total && m.Failed == "" }
-
-// Page parses a page's template into the frame, with the parts of forms at hand.
-func Page(text string) *template.Template {
-	t := template.New("page").Funcs(template.FuncMap{"stylesheet": stylesheet})
-	for _, part := range []string{frame, form, text} {
-		template.Must(t.Parse(part))
-	}
-	return t
-}
-
-// Write sends a page, whole or not at all, compressed where the reader takes it.
-func Write(w http.ResponseWriter, r *http.Request, status int, page *template.Template, view any) error {
-	var out bytes.Buffer
-	if err := page.Execute(&out, view); err != nil {
-		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
-		return err
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept-Encoding")
-	if !takesGzip(r) {
-		w.WriteHeader(status)
-		_, err := w.Write(out.Bytes())
-		return err
-	}
-	h.Set("Content-Encoding", "gzip")
-	w.WriteHeader(status)
-	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed+2)
-	if _, err := z.Write(out.Bytes()); err != nil {
-		return err
-	}
-	return z.Close()
-}
-
-func takesGzip(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && r.Method != http.MethodHead
-}
 
 // Secure sets what keeps a page from being framed, scripted or sniffed. No page has script or inline style, so none is
 // allowed.

@@ -449,13 +449,13 @@ func FuzzTracePage(f *testing.F) {
 			t.Fatalf("%q becomes %q", text, row)
 		}
 		var out strings.Builder
-		if err := tracePage.Execute(&out, traceView{What: text, Origins: []originRow{o, {Columns: []pair{{column, text}}}}}); err != nil {
+		if err := tracePage.Execute(&out, nil, traceView{What: text, Origins: []originRow{o, {Columns: []pair{{column, text}}}}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := feedPage.Execute(&out, feedView{Faults: []faultRow{{Reason: text, Rows: []badRow{b}}}}); err != nil {
+		if err := feedPage.Execute(&out, nil, feedView{Faults: []faultRow{{Reason: text, Rows: []badRow{b}}}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := replayPage.Execute(&out, replayView{Tried: true, Changes: []changeRow{{Lines: differences([]byte(text), []byte(column))}}}); err != nil {
+		if err := replayPage.Execute(&out, nil, replayView{Tried: true, Changes: []changeRow{{Lines: differences([]byte(text), []byte(column))}}}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(out.String(), "<script") {

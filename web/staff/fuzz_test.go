@@ -30,7 +30,7 @@ func FuzzPersonPage(f *testing.F) {
 		view.Results = resultGroups(facts, today)
 		view.Timeline = linesOf(facts)
 		var out strings.Builder
-		if err := personPage.Execute(&out, view); err != nil {
+		if err := personPage.Execute(&out, nil, view); err != nil {
 			t.Fatal(err)
 		}
 		if page := out.String(); strings.Contains(page, "<script") || strings.Contains(page, "NaN") && !strings.Contains(body, "NaN") {

@@ -12,7 +12,6 @@ package staff
 import (
 	_ "embed"
 	"errors"
-	"html/template"
 	"net/http"
 	"strings"
 
@@ -79,7 +78,7 @@ func (s *Site) Handler() http.Handler {
 var partsHTML string
 
 // page parses a page with the parts that several share.
-func page(text string) *template.Template { return kit.Page(partsHTML + text) }
+func page(text string) *kit.Template { return kit.English(partsHTML + text) }
 
 //go:embed missing.html
 var missingHTML string
