@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/patient"
+	"github.com/kith-care/kith/web/seat"
 )
 
 // triage is what asks people who need help, by the packs Kith comes with and those of the place.
@@ -27,12 +29,26 @@ func (s *serving) triage(door *record.Door) (*triage.Service, error) {
 
 // patientPages serves asking for help and sending readings, to people who have signed in to their record, and asking in somebody's name to staff.
 func (s *serving) patientPages(mux *http.ServeMux, door *record.Door, asking *triage.Service, rules *monitor.Rules, people *entrance) {
-	site := &patient.Site{Door: door, Triage: asking, Rules: rules, Who: people.who, Signed: people != nil, Host: kit.Host{MadeUp: s.says(door)}}
-	handler := site.Handler()
+	site := &patient.Site{Places: s.places(door, people), Triage: asking, Rules: rules, Trust: &trust.Service{Door: door}}
+	s.atSeats(mux, people, site.Handler(), "", "/ask", "/ask/", "/readings", "/profile", "/profile/change", "/front")
+}
+
+// places is from where the pages of the front door are used.
+func (s *serving) places(door *record.Door, people *entrance) seat.Places {
+	return seat.Places{Door: door, Who: people.who, Signed: people != nil, Help: s.helpLine, Host: kit.Host{MadeUp: s.says(door)}}
+}
+
+// atSeats serves pages of the front door at all places from which they are used (web/seat), behind what says who may see a page at all. The empty path is the
+// one that others hang from, which for staff stands at /front.
+func (s *serving) atSeats(mux *http.ServeMux, people *entrance, handler http.Handler, paths ...string) {
 	if people != nil {
 		handler = people.site.Guard(handler)
 	}
-	for _, path := range []string{"/my/ask", "/my/ask/", "/my/readings", "/person/{id}/ask", "/person/{id}/ask/"} {
-		mux.Handle(path, handler)
+	for _, path := range paths {
+		mux.Handle("/my"+path, handler)
+		mux.Handle("/for/{id}"+path, handler)
+		if path != "" {
+			mux.Handle("/person/{id}"+path, handler)
+		}
 	}
 }

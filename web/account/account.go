@@ -189,7 +189,7 @@ func home(a *signin.Account) string {
 	if a.Kind == signin.Staff {
 		return "/"
 	}
-	return "/account"
+	return hub.Path
 }
 
 // AtOrigin sends a browser that calls this machine by its number to its name: a passkey is bound to the name.

@@ -44,6 +44,7 @@ var gates = []Gate{
 	{"/account", SignedIn, 0, nil, "your account"},
 	{"/my", Patients, access.P9, nil, "your health record"},
 	{"/my/help", Patients, access.P0, nil, "this page"},
+	{"/for", Patients, access.P5, nil, "what somebody who trusts you has let you see"},
 	{"/my/waiting", Patients, access.P0, nil, "waiting times"},
 	{"/my/messages", Patients, access.P5, nil, "your messages"},
 	{"/my/appointments", Patients, access.P5, nil, "your appointments"},
@@ -62,11 +63,17 @@ var gates = []Gate{
 	{"", Workers, 0, nil, "pages for staff"},
 }
 
+// hub is the page of patients from which the others hang; it is below none of the rows, since those who may see little must see what would unlock more.
+var hub = Gate{"/my", Patients, access.P0, nil, "this page"}
+
 // Gates is the table, for whoever reviews it.
-func Gates() []Gate { return slices.Clone(gates) }
+func Gates() []Gate { return append([]Gate{hub}, gates...) }
 
 // GateOf is the row of the table that an address falls under.
 func GateOf(path string) Gate {
+	if path == hub.Path {
+		return hub
+	}
 	var best Gate
 	for _, g := range gates {
 		if (path == g.Path || strings.HasPrefix(path, g.Path+"/")) && len(g.Path) >= len(best.Path) {
@@ -121,7 +128,7 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		case g.For == SignedIn, g.For == Patients && patient && who.Level >= g.Level, g.For == Workers && !patient && (g.Roles == nil || slices.Contains(g.Roles, who.Role)):
 			next.ServeHTTP(w, r)
 		case patient && r.URL.Path == "/":
-			kit.See(w, r, "/account")
+			kit.See(w, r, "/my")
 		default:
 			s.locked(w, r, g, who)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/conformance/need"
@@ -15,6 +16,7 @@ import (
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/patient"
+	"github.com/kith-care/kith/web/seat"
 )
 
 // Asking for help to each kind of outcome, and sending readings, with a real browser: with the keyboard alone, without JavaScript, on a small telephone, and
@@ -56,7 +58,8 @@ func openPatient(t *testing.T) string {
 		t.Fatal(err)
 	}
 	ada := access.Actor{ID: "Patient/okafor", Name: "Ada Okafor", Role: "patient", Patient: "okafor", Level: access.P9}
-	site := &patient.Site{Door: door, Triage: &triage.Service{Door: door, Book: book}, Rules: rules, Who: func(*http.Request) (access.Actor, error) { return ada, nil }, Host: kit.Host{MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}}
+	site := &patient.Site{Places: seat.Places{Door: door, Who: func(*http.Request) (access.Actor, error) { return ada, nil }, Host: kit.Host{MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}},
+		Triage: &triage.Service{Door: door, Book: book}, Rules: rules, Trust: &trust.Service{Door: door}}
 	mux := http.NewServeMux()
 	mux.Handle("/static/", kit.Static())
 	mux.Handle("/", site.Handler())

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"bytes"
+	"context"
 	"html/template"
 	"net/http"
 	"slices"
@@ -28,6 +29,9 @@ const langCookie, formatCookie = "kith-words", "kith-format"
 
 // Lang is the language of a request: chosen, or else the first that the browser asks for and that there is.
 func Lang(r *http.Request) *words.Lang {
+	if l, ok := r.Context().Value(spoken{}).(*words.Lang); ok {
+		return l
+	}
 	if c, err := r.Cookie(langCookie); err == nil {
 		return words.In(c.Value)
 	}
@@ -39,6 +43,14 @@ func Lang(r *http.Request) *words.Lang {
 		}
 	}
 	return words.In("en")
+}
+
+// spoken is the key under which a request holds the language that was chosen for it.
+type spoken struct{}
+
+// Speak answers a request whose pages are in a language, whatever its reader has chosen.
+func Speak(r *http.Request, l *words.Lang) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), spoken{}, l))
 }
 
 // FormatOf is the format of a request.

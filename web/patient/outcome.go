@@ -4,10 +4,12 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"time"
 
 	"github.com/kith-care/kith/care/triage"
-	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed outcome.html
@@ -32,7 +34,8 @@ type outcomeView struct {
 	Changes   []string
 	From      *triage.Source
 	Pack      string
-	Text, At  string
+	Text      string
+	At        time.Time
 }
 
 // call is whom to ring.
@@ -41,7 +44,7 @@ type call struct {
 	Text    string
 }
 
-var call999 = &call{"tel:999", "Call 999"}
+func call999(l *words.Lang) *call { return &call{"tel:999", l.T("Call 999")} }
 
 type reason struct {
 	Says string
@@ -50,32 +53,38 @@ type reason struct {
 
 // next says what happens without the person's doing, by level.
 var next = map[triage.Level]string{
-	triage.Routine:   "Your request has gone to your practice. They will look at it and offer you an appointment, or another kind of help, within 7 days.",
-	triage.SameDay:   "Your request has gone to your practice as one for today. If you have not heard from them in 2 hours, telephone them, or call 111.",
-	triage.Emergency: "Your practice has been told that you were asked to go to A&E. Do not wait for them.",
-	triage.Call999:   "Your practice has been told that you were asked to call 999. Do not wait for them.",
+	triage.Routine:   words.Text("Your request has gone to your practice. They will look at it and offer you an appointment, or another kind of help, within 7 days."),
+	triage.SameDay:   words.Text("Your request has gone to your practice as one for today. If you have not heard from them in 2 hours, telephone them, or call 111."),
+	triage.Emergency: words.Text("Your practice has been told that you were asked to go to A&E. Do not wait for them."),
+	triage.Call999:   words.Text("Your practice has been told that you were asked to call 999. Do not wait for them."),
 }
 
 // mostWeighed is how many contributions are named.
 const mostWeighed = 4
 
 // outcome shows what came of an interview.
-func (s *Site) outcome(w http.ResponseWriter, r *http.Request, at seat, c *triage.Case) {
-	o := c.Outcome
-	v := outcomeView{Frame: s.frame(o.Title, at), Base: at.base, Title: o.Title, Level: o.LevelName, Urgent: o.Level >= triage.Emergency, Do: o.Do, SafetyNet: o.SafetyNet, Next: next[o.Level],
-		From: o.AdviceSource, Pack: o.Pack + " " + o.Version, Text: c.Text, At: c.At.In(london.Zone).Format("2 January 2006, 15:04")}
+func (s *Site) outcome(w http.ResponseWriter, r *http.Request, at seat.Seat, c *triage.Case) {
+	o, t := c.Outcome, at.Words.T
+	v := outcomeView{Frame: s.Frame(at, t(o.Title), ""), Base: at.Base + "/ask", Title: t(o.Title), Level: o.LevelName, Urgent: o.Level >= triage.Emergency, Do: each(o.Do, t), SafetyNet: each(o.SafetyNet, t),
+		From: o.AdviceSource, Pack: o.Pack + " " + o.Version, Text: c.Text, At: c.At}
+	if at.Staff {
+		v.Frame.Back.To = at.Base + "/front"
+	}
+	if text, ok := next[o.Level]; ok {
+		v.Next = t(text)
+	}
 	switch o.Level {
 	case triage.Call999:
-		v.Call = call999
+		v.Call = call999(at.Words)
 	case triage.SameDay:
-		v.Call = &call{"tel:111", "Call 111"}
+		v.Call = &call{"tel:111", t("Call 111")}
 	}
 	for _, f := range o.Floors {
-		v.Reasons = append(v.Reasons, reason{f.Says, f.Source})
+		v.Reasons = append(v.Reasons, reason{t(f.Says), f.Source})
 	}
 	for _, b := range o.Contributions {
 		if len(v.Weighed) < mostWeighed && b.Points > 0 {
-			v.Weighed = append(v.Weighed, b.Words)
+			v.Weighed = append(v.Weighed, t(b.Words))
 		}
 	}
 	for _, f := range o.Facts {
@@ -86,11 +95,20 @@ func (s *Site) outcome(w http.ResponseWriter, r *http.Request, at seat, c *triag
 		v.Facts = append(v.Facts, text)
 	}
 	for _, ch := range o.Changes {
-		with := "if you had "
+		with := t("If you had %s: %s", t(ch.Name), t(ch.Level.Title()))
 		if ch.To == "no" {
-			with = "without "
+			with = t("Without %s: %s", t(ch.Name), t(ch.Level.Title()))
 		}
-		v.Changes = append(v.Changes, kit.Capital(with)+ch.Name+": "+ch.Level.Title())
+		v.Changes = append(v.Changes, with)
 	}
 	s.Send(w, r, http.StatusOK, outcomePage, v)
+}
+
+// each puts every one of some texts into the reader's language.
+func each(texts []string, t func(string, ...any) string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = t(text)
+	}
+	return out
 }

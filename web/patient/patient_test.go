@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
 )
 
 var (
@@ -54,7 +56,7 @@ func pages(t *testing.T, who *access.Actor) (http.Handler, *record.Door) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{Door: door, Triage: &triage.Service{Door: door, Book: book, Now: now}, Rules: rules, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, Host: kit.Host{Now: now}}
+	s := &Site{Places: seat.Places{Door: door, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, Host: kit.Host{Now: now}}, Triage: &triage.Service{Door: door, Book: book, Now: now}, Rules: rules, Trust: &trust.Service{Door: door}}
 	return s.Handler(), door
 }
 
@@ -134,7 +136,7 @@ func TestAskingForHelp(t *testing.T) {
 		}
 	}
 	page = finish(t, h, at, page)
-	want(t, page, "Look after it yourself", "Get help sooner if things change", "Why we say this", "nhs.uk", "26 November 2026, 12:00")
+	want(t, page, "Look after it yourself", "Get help sooner if things change", "Why we say this", "nhs.uk", "26 November at midday")
 	found, err := door.Find(t.Context(), kith, "RiskAssessment?patient=ada")
 	if err != nil || len(found.Matches) != 1 {
 		t.Errorf("%d outcomes are kept: %v", len(found.Matches), err)

@@ -14,6 +14,8 @@ import (
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/fhir/reading"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed readings.html
@@ -24,8 +26,14 @@ var readingsPage = kit.Page(readingsHTML)
 // readingsView is a form for a reading, and the readings that came before.
 type readingsView struct {
 	Frame   kit.Frame
+	Base    string // of the addresses
+	Name    string // of whose readings they are, where they are somebody else's
+	Staff   bool   // staff write down what they were told
 	Errors  []kit.Field
 	Fields  []measureField
+	Way     kit.Field     // of staff: told on the telephone, or from a form on paper
+	Day     kit.DateField // of staff: when it was measured, empty for just now
+	Clock   kit.Field
 	Once    string // names what the form sends, so that sending it twice is one reading
 	Sent    bool
 	Advice  []string // about what was just sent
@@ -42,19 +50,22 @@ type measureField struct {
 	unit        reading.Unit
 }
 
-type readingRow struct{ At, Name, Value string }
+type readingRow struct {
+	At          time.Time
+	Name, Value string
+}
 
 // measureFields are what can be measured at home, in the units used in Britain.
-func measureFields() []measureField {
+func measureFields(l *words.Lang) []measureField {
 	mmHg, perMinute := reading.Unit{Shown: "mmHg", Code: "mm[Hg]"}, reading.Unit{Shown: "/min", Code: "/min"}
 	return []measureField{
-		{kit.Field{ID: "systolic"}, "Blood pressure, the upper number", "mmHg", reading.Systolic, mmHg},
-		{kit.Field{ID: "diastolic"}, "Blood pressure, the lower number", "mmHg", reading.Diastolic, mmHg},
-		{kit.Field{ID: "pulse"}, "Pulse", "beats a minute", reading.HeartRate, perMinute},
-		{kit.Field{ID: "saturation"}, "Oxygen level", "%", reading.Saturation, reading.Unit{Shown: "%", Code: "%"}},
-		{kit.Field{ID: "weight"}, "Weight", "kg", reading.Weight, reading.Unit{Shown: "kg", Code: "kg"}},
-		{kit.Field{ID: "temperature"}, "Temperature", "°C", reading.Temperature, reading.Unit{Shown: "°C", Code: "Cel"}},
-		{kit.Field{ID: "glucose"}, "Blood sugar", "mmol/L", reading.Glucose, reading.Unit{Shown: "mmol/L", Code: "mmol/L"}},
+		{kit.Field{ID: "systolic"}, l.T("Blood pressure, the upper number"), "mmHg", reading.Systolic, mmHg},
+		{kit.Field{ID: "diastolic"}, l.T("Blood pressure, the lower number"), "mmHg", reading.Diastolic, mmHg},
+		{kit.Field{ID: "pulse"}, l.T("Pulse"), l.T("beats a minute"), reading.HeartRate, perMinute},
+		{kit.Field{ID: "saturation"}, l.T("Oxygen level"), "%", reading.Saturation, reading.Unit{Shown: "%", Code: "%"}},
+		{kit.Field{ID: "weight"}, l.T("Weight"), "kg", reading.Weight, reading.Unit{Shown: "kg", Code: "kg"}},
+		{kit.Field{ID: "temperature"}, l.T("Temperature"), "°C", reading.Temperature, reading.Unit{Shown: "°C", Code: "Cel"}},
+		{kit.Field{ID: "glucose"}, l.T("Blood sugar"), "mmol/L", reading.Glucose, reading.Unit{Shown: "mmol/L", Code: "mmol/L"}},
 	}
 }
 
@@ -62,36 +73,44 @@ func measureFields() []measureField {
 const shownDays = 28
 
 // readings shows the form and what was sent before; by POST it takes a reading.
-func (s *Site) readings(w http.ResponseWriter, r *http.Request) {
-	who, ok := s.who(w, r)
-	if !ok {
-		return
+func (s *Site) readings(w http.ResponseWriter, r *http.Request, at seat.Seat) {
+	title, back := at.Words.T("My readings"), ""
+	if at.Staff {
+		back = "/front"
 	}
-	v := readingsView{Frame: s.Frame("My readings", true, s.Signed), Fields: measureFields(), Once: rand.Text(), Sent: r.URL.Query().Get("did") == "sent"}
+	v := readingsView{Frame: s.Frame(at, title, back), Base: at.Base, Name: at.Name, Staff: at.Staff, Way: kit.Field{ID: "way"}, Day: kit.DateField{ID: "day"}, Clock: kit.Field{ID: "clock"}, Fields: measureFields(at.Words), Once: rand.Text(), Sent: r.URL.Query().Get("did") == "sent"}
 	if r.Method == http.MethodPost {
-		got, ok := v.read(r)
+		got, ok := v.read(r, at.Words)
+		if at.Staff {
+			ok = v.told(r, &got, s.Time()) && ok
+		}
 		if ok {
-			got.Subject, got.Route, got.Start = &r4.Reference{Reference: "Patient/" + who.Patient}, reading.Form, fhir.DateTimeOf(s.Time().UTC().Truncate(time.Second))
-			_, err := monitor.Send(r.Context(), s.Door, who, v.Once, got)
+			got.Subject = &r4.Reference{Reference: "Patient/" + at.Patient}
+			if got.Route == "" {
+				got.Route, got.Start = reading.Form, fhir.DateTimeOf(s.Time().UTC().Truncate(time.Second))
+			} else if strings.HasPrefix(at.Who.ID, "Practitioner") {
+				got.By = &r4.Reference{Reference: at.Who.ID}
+			}
+			_, err := monitor.Send(r.Context(), s.Door, at.Who, v.Once, got)
 			switch {
 			case err == nil:
-				kit.See(w, r, "/my/readings?did=sent")
+				kit.See(w, r, at.Base+"/readings?did=sent")
 				return
 			case fhir.KindOf(err) != fhir.Invalid:
-				s.fail(w, r, err)
+				s.Fail(w, r, at, err)
 				return
 			}
 			v.Errors = append(v.Errors, kit.Field{ID: v.Fields[0].ID, Error: kit.Sentence(err.Error())})
 		}
-		v.Frame.Title = "Error: " + v.Frame.Title
+		v.Frame.Title = at.Words.T("Error:") + " " + v.Frame.Title
 	}
 	since := s.Time().AddDate(0, 0, -shownDays)
-	sent, err := monitor.Sends(r.Context(), s.Door, who, who.Patient, since)
+	sent, err := monitor.Sends(r.Context(), s.Door, at.Who, at.Patient, since)
 	if err != nil {
-		s.fail(w, r, err)
+		s.Fail(w, r, at, err)
 		return
 	}
-	v.list(sent, s.Rules, s.Time())
+	v.list(sent, s.Rules, s.Time(), at.Words)
 	status := http.StatusOK
 	if len(v.Errors) > 0 {
 		status = http.StatusBadRequest
@@ -100,7 +119,7 @@ func (s *Site) readings(w http.ResponseWriter, r *http.Request) {
 }
 
 // read is the reading that a form holds; what is wrong stands in the view.
-func (v *readingsView) read(r *http.Request) (got reading.Reading, ok bool) {
+func (v *readingsView) read(r *http.Request, l *words.Lang) (got reading.Reading, ok bool) {
 	if once := r.PostFormValue("once"); len(once) == len(v.Once) && url.PathEscape(once) == once {
 		v.Once = once
 	}
@@ -116,11 +135,11 @@ func (v *readingsView) read(r *http.Request) (got reading.Reading, ok bool) {
 		}
 		n, err := fhir.ParseDecimal(strings.Replace(f.Value, ",", ".", 1))
 		if err != nil {
-			wrong(f, f.Label+" must be a number, such as 72 or 36.8")
+			wrong(f, l.T("%s must be a number, such as 72 or 36.8", f.Label))
 			continue
 		}
 		if _, err := f.kind.Judge(n, f.unit); err != nil {
-			wrong(f, f.Label+": "+f.Value+" "+f.Unit+" cannot be right. Check it and enter it again")
+			wrong(f, l.T("%s: %s %s cannot be right. Check it and enter it again", f.Label, f.Value, f.Unit))
 			continue
 		}
 		got.Measures = append(got.Measures, reading.Of(f.kind, n, f.unit))
@@ -129,33 +148,64 @@ func (v *readingsView) read(r *http.Request) (got reading.Reading, ok bool) {
 	switch {
 	case len(v.Errors) > 0:
 	case len(got.Measures) == 0:
-		wrong(up, "Enter at least one number")
+		wrong(up, l.T("Enter at least one number"))
 	case up.Value == "" && down.Value != "":
-		wrong(up, "Enter both numbers of the blood pressure")
+		wrong(up, l.T("Enter both numbers of the blood pressure"))
 	case down.Value == "" && up.Value != "":
-		wrong(down, "Enter both numbers of the blood pressure")
+		wrong(down, l.T("Enter both numbers of the blood pressure"))
 	case up.Value != "" && got.Measures[1].Value.Cmp(got.Measures[0].Value) >= 0:
-		wrong(down, "The lower number must be less than the upper one")
+		wrong(down, l.T("The lower number must be less than the upper one"))
 	}
 	return got, len(v.Errors) == 0
 }
 
+// told reads how and when staff were told of a reading; what is wrong stands in the view.
+func (v *readingsView) told(r *http.Request, got *reading.Reading, now time.Time) bool {
+	v.Way.Value, v.Clock.Value, v.Day = r.PostFormValue("way"), strings.TrimSpace(r.PostFormValue("clock")), kit.DateOf(r, "day")
+	got.Route = map[string]reading.Route{"telephone": reading.Call, "paper": reading.Paper}[v.Way.Value]
+	if got.Route == "" {
+		v.Way.Error = "Choose how you were told"
+		v.Errors = append(v.Errors, v.Way)
+	}
+	got.Start = fhir.DateTimeOf(now.UTC().Truncate(time.Second))
+	if v.Day.Day+v.Day.Month+v.Day.Year+v.Clock.Value == "" {
+		return got.Route != ""
+	}
+	iso, wrong := v.Day.Born(now)
+	day, _ := time.Parse(time.DateOnly, iso)
+	clock, err := time.Parse("15:04", v.Clock.Value)
+	at, _ := london.Time(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), 0)
+	switch {
+	case wrong != "":
+		v.Day.Error = strings.Replace(wrong, "Enter a date of birth", "Enter the day when it was measured", 1)
+	case err != nil:
+		v.Clock.Error = "Enter the time when it was measured, such as 08:30"
+	case at.After(now) || now.Sub(at) > 90*24*time.Hour:
+		v.Day.Error = "It must have been measured in the last 90 days"
+	default:
+		got.Start = london.DateTime(at)
+		return got.Route != ""
+	}
+	v.Errors = append(v.Errors, kit.Field{ID: v.Day.ID, Error: v.Day.Error + v.Clock.Error})
+	return false
+}
+
 // list fills in what was sent, newest first, with what is to be said of the newest.
-func (v *readingsView) list(sent []monitor.Sent, rules *monitor.Rules, now time.Time) {
+func (v *readingsView) list(sent []monitor.Sent, rules *monitor.Rules, now time.Time, l *words.Lang) {
 	var pressures []monitor.Point
 	told := map[string]bool{}
 	for _, one := range sent {
-		name, words := rules.Words(one)
+		name, said := rules.Words(one)
 		if name == "" {
 			continue
 		}
-		v.Rows = append(v.Rows, readingRow{one.At.In(london.Zone).Format("Mon 2 Jan, 15:04"), kit.Capital(name), words})
+		v.Rows = append(v.Rows, readingRow{one.At, kit.Capital(l.T(name)), said})
 		if one.Kind == "pressure" {
 			pressures = append([]monitor.Point{one.Point}, pressures...)
 		}
-		if l := rules.Beyond(one); l != nil && v.Sent && !told[one.Kind] && now.Sub(one.At) < 10*time.Minute {
-			v.Urgent = v.Urgent || l.Priority == "stat"
-			v.Advice = append(v.Advice, words+". "+advise(l))
+		if limit := rules.Beyond(one); limit != nil && v.Sent && !told[one.Kind] && now.Sub(one.At) < 10*time.Minute {
+			v.Urgent = v.Urgent || limit.Priority == "stat"
+			v.Advice = append(v.Advice, said+". "+advise(limit, l))
 		}
 		told[one.Kind] = true
 	}
@@ -177,9 +227,9 @@ func lately(points []monitor.Point, now time.Time) []monitor.Point {
 }
 
 // advise says what to do about a reading that reaches a limit.
-func advise(l *monitor.Limit) string {
-	if l.Tell != "" {
-		return l.Tell
+func advise(limit *monitor.Limit, l *words.Lang) string {
+	if limit.Tell != "" {
+		return l.T(limit.Tell)
 	}
-	return "Your team is told. If you feel unwell, call 111, or 999 in an emergency."
+	return l.T("Your team is told. If you feel unwell, call 111, or 999 in an emergency.")
 }

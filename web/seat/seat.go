@@ -52,6 +52,11 @@ func (p *Places) Own(mux *http.ServeMux, method, path string, show func(http.Res
 	mux.HandleFunc(method+" /my"+path, p.at("/my", show))
 }
 
+// Trusted is a page under /for/ID alone, for whoever names its address to a mux.
+func (p *Places) Trusted(show func(http.ResponseWriter, *http.Request, Seat)) http.HandlerFunc {
+	return p.at("/for/{person}", show)
+}
+
 // Staff serves a page under /person/ID alone: what people do not do for themselves.
 func (p *Places) Staff(mux *http.ServeMux, method, path string, show func(http.ResponseWriter, *http.Request, Seat)) {
 	mux.HandleFunc(method+" /person/{person}"+path, p.at("/person/{person}", show))
@@ -67,6 +72,9 @@ func (p *Places) Serve(mux *http.ServeMux, most int64) http.Handler {
 
 func (p *Places) at(base string, show func(http.ResponseWriter, *http.Request, Seat)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if base == "/person/{person}" {
+			r = kit.Speak(r, words.In("en")) // staff's pages are in English
+		}
 		if at, ok := p.seat(w, r, base); ok {
 			show(w, r, at)
 		}
@@ -94,9 +102,6 @@ func (p *Places) seat(w http.ResponseWriter, r *http.Request, base string) (Seat
 		p.absent(w, r, at)
 		return at, false
 	}
-	if at.Staff {
-		at.Words = words.In("en")
-	}
 	at.Base = base[:len(base)-len("{person}")] + person
 	stored, err := p.Door.Get(r.Context(), who, "Patient", person)
 	if err != nil {
@@ -117,9 +122,6 @@ func (p *Places) Frame(at Seat, title, back string) kit.Frame {
 	f := p.Host.Frame(title, !at.Staff, p.Signed)
 	f.Help = p.Help
 	f.Back = kit.Way{To: at.Base + back, Text: at.Words.T("Back")}
-	if at.Staff {
-		f.Back.Text = "Back"
-	}
 	return f
 }
 

@@ -1,0 +1,96 @@
+package patient
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/access/trust"
+	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/record"
+)
+
+// put writes resources as the program does.
+func put(t *testing.T, door *record.Door, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		res, err := fhir.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := door.Commit(t.Context(), kith, []record.Op{{Method: record.Update, Type: res.Type(), ID: res.ID(), Resource: res}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// found is the one resource that a search finds.
+func found(t *testing.T, door *record.Door, query string) string {
+	t.Helper()
+	page, err := door.Find(t.Context(), kith, query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Matches) != 1 {
+		t.Fatalf("%s finds %d", query, len(page.Matches))
+	}
+	res, err := page.Matches[0].Resource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(res.Bytes())
+}
+
+// The same pages from all three places: Joy for her mother, who let her; a receptionist of the practice; and nobody else.
+func TestPagesAreForWhoeverMayUseThem(t *testing.T) {
+	who := ada
+	h, door := pages(t, &who)
+	put(t, door, `{"resourceType":"Organization","id":"surgery","name":"Merrow Surgery","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A81001"}]}`,
+		`{"resourceType":"Patient","id":"ada","name":[{"given":["Ada"],"family":"Okafor"}],"birthDate":"1950-03-01","gender":"female","telecom":[{"system":"phone","value":"01632 960001"}],"managingOrganization":{"reference":"Organization/surgery"}}`)
+	want(t, visit(t, h, "/my", nil).Body.String(), "Hello, Ada", `href="/my/ask"`, `href="/my/trusted"`)
+	want(t, visit(t, h, "/my/profile", nil).Body.String(), "What Merrow Surgery has", "01632 960001", "1 March 1950")
+
+	joy := access.Actor{ID: "Patient/joy", Name: "Joy Okafor", Role: "patient", Patient: "joy", Level: access.P9}
+	who = joy
+	for _, path := range []string{"/for/ada", "/for/ada/readings", "/for/ada/profile", "/person/ada/front"} {
+		if w := visit(t, h, path, nil); w.Code == http.StatusOK {
+			t.Errorf("%s is shown to somebody whom nobody trusts", path)
+		}
+	}
+	service := &trust.Service{Door: door, Now: func() time.Time { return noon }}
+	if err := service.Record(t.Context(), kith, "ada", "joy", "Joy", []string{"see", "manage"}, noon.AddDate(1, 0, 0), true); err != nil {
+		t.Fatal(err)
+	}
+	want(t, visit(t, h, "/my", nil).Body.String(), "People you act for", `href="/for/ada"`)
+	page := visit(t, h, "/for/ada", nil).Body.String()
+	want(t, page, "Acting for Ada Okafor", `href="/for/ada/ask"`)
+	if strings.Contains(page, "/trusted") || strings.Contains(page, "/seen") {
+		t.Error("what is Ada's alone is offered to Joy")
+	}
+	want(t, visit(t, h, "/for/ada/ask", nil).Body.String(), "What do they need help with?")
+	_, page = follow(t, h, "/for/ada/readings", url.Values{"systolic": {"131"}, "diastolic": {"82"}})
+	want(t, page, "Your reading was sent", "131")
+
+	who = access.Actor{ID: "Practitioner/rita", Name: "Rita", Role: "receptionist", Organization: "A81001", Purpose: "TREAT"}
+	want(t, visit(t, h, "/person/ada/front", nil).Body.String(), "On behalf of Ada Okafor", `href="/person/ada/ask"`)
+	if w := visit(t, h, "/my", nil); w.Code != http.StatusForbidden {
+		t.Errorf("staff see a patient's own page: %d", w.Code)
+	}
+	w := visit(t, h, "/person/ada/profile/change", url.Values{"what": {"telephone"}, "text": {" "}})
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("a change that says nothing is taken: %d", w.Code)
+	}
+	want(t, w.Body.String(), "Write what it is now")
+	_, page = follow(t, h, "/person/ada/profile/change", url.Values{"what": {"telephone"}, "text": {"01632 960002"}})
+	want(t, page, "within 5 working days")
+	want(t, found(t, door, "Task?patient=ada&code=urn:kith:task|details-changed"), "My telephone number: 01632 960002", "Practitioner/rita", "Reception")
+
+	who = access.Actor{ID: "Practitioner/nia", Name: "Nia", Role: "nurse", Organization: "A81001", Purpose: "TREAT"}
+	w = visit(t, h, "/person/ada/readings", url.Values{"pulse": {"72"}, "day": {"25"}, "month": {"11"}, "year": {"2026"}, "clock": {"8 o'clock"}})
+	want(t, w.Body.String(), "Choose how you were told", "such as 08:30")
+	follow(t, h, "/person/ada/readings", url.Values{"pulse": {"72"}, "way": {"paper"}, "day": {"25"}, "month": {"11"}, "year": {"2026"}, "clock": {"08:30"}})
+	want(t, found(t, door, "Observation?patient=ada&code=http://loinc.org|8867-4"), "2026-11-25T08:30", "paper")
+}
