@@ -21,7 +21,7 @@ func FuzzPersonPage(f *testing.F) {
 		}
 		facts := map[string][]fact{}
 		for _, kind := range shown {
-			facts[kind] = []fact{{kind: kind, V: r.Root(), updated: today}, {kind: kind, v: r.Root()}}
+			facts[kind] = []fact{{Kind: kind, V: r.Root(), Updated: today}, {Kind: kind, V: r.Root()}}
 			facts[kind][0].Mistaken()
 		}
 		view := personView{Banner: bannerOf(r, facts, today)}

@@ -285,7 +285,7 @@ func TestWhatIsOverIsNotShownAsCurrent(t *testing.T) {
 		return fmt.Sprintf(`{"resourceType":"Condition","id":%q,"subject":{"reference":"Patient/ok"},"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":%q}]},"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":%q}]},"code":{"text":%q}}`, id, clinical, verification, name)
 	}
 	_, body, _ := get(t, place(t, 0, okafor,
-		entry.Medicine("m1", "active", "Bisoprolol"), strings.Replace(entry.Medicine("m5", "active", "Ramipril"), "2026-03-04", "2023-10-01", 1), entry.Medicine("m2", "stopped", "Digoxin"), entry.Medicine("m3", "on-hold", "Warfarin"), entry.Medicine("m4", "entered-in-error", "Insulin"),
+		medicine("m1", "active", "Bisoprolol"), strings.Replace(medicine("m5", "active", "Ramipril"), "2026-03-04", "2023-10-01", 1), medicine("m2", "stopped", "Digoxin"), medicine("m3", "on-hold", "Warfarin"), medicine("m4", "entered-in-error", "Insulin"),
 		problem("c1", "active", "confirmed", "Gout"), problem("c2", "resolved", "confirmed", "Shingles"), problem("c3", "active", "refuted", "Stroke"), problem("c4", "active", "provisional", "Angina"),
 	), "/person/ok")
 	current := between(body, `id="medicines"`, "<details")
