@@ -27,7 +27,13 @@ type Card struct {
 }
 
 // Shot is one vaccination of a certificate.
-type Shot struct{ Vaccine, On, Batch, By string }
+type Shot struct {
+	Vaccine string // in words, "" where it has a code alone
+	Code    string // system|code, "" where it has words alone
+	On      string
+	Batch   string
+	By      string
+}
 
 // health is the payload of a SMART Health Card. https://spec.smarthealth.cards/#modeling-w3c-verifiable-credentials-in-fhir
 type health struct {
@@ -258,7 +264,8 @@ func Verify(text string, issuer string, keys jose.JSONWebKeySet, now time.Time) 
 			if x.VaccineCode != nil {
 				shot.Vaccine = x.VaccineCode.Text
 				for _, coding := range x.VaccineCode.Coding {
-					shot.Vaccine = cmp.Or(shot.Vaccine, coding.Display, coding.System+"|"+coding.Code)
+					shot.Vaccine = cmp.Or(shot.Vaccine, coding.Display)
+					shot.Code = cmp.Or(shot.Code, coding.System+"|"+coding.Code)
 				}
 			}
 			if len(x.Performer) > 0 && x.Performer[0].Actor != nil {
@@ -268,6 +275,15 @@ func Verify(text string, issuer string, keys jose.JSONWebKeySet, now time.Time) 
 		}
 	}
 	return c, nil
+}
+
+// VerifyBy is Verify with the keys as they stand at the issuer's /.well-known/jwks.json.
+func VerifyBy(text, issuer string, keys []byte, now time.Time) (*Card, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(keys, &set); err != nil {
+		return nil, fhir.Errorf(fhir.Invalid, "these are no keys: %w", err)
+	}
+	return Verify(text, issuer, set, now)
 }
 
 // Verify checks one of our own certificates.

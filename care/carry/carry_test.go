@@ -247,7 +247,7 @@ func TestACertificateIsCheckedByItsKeyAlone(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			if c.Name != "Ada Okafor" || c.Born != "1950-02-01" || len(c.Shots) != 1 || c.Shots[0] != (Shot{"Influenza vaccination", "2025-10-01", "AB12", "Nurse Joy"}) || c.Issuer != "https://kith.test" {
+			if c.Name != "Ada Okafor" || c.Born != "1950-02-01" || len(c.Shots) != 1 || c.Shots[0] != (Shot{"Influenza vaccination", "http://snomed.info/sct|86198006", "2025-10-01", "AB12", "Nurse Joy"}) || c.Issuer != "https://kith.test" {
 				t.Errorf("%s: %+v", name, c)
 			}
 		}

@@ -183,6 +183,9 @@ func expand(code string) (string, bool) {
 // fold brings words to the form in which they are compared.
 func fold(s string) string { return strings.Join(strings.Fields(search.Fold(s)), " ") }
 
+// OfCode returns what explains a code, nil where nothing does.
+func (g *Glossary) OfCode(system, code string) *Entry { return g.codes[system+"|"+code] }
+
 // Of returns what explains a term of a resource of a type, nil where nothing does. The concept is a CodeableConcept.
 func (g *Glossary) Of(resourceType string, concept fhir.Value) *Entry {
 	for c := range concept.Get("coding").Items() {

@@ -112,11 +112,11 @@ func TestFaultsOfAGlossaryAreNamed(t *testing.T) {
 	head := "kind: condition\nauthor: A\nversion: 2026-01-01\nreview: 2027-01-01\nreviewer: none yet\nsite: https://www.nhs.uk/\nentries:\n"
 	for text, says := range map[string]string{
 		head + "- {name: A, source: a/, what: It is.}\n- {name: B, codes: [sct:1], source: a/, what: It is.}\n- {name: C, codes: [sct:1], source: a/, what: It is.}\n": `one.yaml: C: "http://snomed.info/sct|1" leads to "B" already`,
-		head + "- {name: A, codes: [icd10:I10], source: a/, what: It is.}\n":       `"icd10:I10" is no code`,
-		head + "- {name: A, source: a/}\n":                                         "must not be empty",
-		head + "- {name: A, source: a/, what: It is., cure: none}\n":               "cure",
-		strings.Replace(head, "2026-01-01", "soon", 1):                             `not "soon"`,
-		strings.Replace(head, "kind: condition", "kind: thing", 1):                 "must say its kind",
+		head + "- {name: A, codes: [icd10:I10], source: a/, what: It is.}\n":                                                                                           `"icd10:I10" is no code`,
+		head + "- {name: A, source: a/}\n":                                        "must not be empty",
+		head + "- {name: A, source: a/, what: It is., cure: none}\n":              "cure",
+		strings.Replace(head, "2026-01-01", "soon", 1):                            `not "soon"`,
+		strings.Replace(head, "kind: condition", "kind: thing", 1):                "must say its kind",
 		strings.Replace(head, "https://www.nhs.uk/", "http://www.nhs.uk", 1) + "": "https address",
 	} {
 		_, err := Load(fstest.MapFS{"one.yaml": {Data: []byte(text)}})

@@ -34,6 +34,7 @@ func commands() []command {
 		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
 		{"account", "make, list and end the accounts of those who sign in", accountCommand},
 		{"triage", "say how soon somebody should be seen, and try packs on vignettes", triageCommand},
+		{"card", "check a certificate of vaccinations", cardCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}
 }

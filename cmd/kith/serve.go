@@ -51,6 +51,7 @@ type serving struct {
 	notifyNetworks              string // where endpoints of Subscriptions may be besides the public Internet
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
 	helpLine                    string // telephone number that helps with pages, "" for none
+	glossary, releaseFile       string // folder with the place's own explanations, and file that says when results are seen; "" for what Kith comes with
 	packs                       string // folder with packs of triage of the place, "" for none
 	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
 	testNumbers                 bool
@@ -119,6 +120,8 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
+	f.StringVar(&s.glossary, "glossary", "", "a `DIR` with explanations of the place, which take the place of those Kith comes with (docs/record.md)")
+	f.StringVar(&s.releaseFile, "release", "", "`FILE` that says when patients see results of which tests, instead of the one Kith comes with (docs/record.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
@@ -252,9 +255,18 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, people)
+	own, err := s.ownRecord(ctx, door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
+	if err := s.recordPages(mux, door, desk, own, people, guard); err != nil {
+		listener.Close()
+		return err
+	}
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
 	handler := guard.Handler(mux)
 	if appServer != nil {
@@ -295,6 +307,8 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the holding of results", own.release.Run(ctx)) })
+	background.Go(func() { own.carry.Run(ctx) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
