@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/kith-care/kith/access"
@@ -26,7 +27,11 @@ type previewView struct {
 	Hidden []hiddenItem // what the patient does not see
 	Shown  []item       // the newest of what they do see
 	Orders []orderRow   // tests that were asked for and are not back
+	Wrong  []saidWrong  // what they say is wrong and nobody has looked at yet
 }
+
+// saidWrong is what somebody says is wrong about an entry.
+type saidWrong struct{ Text, On, By, To, Owner string }
 
 // hiddenItem is an entry that its patient does not see.
 type hiddenItem struct {
@@ -125,7 +130,30 @@ func (s *Site) preview(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 			v.Orders = append(v.Orders, orderRow{e.ID, i.Title, i.On, release.OrderedOf(e.V)})
 		}
 	}
+	if v.Wrong, err = s.saidWrong(r.Context(), at); err != nil {
+		s.Fail(w, r, at, err)
+		return
+	}
 	s.Send(w, r, http.StatusOK, previewPage, v)
+}
+
+// saidWrong are the open Tasks about entries that somebody says are wrong; none where the reader may not see Tasks.
+func (s *Site) saidWrong(ctx context.Context, at seat.Seat) ([]saidWrong, error) {
+	var out []saidWrong
+	for m, err := range s.Door.All(ctx, at.Who, "Task?code=urn:kith:task|entry-questioned&status=requested,accepted,in-progress&patient="+url.QueryEscape(at.Patient)) {
+		if fhir.KindOf(err) == fhir.Forbidden {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		e, err := entry.Of(m)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, saidWrong{e.At("description"), on(at.Words, e.At("authoredOn")), on(at.Words, e.At("restriction.period.end")), strings.Replace(e.At("focus.reference"), "/", "-", 1), e.At("owner.display")})
+	}
+	return out, nil
 }
 
 // releaseOne lets the patient see a result.

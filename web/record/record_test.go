@@ -298,6 +298,9 @@ func TestSayingThatAnEntryIsWrong(t *testing.T) {
 	}
 	want(t, string(page.Matches[0].Body), "I never had this.", `"Condition/diabetes"`, "2026-12-06", "Mill Lane Surgery")
 	want(t, fetch(t, p, "/my/record/wrong?about=Condition/diabetes&did=told", nil).Body.String(), "Sunday 6 December")
+	p.who = doctor
+	want(t, fetch(t, p, "/person/ada/as-patient", nil).Body.String(), "Said to be wrong", "They say: I never had this.", "to be looked at by 6 December 2026")
+	p.who = ada
 	for _, about := range []string{"", "Condition/none", "Binary/letter", "Condition/../x", "Task/x"} {
 		if w := fetch(t, p, "/my/record/wrong?about="+url.QueryEscape(about), nil); w.Code != http.StatusNotFound {
 			t.Errorf("%q: %d", about, w.Code)
