@@ -49,12 +49,16 @@ const (
 
 var kinds = []string{Condition, Medicine, Allergy, Result, Vaccination, Care}
 
+// groups are the categories of results that pages show. https://hl7.org/fhir/R4/valueset-observation-category.html
+var groups = []string{"laboratory", "vital-signs", "imaging", "procedure", "exam", "survey", "social-history"}
+
 // Entry is one thing that stands in records, in plain words.
 type Entry struct {
 	Name   string   `yaml:"name"`   // what it is called in plain words
 	Codes  []string `yaml:"codes"`  // sct:59621000, or system|code
 	Words  []string `yaml:"words"`  // terms that mean it where there is no code
 	Begins string   `yaml:"begins"` // of a medicine: the name that terms begin with
+	Group  string   `yaml:"group"`  // of a result: the category of FHIR that it is shown under where its source says none
 	Source string   `yaml:"source"` // below the site of its file
 	What   string   `yaml:"what"`
 	Self   string   `yaml:"self"` // what one can do oneself, "" where there is nothing
@@ -139,6 +143,9 @@ func (g *Glossary) read(folder fs.FS, name string, taken map[string]string) (fau
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		e.File = f
+		if e.Group != "" && !slices.Contains(groups, e.Group) {
+			fault(e.Name, "the group is one of %s, not %q", strings.Join(groups, ", "), e.Group)
+		}
 		if e.Name == "" || e.What == "" || e.Source == "" {
 			fault(e.Name, "name, source and what must not be empty")
 		}

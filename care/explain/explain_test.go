@@ -113,6 +113,7 @@ func TestFaultsOfAGlossaryAreNamed(t *testing.T) {
 	for text, says := range map[string]string{
 		head + "- {name: A, source: a/, what: It is.}\n- {name: B, codes: [sct:1], source: a/, what: It is.}\n- {name: C, codes: [sct:1], source: a/, what: It is.}\n": `one.yaml: C: "http://snomed.info/sct|1" leads to "B" already`,
 		head + "- {name: A, codes: [icd10:I10], source: a/, what: It is.}\n":                                                                                           `"icd10:I10" is no code`,
+		head + "- {name: A, group: blood, source: a/, what: It is.}\n":                                                                                                 `not "blood"`,
 		head + "- {name: A, source: a/}\n":                                        "must not be empty",
 		head + "- {name: A, source: a/, what: It is., cure: none}\n":              "cure",
 		strings.Replace(head, "2026-01-01", "soon", 1):                            `not "soon"`,

@@ -61,6 +61,9 @@ func (s *Site) letter(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		return
 	}
 	e, err := entry.Of(stored)
+	if err == nil {
+		err = s.about(r.Context(), at, e)
+	}
 	if err != nil {
 		s.Fail(w, r, at, err)
 		return

@@ -198,16 +198,21 @@ func (s *Site) theirs(ctx context.Context, at seat.Seat, typ, id string) error {
 	if err != nil {
 		return err
 	}
-	res, err := stored.Resource()
+	e, err := entry.Of(stored)
 	if err != nil {
 		return err
 	}
+	return s.about(ctx, at, e)
+}
+
+// about is the same of an entry that was read.
+func (s *Site) about(ctx context.Context, at seat.Seat, e entry.Entry) error {
 	person, err := s.Door.Person(ctx, at.Patient)
 	if err != nil {
 		return err
 	}
 	for _, one := range append(person, at.Patient) {
-		if res.Root().Get("subject").Get("reference").Is("Patient/" + one) {
+		if e.V.Get("subject").Get("reference").Is("Patient/"+one) || e.V.Get("patient").Get("reference").Is("Patient/"+one) {
 			return nil
 		}
 	}

@@ -300,6 +300,11 @@ func TestSayingThatAnEntryIsWrong(t *testing.T) {
 	want(t, fetch(t, p, "/my/record/wrong?about=Condition/diabetes&did=told", nil).Body.String(), "Sunday 6 December")
 	p.who = doctor
 	want(t, fetch(t, p, "/person/ada/as-patient", nil).Body.String(), "Said to be wrong", "They say: I never had this.", "to be looked at by 6 December 2026")
+	for _, path := range []string{"/person/joy/record/letters/out", "/person/joy/record/wrong?about=Condition/diabetes"} {
+		if w := fetch(t, p, path, nil); w.Code != http.StatusNotFound {
+			t.Errorf("%s shows what is somebody else's: %d", path, w.Code)
+		}
+	}
 	p.who = ada
 	for _, about := range []string{"", "Condition/none", "Binary/letter", "Condition/../x", "Task/x"} {
 		if w := fetch(t, p, "/my/record/wrong?about="+url.QueryEscape(about), nil); w.Code != http.StatusNotFound {

@@ -42,6 +42,7 @@ type test struct {
 	item
 	To     string // its own page
 	Range  string // where the latest value stands, in words
+	Beyond bool   // it is outside of the usual range
 	values []entry.Entry
 	key    string
 	group  string
@@ -99,7 +100,7 @@ func (s *Site) tests(at seat.Seat, f *facts) []test {
 		}
 		key := s.keyOf(e)
 		if by[key] == nil {
-			by[key] = &test{item: s.itemOf(at, f, e, e.V.Get("code")), key: key, group: entry.Category(e), To: at.Base + "/record/results/test?" + url.Values{"of": {key}}.Encode()}
+			by[key] = &test{item: s.itemOf(at, f, e, e.V.Get("code")), key: key, group: s.groupOf(e), To: at.Base + "/record/results/test?" + url.Values{"of": {key}}.Encode()}
 			order = append(order, key)
 		}
 		by[key].values = append(by[key].values, e)
@@ -108,7 +109,8 @@ func (s *Site) tests(at seat.Seat, f *facts) []test {
 	for _, key := range order {
 		one := by[key]
 		latest := one.values[0]
-		one.Detail, one.Flag, one.Range = entry.ValueOf(latest.V), flagIn(at, latest), rangeIn(at, latest)
+		one.Detail, one.Flag = entry.ValueOf(latest.V), flagIn(at, latest)
+		one.Range, one.Beyond = rangeIn(at, latest)
 		out = append(out, *one)
 	}
 	slices.SortStableFunc(out, func(a, b test) int { return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
@@ -127,18 +129,28 @@ func (s *Site) keyOf(e entry.Entry) string {
 	return entry.TestKey(e.V.Get("code"), kit.Words(e.V.Get("code")))
 }
 
+// groupOf is the category that a result is shown under: as its source says, else as the glossary has it.
+func (s *Site) groupOf(e entry.Entry) string {
+	if c := entry.Category(e); c != "" {
+		return c
+	}
+	if x := s.Glossary.Of(e.Kind, e.V.Get("code")); x != nil {
+		return x.Group
+	}
+	return ""
+}
+
 // resultView is one test: its values over time, and what it means.
 type resultView struct {
 	head
-	Test     test
-	Chart    template.HTML
-	Note     string
-	Values   []testValue
-	Earlier  int // values that are not shown
-	Reported bool
+	Test    test
+	Chart   template.HTML
+	Note    string
+	Values  []testValue
+	Earlier int // values that are not shown
 }
 
-type testValue struct{ On, Value, Flag, Range, From, Held, Wrong string }
+type testValue struct{ On, Value, Flag, From, Held, Wrong string }
 
 const mostValues = 100
 
@@ -164,7 +176,7 @@ func (s *Site) result(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	v.Chart, v.Note = entry.ChartOf(one.Title, one.values)
 	for _, e := range one.values[:min(len(one.values), mostValues)] {
 		shown := s.itemOf(at, f, e, e.V.Get("code"))
-		v.Values = append(v.Values, testValue{shown.On, entry.ValueOf(e.V), flagIn(at, e), rangeIn(at, e), shown.Source, shown.Held, shown.Wrong})
+		v.Values = append(v.Values, testValue{shown.On, entry.ValueOf(e.V), flagIn(at, e), shown.Source, shown.Held, shown.Wrong})
 	}
 	v.Earlier = len(one.values) - len(v.Values)
 	s.Send(w, r, http.StatusOK, resultPage, v)
@@ -186,28 +198,28 @@ func flagIn(at seat.Seat, e entry.Entry) string {
 
 // rangeIn says in words where a value stands in the range that its laboratory gave with it; "" where it gave none. Nothing is called good or bad: that is for
 // whoever knows the person.
-func rangeIn(at seat.Seat, e entry.Entry) string {
+func rangeIn(at seat.Seat, e entry.Entry) (words string, beyond bool) {
 	t := at.Words.T
 	limits := entry.RangeOf(e.V)
 	if limits == "" {
-		return ""
+		return "", false
 	}
 	r := kit.FirstOf(e.V.Get("referenceRange"))
 	value, err := strconv.ParseFloat(e.V.Get("valueQuantity").Get("value").Text(), 64)
 	if err != nil || e.V.Get("valueQuantity").Get("comparator").Exists() || r.Get("text").Exists() {
-		return t("The laboratory gives as the usual range: %s.", limits)
+		return t("The laboratory gives as the usual range: %s.", limits), false
 	}
 	low, lowOK := bound(r.Get("low"), e.V)
 	high, highOK := bound(r.Get("high"), e.V)
 	switch {
 	case !lowOK && !highOK:
-		return t("The laboratory gives as the usual range: %s.", limits)
+		return t("The laboratory gives as the usual range: %s.", limits), false
 	case lowOK && value < low:
-		return t("This is below the usual range, which is %s.", spoken(at, r))
+		return t("This is below the usual range, which is %s.", spoken(at, r)), true
 	case highOK && value > high:
-		return t("This is above the usual range, which is %s.", spoken(at, r))
+		return t("This is above the usual range, which is %s.", spoken(at, r)), true
 	}
-	return t("This is within the usual range, which is %s.", spoken(at, r))
+	return t("This is within the usual range, which is %s.", spoken(at, r)), false
 }
 
 // bound is a limit in the unit of the value; ok is false where it has another.

@@ -60,6 +60,9 @@ func (s *Site) items(at seat.Seat, f *facts) []item {
 	for _, kind := range types {
 		for _, e := range f.of[kind] {
 			if i, ok := s.line(at, f, e); ok {
+				if i.Flag == "" && i.moment > s.Time().Unix() {
+					i.Flag = at.Words.T("Planned")
+				}
 				out = append(out, i)
 			}
 		}
