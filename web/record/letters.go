@@ -31,7 +31,7 @@ func (s *Site) letters(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		s.Fail(w, r, at, err)
 		return
 	}
-	v := lettersView{head: s.head(at, at.Words.T("Letters"), "/letters")}
+	v := lettersView{head: s.head(at, at.Words.T("Letters and documents"), "/letters")}
 	v.More = f.more
 	for _, e := range entry.NewestFirst(f.of["DocumentReference"]) {
 		if i, ok := s.line(at, f, e); ok {

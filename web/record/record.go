@@ -214,7 +214,7 @@ type way struct {
 func ways(at seat.Seat, current string) []way {
 	t := at.Words.T
 	list := []way{{"", t("Timeline"), false}, {"/problems", t("Health problems"), false}, {"/medicines", t("Medicines"), false}, {"/allergies", t("Allergies"), false}, {"/results", t("Test results"), false},
-		{"/letters", t("Letters"), false}, {"/vaccinations", t("Vaccinations"), false}, {"/plans", t("Care plans"), false}, {"/social-care", t("Social care"), false}, {"/summary", t("Take it with you"), false}}
+		{"/letters", t("Letters and documents"), false}, {"/vaccinations", t("Vaccinations"), false}, {"/plans", t("Care plans"), false}, {"/social-care", t("Social care"), false}, {"/summary", t("Take it with you"), false}}
 	for i := range list {
 		list[i].Current = list[i].To == current
 		list[i].To = at.Base + "/record" + list[i].To

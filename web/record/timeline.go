@@ -169,7 +169,7 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 func shows(at seat.Seat) [][2]string {
 	t := at.Words.T
 	return [][2]string{{"visits", t("Visits")}, {"results", t("Test results")}, {"problems", t("Health problems")}, {"medicines", t("Medicines")}, {"allergies", t("Allergies")}, {"vaccinations", t("Vaccinations")},
-		{"procedures", t("Procedures")}, {"letters", t("Letters")}, {"referrals", t("Referrals and tests asked for")}, {"plans", t("Care plans")}, {"notes", t("Notes")}}
+		{"procedures", t("Procedures")}, {"letters", t("Letters and documents")}, {"referrals", t("Referrals and tests asked for")}, {"plans", t("Care plans")}, {"notes", t("Notes")}}
 }
 
 // narrow fills in the items that an address asks for, and the addresses of the others.
