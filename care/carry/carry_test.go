@@ -2,6 +2,8 @@ package carry
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -139,13 +141,33 @@ func TestALinkLeadsToTheSummaryUntilItEnds(t *testing.T) {
 		if err != nil || page != "https://kith.test/shared/"+token || !strings.HasPrefix(smart, "shlink:/") {
 			t.Errorf("%s %s %v", page, smart, err)
 		}
+		// A program reads it with what stands in the SMART Health Link, and nothing else.
+		var says payload
+		raw, err = base64.RawURLEncoding.DecodeString(strings.TrimPrefix(smart, "shlink:/"))
+		if err == nil {
+			err = json.Unmarshal(raw, &says)
+		}
+		if err != nil || says.URL != "https://kith.test/shared/"+link.ID+"/manifest" || says.Exp != link.Until.Unix() || says.Label != "Holiday" || len(says.URL) > 128 || len(says.Key) != 43 {
+			t.Errorf("%+v %v", says, err)
+		}
+		sealed, _, err := p.s.Fetch(ctx, link.ID, "", "192.0.2.2", "Hospital of Paris")
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := base64.RawURLEncoding.DecodeString(says.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if content, err := unseal(sealed, key); err != nil || !bytes.Equal(content, doc.Bytes()) {
+			t.Errorf("a program does not read it: %v", err)
+		}
 		links, err := p.s.Links(ctx, "p")
-		if err != nil || len(links) != 1 || links[0].Views != 1 || links[0].Label != "Holiday" || links[0].Last.IsZero() {
+		if err != nil || len(links) != 1 || links[0].Views != 2 || links[0].Label != "Holiday" || links[0].Last.IsZero() {
 			t.Errorf("%+v %v", links, err)
 		}
 		// The person sees in the trail that it was opened.
 		trail, err := p.door.Trail(ctx, ada, record.TrailQuery{Patient: "p", Count: 10})
-		if err != nil || len(trail.Entries) == 0 || trail.Entries[0].Name != "Somebody with the link “Holiday”" {
+		if err != nil || len(trail.Entries) == 0 || trail.Entries[0].Name != "Somebody with the link “Holiday”: Hospital of Paris" {
 			t.Errorf("%+v %v", trail, err)
 		}
 		for name, wrong := range map[string]string{"another token": strings.Repeat("A", 43), "no token": "x"} {

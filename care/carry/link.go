@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
@@ -118,31 +116,6 @@ func idOf(token string) string { return hashed("kith link " + token) }
 
 func stretched(passcode string, salt []byte) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, passcode, salt, stretch, 32)
-}
-
-// seal encrypts as SMART Health Links ask: JWE, direct encryption, A256GCM. https://docs.smarthealthit.org/smart-health-links/spec#encrypting-and-decrypting-files
-func seal(content, key []byte) (string, error) {
-	e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: key}, (&jose.EncrypterOptions{Compression: jose.DEFLATE}).WithContentType("application/fhir+json"))
-	if err != nil {
-		return "", fhir.Errorf(fhir.Broken, "the summary cannot be encrypted: %w", err)
-	}
-	sealed, err := e.Encrypt(content)
-	if err != nil {
-		return "", fhir.Errorf(fhir.Broken, "the summary cannot be encrypted: %w", err)
-	}
-	return sealed.CompactSerialize()
-}
-
-func unseal(sealed string, key []byte) ([]byte, error) {
-	o, err := jose.ParseEncryptedCompact(sealed, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
-	if err != nil {
-		return nil, fhir.Errorf(fhir.Broken, "what a link leads to cannot be read: %w", err)
-	}
-	out, err := o.Decrypt(key)
-	if err != nil {
-		return nil, fhir.Errorf(fhir.NotFound, "this link leads to nothing")
-	}
-	return out, nil
 }
 
 // Wrong says that a passcode was wrong, and how often one may still try.
@@ -340,27 +313,4 @@ func (s *Service) forget(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// payload is what a SMART Health Link says. https://docs.smarthealthit.org/smart-health-links/spec#construct-a-smart-health-link-payload
-type payload struct {
-	URL   string `json:"url"`
-	Key   string `json:"key"`
-	Exp   int64  `json:"exp"`
-	Flag  string `json:"flag,omitempty"`
-	Label string `json:"label,omitempty"`
-	V     int    `json:"v"`
-}
-
-// Address is the address of a link: a page for people, and after the # the SMART Health Link for programs.
-func (s *Service) Address(token string, link *Link) (page, smart string, err error) {
-	p := payload{URL: s.Base + "/shared/" + link.ID + "/manifest", Key: token, Exp: link.Until.Unix(), Label: link.Label, V: 1}
-	if link.Coded {
-		p.Flag = "P"
-	}
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return "", "", err
-	}
-	return s.Base + "/shared/" + token, "shlink:/" + base64.RawURLEncoding.EncodeToString(raw), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/seat"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed summary.html
@@ -141,7 +142,9 @@ func (s *Site) document(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	w.Write(doc.Bytes()) // who asked has gone away where this fails
 }
 
+// documentOf is the summary as a document. It is in English whatever the reader reads: who it is for is somebody else.
 func (s *Site) documentOf(ctx context.Context, at seat.Seat) (*fhir.Resource, error) {
+	at.Words = words.In("en")
 	sum, err := s.taken(ctx, at)
 	if err != nil {
 		return nil, err
