@@ -53,6 +53,9 @@ type Ask struct {
 	Document *fhir.Resource // what it leads to, as of now
 }
 
+// Opener is the ID of whoever opens a link, in the audit: somebody who has it, of whom nothing else is known.
+const Opener = "kith/link"
+
 // Limits of links.
 const (
 	LongestLife  = 30 * 24 * time.Hour
@@ -170,7 +173,10 @@ func (s *Service) Fetch(ctx context.Context, id, passcode, from, recipient strin
 		return "", link, Wrong{max(link.Tries, 0)}
 	}
 	// The person finds the opening among those who looked.
-	who.ID, who.Name = "kith/link", "Somebody with the link “"+link.Label+"”"
+	who.ID, who.Name = Opener, "Somebody with a link to your summary"
+	if link.Label != "" {
+		who.Name = "Somebody with the link “" + link.Label + "”"
+	}
 	if recipient != "" {
 		who.Name += ": " + strings.Map(printable, recipient[:min(len(recipient), 80)])
 	}
