@@ -58,6 +58,9 @@ func (d *demo) fill(ctx context.Context, door *record.Door, board *feeds.Service
 	if err == nil {
 		err = p.results(ctx)
 	}
+	if err == nil {
+		err = p.appointments(ctx)
+	}
 	if err == nil && d.speed > 0 {
 		err = p.live(ctx)
 	}

@@ -33,6 +33,7 @@ func commands() []command {
 		{"restore", "make a record of a backup", restoreCommand},
 		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
 		{"account", "make, list and end the accounts of those who sign in", accountCommand},
+		{"slots", "say what a file of sessions offers, and make its Slots", slotsCommand},
 		{"triage", "say how soon somebody should be seen, and try packs on vignettes", triageCommand},
 		{"card", "check a certificate of vaccinations", cardCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
