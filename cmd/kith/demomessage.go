@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"image"
 	"image/color"
@@ -80,7 +79,7 @@ func (p *passing) talks(ctx context.Context) error {
 
 // odsOf is the ODS code of a team's organisation.
 func (p *passing) odsOf(ctx context.Context, team message.Team) (string, error) {
-	ref := fhir.ParseReference(cmp.Or(team.Under, team.Ref))
+	ref := fhir.ParseReference(team.Ref)
 	stored, err := p.door.Get(ctx, p.board.Desk.Who, ref.Type, ref.ID)
 	if err != nil {
 		return "", err
