@@ -4,7 +4,7 @@
 // when. It is one CarePlan and one CareTeam a person; both sides change it, a part at a time, and nobody's words are lost when two do at once (words.go). What
 // changed when, and by whom, is read from the record's own versions (history.go). Plans that feeds brought are shown and stay theirs (others.go).
 //
-// A goal is a FHIR Goal in the person's own words with one small step (goal.go). A check-in is an Observation: how it went, how hard it was, how sure they are. A
+// A goal is a FHIR Goal in the person's own words with one small step (goal.go). A check-in is an Observation: how it went, how hard it was, how sure they are (checkin.go). A
 // programme of exercise or reading is data (programme.go) whose weekly step moves by pure rules (step.go). After seven quiet days a person is asked to get in
 // touch: one Task a quiet spell, closed by the next check-in (quiet.go, watch.go).
 //
