@@ -281,8 +281,13 @@ func TestRepeatsOfSeveralSystems(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].ID != "one" || all[0].Name != "Ramipril 5mg capsules" || all[0].Last.In(london.Zone).Format(time.DateOnly) != "2026-10-20" {
 		t.Fatalf("%+v %v", all, err)
 	}
-	if _, err := y.s.Order(t.Context(), people["ada"], "ada", Wish{Repeats: []string{"one"}, Why: "away"}); err != nil {
+	// From wherever it is ordered, it goes to the practice whose repeat it is.
+	task, err := y.s.Order(t.Context(), me, "ada-hospital", Wish{Repeats: []string{"one"}, Why: "away"})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if o, err := y.s.OneOrder(t.Context(), people["ada"], "ada", task); err != nil || o.Owner != "Merrow Surgery" {
+		t.Errorf("%+v %v", o, err)
 	}
 	if all, err = y.s.Repeats(t.Context(), me, "ada"); err != nil || all[0].OpenAt.IsZero() {
 		t.Errorf("%+v %v", all, err)

@@ -186,20 +186,20 @@ func (s *Service) draft(ctx context.Context, who access.Actor, r *Repeat, pharma
 	return x, nil
 }
 
-// practice is who looks at orders, by name alone: the organisation of the Patient in whose record the repeat is, or who their practice is. A hospital's Patient of the same
-// person names the hospital, so the one of the repeat goes first.
+// practice is who looks at orders, by name alone: the organisation of the Patient in whose record the repeat is, or what any of the person's Patients says is their
+// practice. Who manages the others is not asked: of a hospital's Patient that is the hospital.
 func (s *Service) practice(ctx context.Context, patient string) (*r4.Reference, error) {
 	all, err := s.patients(ctx, me, patient)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range all {
+	for i, p := range all {
 		refs := p.GeneralPractitioner
-		if p.ManagingOrganization != nil {
+		if i == 0 && p.ManagingOrganization != nil {
 			refs = append([]r4.Reference{*p.ManagingOrganization}, refs...)
 		}
-		for i := range refs {
-			name, err := s.called(ctx, &refs[i])
+		for j := range refs {
+			name, err := s.called(ctx, &refs[j])
 			if err != nil {
 				return nil, err
 			}
