@@ -293,3 +293,36 @@ func TestRepeatsOfSeveralSystems(t *testing.T) {
 		t.Errorf("%+v %v", all, err)
 	}
 }
+
+// Whoever waits for a medicine that does not come is told, in words that name none.
+func TestWhoeverIsRefusedIsTold(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		y := begin(t, db)
+		told := func() int {
+			page, err := y.door.Find(t.Context(), me, "CommunicationRequest?patient=ada&status=active")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range page.Matches {
+				if body := string(m.Body); strings.Contains(body, "Ramipril") || !strings.Contains(body, RefusedText) {
+					t.Error(body)
+				}
+			}
+			return len(page.Matches)
+		}
+		for _, step := range []struct {
+			line string
+			told int
+		}{{`repeat ramipril "Ramipril 5mg capsules" issued 2026-09-01`, 0}, {"ada orders ramipril", 0}, {`phil refuses ramipril "Please come for a blood test"`, 1}, {"ada orders ramipril", 1}, {"phil approves", 1}} {
+			if err := y.do(step.line); err != nil {
+				t.Fatal(err)
+			}
+			if n := told(); n != step.told {
+				t.Errorf("after %s: told %d times, not %d", step.line, n, step.told)
+			}
+		}
+	})
+	if n := len(RefusedText); n > 160 {
+		t.Errorf("a text message of %d letters", n)
+	}
+}

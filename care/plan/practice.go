@@ -95,10 +95,31 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, task string, ver
 	if err != nil {
 		return err
 	}
-	if _, err = s.Door.Commit(ctx, acting(who), append(ops, op)); lost(err) {
+	ops = append(ops, op)
+	if len(t.Output) > 0 {
+		if op, err = s.refusal(&t); err != nil {
+			return err
+		}
+		ops = append(ops, op)
+	}
+	if _, err = s.Door.Commit(ctx, acting(who), ops); lost(err) {
 		return fhir.Errorf(fhir.Conflict, "somebody else has seen to this order in the meantime")
 	}
 	return err
+}
+
+// RefusedText tells somebody, in a text message of at most 160 characters that names no medicine, that something they rely on does not come.
+const RefusedText = "Something that you ordered on repeat was not prescribed. Sign in and look at your medicines to read why, or telephone your practice."
+
+// refusal is what is sent where something was refused: whoever waits for a medicine must not have to look for that.
+func (s *Service) refusal(t *r4.Task) (record.Op, error) {
+	now := stamp(s.now())
+	r := &r4.CommunicationRequest{ID: named("refused", t.ID), Meta: &r4.Meta{Source: Source}, Status: "active", Priority: "routine", Category: []r4.CodeableConcept{*coded("urn:kith:message", "reminder", "")}, ReasonCode: []r4.CodeableConcept{{Text: "Your repeat prescription"}},
+		Subject: t.For, Recipient: []r4.Reference{*t.For}, About: []r4.Reference{{Reference: "Task/" + t.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: RefusedText}}, OccurrenceDateTime: now, AuthoredOn: now}
+	if t.Meta != nil {
+		r.Meta.Security = t.Meta.Security
+	}
+	return put("CommunicationRequest", r.ID, 0, r)
 }
 
 // recorderOf is who answered, where FHIR lets them be named there.
