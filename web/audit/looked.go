@@ -152,6 +152,7 @@ func (s *Site) lookOf(ctx context.Context, e *record.TrailEntry, names map[strin
 	if e.App != "" {
 		l.App = e.App
 	}
+	l.behalf(e)
 	return l, nil
 }
 

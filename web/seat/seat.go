@@ -27,6 +27,9 @@ type Seat struct {
 	Words   *words.Lang
 }
 
+// OnBehalf is the purpose for which staff use these pages: the person asked. https://terminology.hl7.org/CodeSystem/v3-ActReason (PATRQT)
+const OnBehalf = "PATRQT"
+
 // Own reports whether people sit there for themselves.
 func (at Seat) Own() bool { return !at.Staff && !at.Trusted }
 
@@ -114,6 +117,10 @@ func (p *Places) seat(w http.ResponseWriter, r *http.Request, base string) (Seat
 		return at, false
 	}
 	at.Name = signin.NameOf(res.Root())
+	// What staff do there they do because the person asks for it, and the audit says so: "on your behalf". Other purposes than care have rules of their own.
+	if at.Staff && (who.Purpose == "" || who.Purpose == "TREAT") {
+		at.Who.Purpose = OnBehalf
+	}
 	return at, true
 }
 
