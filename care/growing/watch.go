@@ -28,8 +28,8 @@ var (
 )
 
 // Run tells of birthdays until ctx ends. Of any number of processes one does.
-func (s *Service) Run(ctx context.Context) error {
-	return s.Door.Recur(ctx, "growing", 6*time.Hour, func(ctx context.Context) error {
+func (s *Service) Run(ctx context.Context) {
+	s.Door.Recur(ctx, "growing", 6*time.Hour, func(ctx context.Context) error {
 		_, err := s.Sweep(ctx)
 		return err
 	})
