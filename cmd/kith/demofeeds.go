@@ -56,6 +56,9 @@ func (d *demo) fill(ctx context.Context, door *record.Door, board *feeds.Service
 		err = p.plans(ctx)
 	}
 	if err == nil {
+		err = p.results(ctx)
+	}
+	if err == nil {
 		err = p.appointments(ctx)
 	}
 	if err == nil {

@@ -62,6 +62,7 @@ type serving struct {
 	sessions                    *booking.Sessions // the same, made up
 	validateLists               bool              // ask people who wait whether they still need it
 	diary                       bool              // appointments of practices are offered and booked by GP Connect
+	glossary, releaseFile       string            // folder with the place's own explanations, and file that says when results are seen; "" for what Kith comes with
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
 	pause                       time.Duration       // between two questions to a practice, 0 as usual
@@ -128,6 +129,8 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
+	f.StringVar(&s.glossary, "glossary", "", "a `DIR` with explanations of the place, which take the place of those Kith comes with (docs/record.md)")
+	f.StringVar(&s.releaseFile, "release", "", "`FILE` that says when patients see results of which tests, instead of the one Kith comes with (docs/record.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.directory, "directory", "", "`FILE` with the services and groups of the place (YAML; docs/near.md)")
 	f.StringVar(&s.homeRules, "home-rules", "", "`FILE` with the rules of home care: when a visit is late or missed, which medicines cannot wait (docs/family.md)")
@@ -266,7 +269,6 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	s.patientPages(mux, door, helping, monitoring.Rules, people)
 	messages, err := s.messages(door, people)
 	if err != nil {
 		listener.Close()
@@ -281,6 +283,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
+	s.patientPages(mux, door, helping, monitoring.Rules, messages, appointments, people)
 	s.bookingPages(mux, door, appointments, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
 		listener.Close()
@@ -291,9 +294,18 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
+	own, err := s.ownRecord(ctx, door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
+	if err := s.recordPages(mux, door, desk, own, people, guard); err != nil {
+		listener.Close()
+		return err
+	}
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
 	handler := guard.Handler(mux)
 	if appServer != nil {
@@ -335,6 +347,8 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the sending of messages", messages.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the holding of results", own.release.Run(ctx)) })
+	background.Go(func() { own.carry.Run(ctx) })
 	background.Go(func() { ended(ctx, "the keeping of appointments", appointments.Run(ctx)) })
 	background.Go(func() { families(ctx) })
 	background.Go(func() { people.run(ctx) })

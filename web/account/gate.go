@@ -61,6 +61,9 @@ var gates = []Gate{
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/trusted/accept", Patients, access.P5, nil, "the page to act for someone who trusts you"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
+	{"/shared", Anyone, 0, nil, ""}, // whoever has a link to a summary
+	{"/verify", Anyone, 0, nil, ""},
+	{"/.well-known", Anyone, 0, nil, ""},
 	{"/audit", Workers, 0, []string{"privacy"}, "the audit"},
 	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
 	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known

@@ -4,7 +4,10 @@ import (
 	_ "embed"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/kith-care/kith/care/growing"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/seat"
 	"github.com/kith-care/kith/words"
@@ -21,9 +24,17 @@ type homeView struct {
 	Name   string // of whoever reads it, or whom it is about
 	Other  bool   // it is about somebody else than who reads it
 	Staff  bool
-	Person string // address of the person's record, for staff
+	Person string    // address of the person's record, for staff
+	Next   *homeNext // the next appointment, where there is one
+	Unread int       // threads with something new
+	Base   string    // of the addresses
 	Parts  []homePart
 	For    []actsFor
+}
+
+type homeNext struct {
+	ID, What, Place string
+	At              time.Time
 }
 
 type homePart struct {
@@ -67,18 +78,30 @@ var parts = []struct {
 		{"/readings", words.Text("Readings"), words.Text("Blood pressure, weight, oxygen and more."), false},
 		{"/plan", words.Text("Care plan and goals"), words.Text("What matters to you, and the next step."), false},
 		{"/visits", words.Text("Home care visits"), words.Text("Who is coming, who has been, and medicines given."), false},
+		{"/tasks", words.Text("Things to do for a carer"), words.Text("A list that everyone who helps can tick off."), false},
 	}},
 	{"about", words.Text("About you"), []offered{
 		{"/profile", words.Text("Name, address and practice"), words.Text("What is known, and how to change it."), false},
 		{"/needs", words.Text("How we reach you"), words.Text("Language, large print, text or letter."), false},
+		{"/carer", words.Text("Help for carers"), words.Text("Do you look after somebody? See what there is for you."), true},
 		{"/trusted", words.Text("People I trust"), words.Text("Let family or a carer see your record or act for you."), true},
 	}},
 }
 
 // home shows what there is to do.
 func (s *Site) home(w http.ResponseWriter, r *http.Request, at seat.Seat) {
+	if followed, err := s.follow(w, r, at); err != nil || followed {
+		if err != nil {
+			s.Fail(w, r, at, err)
+		}
+		return
+	}
 	t := at.Words.T
-	v := homeView{Name: at.Name, Other: !at.Own(), Staff: at.Staff}
+	v := homeView{Name: at.Name, Other: !at.Own(), Staff: at.Staff, Base: at.Base}
+	if err := s.news(r, at, &v); err != nil {
+		s.Fail(w, r, at, err)
+		return
+	}
 	if at.Own() {
 		v.Name, _, _ = strings.Cut(at.Who.Name, " ")
 	}
@@ -88,6 +111,9 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 			if !l.own || at.Own() {
 				part.Links = append(part.Links, homeLink{at.Base + l.path, t(l.text), t(l.hint)})
 			}
+		}
+		if p.id == "about" && at.Own() && s.young(r, at) {
+			part.Links = append(part.Links, homeLink{at.Base + "/growing", t("Who can see my record"), t("From your 11th birthday you have a say.")})
 		}
 		v.Parts = append(v.Parts, part)
 	}
@@ -112,4 +138,63 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		}
 	}
 	s.Send(w, r, http.StatusOK, homePage, v)
+}
+
+// follow has pages follow what a person once said they need, where they have chosen nothing in this browser yet.
+func (s *Site) follow(w http.ResponseWriter, r *http.Request, at seat.Seat) (followed bool, err error) {
+	if s.Needs == nil || !at.Own() || kit.Chosen(r) {
+		return false, nil
+	}
+	n, err := s.Needs.Get(r.Context(), at.Who, at.Patient)
+	switch {
+	case fhir.KindOf(err) == fhir.Forbidden && err != nil:
+		return false, nil // an account whose record is still locked
+	case err != nil || !seat.Follows(r, n):
+		return false, err
+	}
+	seat.Follow(w, r, n)
+	kit.See(w, r, at.Base)
+	return true, nil
+}
+
+// young reports whether whoever looks is 11 to 17, and has a say in who acts for them. Whoever may not read their Patient yet finds no link.
+func (s *Site) young(r *http.Request, at seat.Seat) bool {
+	stored, err := s.Door.Get(r.Context(), at.Who, "Patient", at.Patient)
+	if err != nil {
+		return false
+	}
+	res, err := stored.Resource()
+	if err != nil {
+		return false
+	}
+	born, err := fhir.ParseDateTime(res.Root().Get("birthDate").Text())
+	if err != nil {
+		return false
+	}
+	age := growing.Age(born, s.Time())
+	return age >= growing.Review && age < growing.Adult
+}
+
+// news fills in what is new and what comes next, as far as whoever looks may see it.
+func (s *Site) news(r *http.Request, at seat.Seat, v *homeView) error {
+	if s.Booking != nil {
+		coming, _, err := s.Booking.Appointments(r.Context(), at.Who, at.Patient)
+		if err != nil && fhir.KindOf(err) != fhir.Forbidden {
+			return err
+		}
+		for _, a := range coming {
+			if a.Standing(s.Time()) {
+				v.Next = &homeNext{a.ID, a.What, a.Place, a.Start}
+				break
+			}
+		}
+	}
+	if s.Messages != nil {
+		n, err := s.Messages.Unread(r.Context(), at.Who, at.Patient)
+		if err != nil && fhir.KindOf(err) != fhir.Forbidden {
+			return err
+		}
+		v.Unread = n
+	}
+	return nil
 }
