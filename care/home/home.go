@@ -107,6 +107,12 @@ const (
 
 // Of is the window on the home care of a person, as somebody may see it. Forbidden where they may not.
 func (s *Service) Of(ctx context.Context, who access.Actor, patient string) (*Window, error) {
+	if d, err := s.Door.Decide(ctx, who, access.Read, "Encounter", patient); err != nil || !d.Permit {
+		if err == nil {
+			err = fhir.Errorf(fhir.Forbidden, "%s", d.Sentence())
+		}
+		return nil, err
+	}
 	now := s.now()
 	w := &Window{At: now}
 	day := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
