@@ -75,8 +75,12 @@ type Visit struct {
 type Medicine struct {
 	Name   string
 	Given  bool
-	Reason string // why it was not given
-	Urgent string // the group of a medicine that cannot wait, where it was not given; "" otherwise
+	Reason string    // why it was not given
+	Urgent string    // the group of a medicine that cannot wait, where it was not given; "" otherwise
+	Told   time.Time // of such a medicine: when the provider was given a Task; zero where they were not
+	Answer string    // what they did about it, "" where they have not said
+
+	id string
 }
 
 // Help is a service that somebody gets from the council.
@@ -255,7 +259,7 @@ func (s *Service) given(ctx context.Context, who access.Actor, patient, refs str
 }
 
 func (s *Service) medicine(a *r4.MedicationAdministration) Medicine {
-	m := Medicine{Name: textOf(a.MedicationCodeableConcept), Given: a.Status == "completed" || a.Status == "in-progress"}
+	m := Medicine{id: a.ID, Name: textOf(a.MedicationCodeableConcept), Given: a.Status == "completed" || a.Status == "in-progress"}
 	if !m.Given {
 		m.Urgent = s.rules().CannotWait(m.Name)
 		for i := range a.StatusReason {
@@ -291,33 +295,43 @@ func (s *Service) did(ctx context.Context, who access.Actor, patient, refs strin
 	return nil
 }
 
-// answers adds to missed visits when their provider was told, and what they did. The Task says no more than the visit, so that whoever sees one may know of the
-// other.
-func (s *Service) answers(ctx context.Context, who access.Actor, w *Window) error {
-	as := me
-	as.Helper = who.ID
+// answers adds to missed visits, and to medicines that cannot wait, when the provider was told and what they did. The Task says no more than the visit, so that
+// whoever sees one may know of the other.
+func (s *Service) answers(ctx context.Context, who access.Actor, w *Window) (err error) {
 	for i := range w.Visits {
 		v := &w.Visits[i]
-		if v.State != Missed {
-			continue
+		if v.State == Missed {
+			if v.Told, v.Answer, err = s.answer(ctx, who, taskID(missedCode, v.ID)); err != nil {
+				return err
+			}
 		}
-		m, err := s.Door.Get(ctx, as, "Task", taskID(missedCode, v.ID))
-		if k := fhir.KindOf(err); err != nil && (k == fhir.NotFound || k == fhir.Gone) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		var t r4.Task
-		if err := decode(m, &t); err != nil {
-			return err
-		}
-		v.Told = t.AuthoredOn.Low()
-		for _, o := range t.Output {
-			v.Answer = o.ValueString
+		for n := range v.Medicines {
+			if m := &v.Medicines[n]; m.Urgent != "" {
+				if m.Told, m.Answer, err = s.answer(ctx, who, taskID(medicineCode, m.id)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// answer is when a Task was made, zero where there is none, and what came of it.
+func (s *Service) answer(ctx context.Context, who access.Actor, id string) (told time.Time, words string, err error) {
+	as := me
+	as.Helper = who.ID
+	m, err := s.Door.Get(ctx, as, "Task", id)
+	if err != nil {
+		return told, "", ignore(err)
+	}
+	var t r4.Task
+	if err := decode(m, &t); err != nil {
+		return told, "", err
+	}
+	for _, o := range t.Output {
+		words = o.ValueString
+	}
+	return t.AuthoredOn.Low(), words, nil
 }
 
 // services are what somebody gets from the council now.
