@@ -24,6 +24,7 @@ import (
 	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/audit"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/seat"
 )
@@ -335,6 +336,11 @@ func TestOnBehalfAndTheSheet(t *testing.T) {
 	if !both {
 		t.Errorf("no entry names both: %+v", trail.Entries)
 	}
+	// What Rita does through a page names both as well, and Ada reads it: who, where, and that it was on her behalf.
+	says(t, p.follow("/person/ada/tasks/new", url.Values{"kind": {"other"}, "text": {"Fetch her glasses"}}), "It is on the list")
+	seen := &audit.Site{Door: p.door, Who: func(*http.Request) (access.Actor, error) { return ada, nil }, Host: kit.Host{Now: p.now}}
+	says(t, look(t, seen.Handler(), "/my/seen", nil).Body.String(), "Rita at Merrow Surgery, on your behalf", "added to your messages", "changed your appointments")
+
 	p.who = ada
 	if w := look(t, p, "/person/ada/front/print", nil); w.Code != http.StatusNotFound {
 		t.Errorf("a patient prints staff's sheet: %d", w.Code)
