@@ -26,8 +26,6 @@ type Service struct {
 	Now  func() time.Time // nil for the clock
 }
 
-var me = access.Actor{ID: "kith/carer", Name: "Kith, carers", Role: access.Kith, Purpose: "TREAT"}
-
 func (s *Service) now() time.Time {
 	if s.Now != nil {
 		return s.Now()

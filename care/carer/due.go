@@ -22,7 +22,33 @@ func (s *Service) due(ctx context.Context, who access.Actor, patient string) ([]
 		return nil, err
 	}
 	appointments, err := s.appointments(ctx, who, patient)
-	return append(measures, appointments...), err
+	if err != nil {
+		return nil, err
+	}
+	visits, err := s.visits(ctx, who, patient)
+	return slices.Concat(measures, appointments, visits), err
+}
+
+// Visit is the kind of what follows from a home care visit that went wrong; nobody adds one.
+const Visit = "visit"
+
+// visits are home care visits that were missed and medicines that were not given, which somebody should look after until the office has (care/home makes the Tasks).
+func (s *Service) visits(ctx context.Context, who access.Actor, patient string) (out []Item, err error) {
+	for m, err := range s.Door.All(ctx, who, "Task?patient="+patient+"&code="+taskSystem+"|visit-missed,"+taskSystem+"|medicine-missed&status=requested,accepted") {
+		if forbidden(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var t r4.Task
+		if err := decode(m, &t); err != nil {
+			return nil, err
+		}
+		text, _, _ := strings.Cut(t.Description, ". ")
+		out = append(out, Item{Key: keyOf("Task", t.ID), Kind: Visit, Text: text, Due: t.AuthoredOn.Low()})
+	}
+	return out, nil
 }
 
 // keyOf is a short key of what follows from the record.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	_ "embed"
@@ -39,14 +40,14 @@ type CriticalOf struct {
 	Words []string `json:"words"`
 }
 
-// Usual are the rules that Kith comes with.
-func Usual() *Rules {
+// Usual are the rules that Kith comes with. They are shared, and not to be changed.
+var Usual = sync.OnceValue(func() *Rules {
 	r, err := parse(shipped)
 	if err != nil {
 		panic("home: " + err.Error()) // they are built in, and a test reads them
 	}
 	return r
-}
+})
 
 // ReadRules reads the rules of a place.
 func ReadRules(file string) (*Rules, error) {

@@ -1,6 +1,7 @@
 package home
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -106,8 +107,11 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) (ops []r
 	return ops, items, nil
 }
 
-// atHome reports whether an Encounter is a visit at somebody's home.
+// atHome reports whether an Encounter is a visit at somebody's home. Most are not, and need not be parsed.
 func atHome(c *record.Stored) bool {
+	if !bytes.Contains(c.Body, []byte(`"HH"`)) {
+		return false
+	}
 	res, err := c.Resource()
 	return err == nil && res.Root().Get("class").Get("code").Text() == "HH"
 }
@@ -173,6 +177,9 @@ func ignore(err error) error {
 
 // settle makes the Task of a visit that was missed, and ends the one of a visit that was made after all.
 func (s *Service) settle(ctx context.Context, v *Visit, heard time.Time) ([]record.Op, error) {
+	if s.now().Sub(v.at()) > 7*fresh {
+		return nil, nil // no Task was made of it, or it was dealt with long ago
+	}
 	state := s.rules().state(v, heard, s.now())
 	id := taskID(missedCode, v.ID)
 	m, err := s.Door.Get(ctx, me, "Task", id)
@@ -255,7 +262,7 @@ func sameTime(a, b time.Time, about time.Duration) bool {
 
 // notGiven makes the Task of a medicine that cannot wait and was not given.
 func (s *Service) notGiven(ctx context.Context, c *record.Stored) ([]record.Op, error) {
-	if c.Deleted {
+	if c.Deleted || !bytes.Contains(c.Body, []byte("not-done")) {
 		return nil, nil
 	}
 	var a r4.MedicationAdministration

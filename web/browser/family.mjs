@@ -87,6 +87,7 @@ await attempt("on behalf, and the sheet to take home, in large print on A4; with
   must((await title(page)) === "What we did today", `it says ${await title(page)}`);
   await shows(page, "Bring her glasses");
   await shows(page, "With Rita");
+  must((await page.locator("html").getAttribute("class")) === "kith-large", "it is not in the large print that she needs");
   await page.emulateMedia({ media: "print" });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth).catch(() => 0);
   must(wide <= 794, `on paper it is ${wide} px wide`);

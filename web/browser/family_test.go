@@ -78,6 +78,9 @@ func openFamily(t *testing.T) map[string]string {
 	if err := trusts.Record(t.Context(), access.Actor{ID: "kith/test", Role: access.Kith}, "dee", "max", "My father Max", []string{"see"}, time.Now().AddDate(1, 0, 0), false); err != nil {
 		t.Fatal(err)
 	}
+	if err := (&needs.Service{Door: door}).Set(t.Context(), access.Actor{ID: "kith/test", Role: access.Kith}, "ada", needs.Choice{Format: needs.LargePrint}); err != nil {
+		t.Fatal(err)
+	}
 	patient := func(id, name string) access.Actor {
 		return access.Actor{ID: "Patient/" + id, Name: name, Role: "patient", Patient: id, Level: access.P9, Purpose: "PATRQT"}
 	}

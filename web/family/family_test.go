@@ -17,15 +17,19 @@ import (
 	"github.com/kith-care/kith/care/behalf"
 	"github.com/kith-care/kith/care/booking"
 	"github.com/kith-care/kith/care/carer"
+	"github.com/kith-care/kith/care/carry"
+	"github.com/kith-care/kith/care/explain"
 	"github.com/kith-care/kith/care/growing"
 	"github.com/kith-care/kith/care/home"
 	"github.com/kith-care/kith/care/message"
 	"github.com/kith-care/kith/care/near"
 	"github.com/kith-care/kith/care/need"
+	"github.com/kith-care/kith/care/release"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/audit"
 	"github.com/kith-care/kith/web/kit"
+	webrecord "github.com/kith-care/kith/web/record"
 	"github.com/kith-care/kith/web/seat"
 )
 
@@ -231,7 +235,7 @@ func TestACarersList(t *testing.T) {
 	golden(t, "add-wrong", w.Body.String())
 	says(t, w.Body.String(), "Choose what it is", "Write what is to be done", "There is no such day")
 	page := p.follow("/for/ada/tasks/new", url.Values{"kind": {"medicine"}, "text": {"Eye drops"}, "daily": {"yes"}, "mine": {"yes"}})
-	says(t, page, "It is on the list", "Give a medicine: Eye drops", "You do this", "Measure something: Blood pressure", "Bring to an appointment: Eye clinic", "Send the reading")
+	says(t, page, "It is on the list", "Give a medicine: Eye drops", "You do this", "Measure something: Blood pressure", "Bring to an appointment: Eye clinic", "Send the reading", "Look in on them: Nobody came to the visit planned for 09:00")
 	golden(t, "tasks", page)
 	key := regexp.MustCompile(`value="(due-[0-9a-f]+)"`).FindStringSubmatch(page)[1]
 	page = p.follow("/for/ada/tasks", url.Values{"key": {key}, "do": {"tick"}})
@@ -274,6 +278,31 @@ func TestAYoungPerson(t *testing.T) {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
+	// Nor on the pages of her record, however he looks; she herself finds it there.
+	glossary, err := explain.Load(explain.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := release.Read(release.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := carry.Open(t.Context(), carry.Options{Door: p.door, Base: "http://kith.test", Now: p.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recordOf := (&webrecord.Site{Places: p.site.Places, Glossary: glossary, Release: &release.Service{Door: p.door, Now: p.now, Rules: rules}, Carry: taken}).Handler()
+	for _, path := range []string{"/record", "/record/problems", "/record/results", "/record/summary"} {
+		w := look(t, recordOf, "/for/dee"+path, nil)
+		saysNot(t, w.Body.String(), "contraception")
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	says(t, look(t, recordOf, "/for/dee/record/problems", nil).Body.String(), "Asthma")
+	p.who = dee
+	says(t, look(t, recordOf, "/my/record/problems", nil).Body.String(), "contraception")
+	p.who = max
 	if w := look(t, p, "/for/dee/growing", nil); w.Code != http.StatusNotFound {
 		t.Errorf("her father sees her page: %d", w.Code)
 	}

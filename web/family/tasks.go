@@ -58,6 +58,9 @@ func (s *Site) tasks(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 				row.Title = at.Words.T(k.Title)
 			}
 		}
+		if it.Kind == carer.Visit {
+			row.Title, row.Appoint = at.Words.T("Look in on them"), true
+		}
 		if it.Done {
 			v.Done = append(v.Done, row)
 		} else {

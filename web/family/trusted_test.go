@@ -1,7 +1,6 @@
 package family
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -94,7 +93,7 @@ func TestTrustedAcrossOrganisationsAndEndedEverywhere(t *testing.T) {
 		if w := look(t, here, "/for/ada/visits", nil); w.Code != http.StatusNotFound {
 			t.Errorf("the next click where it was ended: %d", w.Code)
 		}
-		t.Log(fmt.Sprintf("ended in another process after %v", until(there, http.StatusNotFound).Round(time.Millisecond)))
+		t.Logf("ended in another process after %v", until(there, http.StatusNotFound).Round(time.Millisecond))
 		for _, path := range []string{"/for/ada/tasks", "/for/ada/carer"} {
 			if w := look(t, there, path, nil); w.Code != http.StatusNotFound {
 				t.Errorf("%s: %d", path, w.Code)

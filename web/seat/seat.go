@@ -27,7 +27,7 @@ type Seat struct {
 	Words   *words.Lang
 }
 
-// OnBehalf is the purpose for which staff use these pages: the person asked. https://terminology.hl7.org/CodeSystem/v3-ActReason (PATRQT)
+// OnBehalf is the purpose for which staff change something on these pages: the person asked. https://terminology.hl7.org/CodeSystem/v3-ActReason (PATRQT)
 const OnBehalf = "PATRQT"
 
 // Own reports whether people sit there for themselves.
@@ -46,7 +46,18 @@ type Places struct {
 // mux must refuse those that come from pages of others (http.CrossOriginProtection).
 func (p *Places) Page(mux *http.ServeMux, method, path string, show func(http.ResponseWriter, *http.Request, Seat)) {
 	for _, base := range []string{"/my", "/for/{person}", "/person/{person}"} {
-		mux.HandleFunc(method+" "+base+path, p.at(base, show))
+		mux.HandleFunc(method+" "+base+path, p.at(base, onBehalf(show)))
+	}
+}
+
+// onBehalf has the audit say of what staff change on a page of the person's that they did it because the person asked. What they only look at they may look at to care
+// for them, and other purposes than care have rules of their own.
+func onBehalf(show func(http.ResponseWriter, *http.Request, Seat)) func(http.ResponseWriter, *http.Request, Seat) {
+	return func(w http.ResponseWriter, r *http.Request, at Seat) {
+		if at.Staff && r.Method == http.MethodPost && (at.Who.Purpose == "" || at.Who.Purpose == "TREAT") {
+			at.Who.Purpose = OnBehalf
+		}
+		show(w, r, at)
 	}
 }
 
@@ -117,10 +128,6 @@ func (p *Places) seat(w http.ResponseWriter, r *http.Request, base string) (Seat
 		return at, false
 	}
 	at.Name = signin.NameOf(res.Root())
-	// What staff do there they do because the person asks for it, and the audit says so: "on your behalf". Other purposes than care have rules of their own.
-	if at.Staff && (who.Purpose == "" || who.Purpose == "TREAT") {
-		at.Who.Purpose = OnBehalf
-	}
 	return at, true
 }
 
