@@ -33,7 +33,7 @@ func (s *serving) triage(door *record.Door) (*triage.Service, error) {
 // patientPages serves asking for help and sending readings, to people who have signed in to their record, and asking in somebody's name to staff.
 func (s *serving) patientPages(mux *http.ServeMux, door *record.Door, asking *triage.Service, rules *monitor.Rules, messages *message.Service, appointments *booking.Service, people *entrance) {
 	site := &patient.Site{Places: s.places(door, people), Triage: asking, Rules: rules, Trust: &trust.Service{Door: door}, Needs: &need.Service{Door: door}, Messages: messages, Booking: appointments}
-	s.atSeats(mux, people, site.Handler(), "", "/ask", "/ask/", "/readings", "/profile", "/profile/change", "/front")
+	s.atSeats(mux, people, site.Handler(), "", "/ask", "/ask/", "/readings", "/requests", "/profile", "/profile/change", "/front")
 }
 
 // places is from where the pages of the front door are used.

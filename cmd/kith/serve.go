@@ -279,7 +279,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	if err := s.messagePages(mux, door, messages, people); err != nil {
+	if err := s.messagePages(mux, door, messages, monitoring.Rules, people); err != nil {
 		listener.Close()
 		return err
 	}

@@ -60,6 +60,7 @@ var parts = []struct {
 }{
 	{"help", words.Text("Get help"), []offered{
 		{"/ask", words.Text("Ask about a health problem"), words.Text("Tell us what is wrong. You get an answer in a few minutes."), false},
+		{"/requests", words.Text("What you have asked for"), words.Text("How it stands, and by when you hear."), false},
 		{"/near", words.Text("What is near me"), words.Text("Services, groups and people who can help."), false},
 	}},
 	{"care", words.Text("Appointments and messages"), []offered{

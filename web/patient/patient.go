@@ -40,6 +40,7 @@ func (s *Site) Handler() http.Handler {
 	s.Own(mux, "GET", "", s.home)
 	mux.HandleFunc("GET /for/{person}", s.Trusted(s.home))
 	s.Staff(mux, "GET", "/front", s.home)
+	s.Page(mux, "GET", "/requests", s.requests)
 	s.Page(mux, "GET", "/profile", s.profile)
 	s.Page(mux, "GET", "/profile/change", s.change)
 	s.Page(mux, "POST", "/profile/change", s.change)

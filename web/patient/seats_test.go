@@ -133,3 +133,29 @@ func TestTheHubFollowsWhatSomebodyNeeds(t *testing.T) {
 	h.ServeHTTP(again, r)
 	want(t, again.Body.String(), "Hello, Ada")
 }
+
+// Every request has its steps and by when somebody hears, whichever room it is of; what is not hers is not there.
+func TestWhatWasAskedForAndHowItStands(t *testing.T) {
+	who := ada
+	h, door := pages(t, &who)
+	task := func(id, patient, code, status, more string) string {
+		return `{"resourceType":"Task","id":"` + id + `","status":"` + status + `","intent":"order","authoredOn":"2026-11-25T09:00:00Z","lastModified":"2026-11-26T09:00:00Z","for":{"reference":"Patient/` + patient + `"},"owner":{"display":"Reception"},"code":{"coding":[{"system":"urn:kith:task","code":"` + code + `"}]}` + more + `}`
+	}
+	put(t, door,
+		task("t1", "ada", "social-prescribing", "requested", `,"restriction":{"period":{"end":"2026-12-02T09:00:00Z"}},"input":[{"type":{"text":"words"},"valueString":"I am alone"}]`),
+		task("t2", "ada", "details-changed", "requested", `,"restriction":{"period":{"end":"2026-11-26T08:00:00Z"}}`),
+		task("t3", "ada", "repeat-order", "rejected", `,"statusReason":{"text":"Please come for a blood test first"}`),
+		task("t4", "ada", "monitor-alert", "requested", ``),
+		task("t5", "joy", "details-changed", "requested", ``),
+		task("t6", "ada", "appointment-wish", "accepted", `,"focus":{"reference":"Appointment/a7"}`))
+	page := visit(t, h, "/my/requests", nil).Body.String()
+	want(t, page, "A link worker", "I am alone", "You hear by Wednesday 2 December at 9am", "This is late: it was due by Thursday 26 November at 8am", "Not done", "Please come for a blood test first", `href="/my/appointments/a7"`, "Somebody has it")
+	if n := strings.Count(page, `class="kith-steps"`); n != 4 {
+		t.Errorf("%d requests are shown: %s", n, page)
+	}
+	// One that begins with a question is there once it has come to its outcome.
+	at, _ := follow(t, h, "/my/ask", url.Values{"text": {"cough for 4 weeks and losing weight"}})
+	at, page = follow(t, h, at, url.Values{"answer": {"cough"}})
+	finish(t, h, at, page)
+	want(t, visit(t, h, "/my/requests", nil).Body.String(), "Help with a health problem", "cough for 4 weeks and losing weight", "You hear by")
+}
