@@ -60,6 +60,9 @@ func Since(now time.Time, zone *time.Location) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, zone)
 }
 
+// onBehalf is the purpose for which staff act on somebody's behalf (web/seat); what they do to care for somebody is not on the sheet.
+const onBehalf = "PATRQT"
+
 // mostPages bounds how much of the trail is read: a day has no more.
 const mostPages = 20
 
@@ -125,7 +128,8 @@ func (s *Service) touched(ctx context.Context, as, who access.Actor, patient str
 		}
 		for i := range page.Entries {
 			e := &page.Entries[i]
-			if e.Who != who.ID && e.Helper != who.ID || e.Refused != "" || e.Action != access.Create && e.Action != access.Update {
+			mine := e.Who == who.ID && e.Purpose == onBehalf || e.Helper == who.ID
+			if !mine || e.Refused != "" || e.Action != access.Create && e.Action != access.Update {
 				continue
 			}
 			for _, word := range strings.FieldsFunc(e.What, func(r rune) bool { return r == ' ' || r == ',' }) {

@@ -30,6 +30,7 @@ const fresh = 24 * time.Hour
 // expected is a visit that is to come, in the box.
 type expected struct {
 	Planned time.Time `json:"planned"`
+	Source  string    `json:"source,omitempty"` // whose it is
 }
 
 // Run follows visits until ctx ends. Any number of processes may.
@@ -84,7 +85,7 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) (ops []r
 		}
 		if v.status == "planned" {
 			if v.Planned.After(s.now().Add(-fresh)) {
-				items = append(items, record.JSONItem("expected", v.ID, expected{v.Planned}))
+				items = append(items, record.JSONItem("expected", v.ID, expected{v.Planned, v.source}))
 			}
 			continue
 		}
@@ -118,6 +119,7 @@ func atHome(c *record.Stored) bool {
 
 // Passed tells of visits that nobody has come to although their provider has said other things since.
 func (s *Service) Passed(ctx context.Context) (ops []record.Op, items []record.BoxItem, err error) {
+	heard := map[string]time.Time{}
 	for after := ""; ; {
 		list, err := s.box().List(ctx, "expected", after, 500)
 		if err != nil {
@@ -125,7 +127,7 @@ func (s *Service) Passed(ctx context.Context) (ops []record.Op, items []record.B
 		}
 		for _, it := range list {
 			after = it.Key
-			more, over, err := s.passed(ctx, it)
+			more, over, err := s.passed(ctx, it, heard)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -140,14 +142,26 @@ func (s *Service) Passed(ctx context.Context) (ops []record.Op, items []record.B
 	}
 }
 
-// passed is what is to be told of one visit that was to come; over says that it is waited for no longer.
-func (s *Service) passed(ctx context.Context, it record.BoxItem) (ops []record.Op, over bool, err error) {
+// passed is what is to be told of one visit that was to come; over says that it is waited for no longer. heard is when providers last said something, as far as it was
+// asked: one that sends its visits at night has a day of them of which nothing is known, and they need not be read again and again.
+func (s *Service) passed(ctx context.Context, it record.BoxItem, heard map[string]time.Time) (ops []record.Op, over bool, err error) {
 	x, err := record.ReadJSON[expected](func(string, string) ([]byte, error) { return it.Value, nil }, it.Kind, it.Key)
 	if err != nil {
 		return nil, false, err
 	}
-	if s.now().Before(x.Planned.Add(minutes(s.rules().Missed))) {
+	missed := x.Planned.Add(minutes(s.rules().Missed))
+	if s.now().Before(missed) {
 		return nil, false, nil
+	}
+	said, asked := heard[x.Source]
+	if !asked {
+		if said, err = s.heard(ctx, x.Source); err != nil {
+			return nil, false, err
+		}
+		heard[x.Source] = said
+	}
+	if said.Before(missed) {
+		return nil, s.now().Sub(x.Planned) > fresh, nil
 	}
 	m, err := s.Door.Get(ctx, me, "Encounter", it.Key)
 	if k := fhir.KindOf(err); err != nil {
@@ -157,14 +171,10 @@ func (s *Service) passed(ctx context.Context, it record.BoxItem) (ops []record.O
 	if err != nil {
 		return nil, false, err
 	}
-	heard, err := s.heard(ctx, v.source)
-	if err != nil {
-		return nil, false, err
-	}
-	if s.rules().state(v, heard, s.now()) != Missed {
+	if s.rules().state(v, said, s.now()) != Missed {
 		return nil, s.now().Sub(v.Planned) > fresh, nil
 	}
-	ops, err = s.settle(ctx, v, heard)
+	ops, err = s.settle(ctx, v, said)
 	return ops, true, err
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/kith-care/kith/care/release"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/store/storetest"
 	"github.com/kith-care/kith/web/audit"
 	"github.com/kith-care/kith/web/kit"
 	webrecord "github.com/kith-care/kith/web/record"
@@ -83,10 +84,12 @@ type place struct {
 	site *Site
 }
 
-func open(t *testing.T) *place {
+func open(t *testing.T) *place { return openOn(t, "sqlite::memory:") }
+
+func openOn(t *testing.T, db string) *place {
 	t.Helper()
 	p := &place{t: t, who: ada, now: func() time.Time { return noon }}
-	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: access.Default(), Now: p.now})
+	door, err := record.Open(t.Context(), record.Options{DB: db, Policy: access.Default(), Now: p.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +319,11 @@ func TestAYoungPerson(t *testing.T) {
 
 // Rita does four things with Ada at the desk. The sheet says them with their next steps, in the language and print that Ada needs; the trail names both.
 func TestOnBehalfAndTheSheet(t *testing.T) {
-	p := open(t)
+	storetest.Each(t, onBehalfAndTheSheet)
+}
+
+func onBehalfAndTheSheet(t *testing.T, db string) {
+	p := openOn(t, db)
 	onBehalf := rita
 	onBehalf.Purpose = seat.OnBehalf
 	ctx := t.Context()
@@ -333,6 +340,13 @@ func TestOnBehalfAndTheSheet(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.put(`{"resourceType":"Task","id":"by-somebody-else","status":"requested","intent":"order","for":{"reference":"Patient/ada"},"code":{"text":"Not today’s"}}`)
+	desk, err := fhir.Parse([]byte(`{"resourceType":"Appointment","id":"hers","status":"booked","description":"Not on her behalf","start":"2026-12-09T10:00:00Z","end":"2026-12-09T10:10:00Z","participant":[{"actor":{"reference":"Patient/ada"},"status":"accepted"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.door.Commit(ctx, rita, []record.Op{{Method: record.Create, Type: "Appointment", Resource: desk}}); err != nil {
+		t.Fatal(err)
+	}
 	book := &booking.Service{Door: p.door, Now: p.now}
 	effect, err := book.Effect(ctx, onBehalf, "ada", "eyes")
 	if err != nil {
@@ -345,7 +359,7 @@ func TestOnBehalfAndTheSheet(t *testing.T) {
 	page := look(t, p, "/person/ada/front/print", nil).Body.String()
 	golden(t, "print", page)
 	says(t, page, "What we did today", "With Rita", "Are the tablets ready?", "Meeting people", "You hear from us by Thursday 3 December at midday", "This is with: Link workers", `class="kith-standard"`, "01632 960000")
-	saysNot(t, page, "Not today’s")
+	saysNot(t, page, "Not today’s", "Not on her behalf")
 	if err := needs.Set(ctx, onBehalf, "ada", need.Choice{Language: "cy", Format: need.LargePrint}); err != nil {
 		t.Fatal(err)
 	}
