@@ -117,9 +117,11 @@ await attempt("every page and error looked at by axe, on a small telephone", { b
   await look(page, "joy", "/for/ada/tasks/new");
   await button(page, "Add it"); // nothing written
   await each();
-  for (const lang of ["cy", "en"]) {
-    await look(page, "ada", "/my/visits?words=" + lang);
-    await each();
+  for (const choice of ["words=cy", "words=en", "set=large", "set=easy"]) {
+    for (const [who, path] of [["ada", "/my/visits"], ["ada", "/my/tasks"], ["ada", "/my/tasks/new"], ["ada", "/my/carer"], ["dee", "/my/growing"]]) {
+      await look(page, who, path + "?" + choice);
+      await each();
+    }
   }
 });
 
