@@ -171,5 +171,7 @@ func atHome(x *r4.Extension) bool {
 	if x.URL != "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeliveryChannel" || x.ValueCodeableConcept == nil {
 		return false
 	}
-	return slices.ContainsFunc(x.ValueCodeableConcept.Coding, func(c r4.Coding) bool { return strings.EqualFold(c.Code, "telephone") || strings.EqualFold(c.Code, "video") })
+	return slices.ContainsFunc(x.ValueCodeableConcept.Coding, func(c r4.Coding) bool {
+		return strings.EqualFold(c.Code, "telephone") || strings.EqualFold(c.Code, "video")
+	})
 }

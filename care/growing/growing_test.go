@@ -1,11 +1,13 @@
 package growing
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/trust"
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
@@ -86,6 +88,9 @@ func TestGrowingUp(t *testing.T) {
 		if !h.sees(t, max, "asthma") {
 			t.Error("a father does not see a child of ten")
 		}
+		if err := (&need.Service{Door: h.Door, Now: h.Now}).Set(t.Context(), kith, "max", need.Choice{Language: "cy"}); err != nil {
+			t.Fatal(err)
+		}
 		for range 2 {
 			if _, err := h.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
@@ -97,6 +102,12 @@ func TestGrowingUp(t *testing.T) {
 			}
 		}
 
+		for who, want := range map[string]string{"max": "Ffoniwch y feddygfa", "dee": "You are soon 11"} {
+			page, err := h.Door.Find(t.Context(), kith, "CommunicationRequest?recipient=Patient/"+who)
+			if err != nil || len(page.Matches) != 1 || !strings.Contains(string(page.Matches[0].Body), want) {
+				t.Errorf("%s is not told %q: %+v %v", who, want, page, err)
+			}
+		}
 		h.now = time.Date(2026, 12, 20, 12, 0, 0, 0, time.UTC)
 		if h.sees(t, max, "asthma") {
 			t.Error("a father sees a child of eleven without a review")

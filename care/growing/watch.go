@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
@@ -65,7 +66,7 @@ func (s *Service) Sweep(ctx context.Context) (told int, err error) {
 		if !soon {
 			continue
 		}
-		ops, err := s.notices(&c, child, age, day, done)
+		ops, err := s.notices(ctx, &c, child, age, day, done)
 		if err != nil {
 			return told, err
 		}
@@ -107,7 +108,7 @@ func birthday(born fhir.DateTime, now time.Time) (age int, day time.Time, soon b
 }
 
 // notices are what is sent and asked because of one Consent. Each has an id of its own, so that it is written once.
-func (s *Service) notices(c *r4.Consent, child string, age int, day time.Time, done map[string]bool) (ops []record.Op, err error) {
+func (s *Service) notices(ctx context.Context, c *r4.Consent, child string, age int, day time.Time, done map[string]bool) (ops []record.Op, err error) {
 	put := func(typ, id string, x any) error {
 		if done[id] {
 			return nil
@@ -123,23 +124,32 @@ func (s *Service) notices(c *r4.Consent, child string, age int, day time.Time, d
 			continue
 		}
 		id := idFrom("parent", child, a.Reference.Reference, year)
-		if err := put("CommunicationRequest", id, s.notice(id, a.Reference.Reference, toParent[age], day)); err != nil {
+		if err := put("CommunicationRequest", id, s.notice(id, a.Reference.Reference, s.inTheirs(ctx, a.Reference.Reference, toParent[age]), day)); err != nil {
 			return nil, err
 		}
 	}
 	id := idFrom("child", child, year)
-	if err := put("CommunicationRequest", id, s.notice(id, "Patient/"+child, toChild[age], day)); err != nil {
+	if err := put("CommunicationRequest", id, s.notice(id, "Patient/"+child, s.inTheirs(ctx, "Patient/"+child, toChild[age]), day)); err != nil {
 		return nil, err
 	}
 	id = idFrom("review", child, year)
 	now := fhir.DateTimeOf(s.now().UTC().Truncate(time.Second))
-	words := "They are 11 on " + day.Format("2 January 2006") + ". Talk with the young person, alone and with whoever acts for them, and note at “Who they trust” what still holds. What is not looked at stops on that day, but booking."
+	say := "They are 11 on " + day.Format("2 January 2006") + ". Talk with the young person, alone and with whoever acts for them, and note at “Who they trust” what still holds. What is not looked at stops on that day, but booking."
 	if age == Own {
-		words = "They are 16 on " + day.Format("2 January 2006") + ". From then only what they give themselves holds. Tell them how, and end what others hold."
+		say = "They are 16 on " + day.Format("2 January 2006") + ". From then only what they give themselves holds. Tell them how, and end what others hold."
 	}
 	err = put("Task", id, &r4.Task{ID: id, Status: "requested", Intent: "order", Priority: "routine", AuthoredOn: now, LastModified: now, For: &r4.Reference{Reference: "Patient/" + child}, Owner: &r4.Reference{Display: cmp.Or(s.Owner, "Practice nurse")},
-		Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: taskSystem, Code: reviewCode}}, Text: "Look again at who acts for a young person"}, Description: words, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(day.UTC())}}})
+		Code: &r4.CodeableConcept{Coding: []r4.Coding{{System: taskSystem, Code: reviewCode}}, Text: "Look again at who acts for a young person"}, Description: say, Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(day.UTC())}}})
 	return ops, err
+}
+
+// inTheirs is a text in the language in which somebody is written to; in English where that is not known.
+func (s *Service) inTheirs(ctx context.Context, patient, text string) string {
+	n, err := (&need.Service{Door: s.Door, Now: s.Now}).Known(ctx, me, strings.TrimPrefix(patient, "Patient/"))
+	if err != nil {
+		return text
+	}
+	return words.In(n.Written()).T(text)
 }
 
 // notice is a text to one person.
