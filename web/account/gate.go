@@ -58,6 +58,8 @@ var gates = []Gate{
 	{"/my/tasks", Patients, access.P9, nil, "what carers do for you"},
 	{"/my/carer", Patients, access.P9, nil, "help for carers"},
 	{"/my/growing", Patients, access.P9, nil, "who can see your record"},
+	{"/my/plan", Patients, access.P9, nil, "your care plan and goals"},
+	{"/my/prescriptions", Patients, access.P9, nil, "your medicines and repeat prescriptions"},
 	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
 	{"/my/trusted/accept", Patients, access.P5, nil, "the page to act for someone who trusts you"},
 	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
