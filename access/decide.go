@@ -182,6 +182,11 @@ func (t *Table) trusted(consent *Consent, c *Circle, now time.Time) []string {
 	if st.person && !consent.ByPerson {
 		return nil
 	}
+	// What somebody else gave for a child, which ended in a stage of the person's own, does not come back once the child is grown up: an adult who cannot give it
+	// has somebody write it down again.
+	if born := c.Born.AddDate(st.from, 0, 0); !consent.ByPerson && t.afterOwn(st) && !c.Born.IsZero() && !consent.Since.IsZero() && consent.Since.Before(born) && consent.Reviewed.Before(born) {
+		return nil
+	}
 	reviewed := st.from == 0 || c.Born.IsZero() || !consent.Reviewed.Before(c.Born.AddDate(st.from, 0, 0))
 	if st.person && consent.ByPerson {
 		reviewed = true
@@ -193,6 +198,11 @@ func (t *Table) trusted(consent *Consent, c *Circle, now time.Time) []string {
 		}
 	}
 	return out
+}
+
+// afterOwn reports whether a stage comes after one in which only what the person gave held.
+func (t *Table) afterOwn(st *stage) bool {
+	return slices.ContainsFunc(t.stages, func(s stage) bool { return s.person && s.from < st.from })
 }
 
 // consents takes away what the person has refused.

@@ -65,6 +65,9 @@ func (d *demo) fill(ctx context.Context, door *record.Door, board *feeds.Service
 		err = p.talks(ctx)
 	}
 	if err == nil {
+		err = p.families(ctx)
+	}
+	if err == nil {
 		err = p.intentions(ctx)
 	}
 	if err == nil && d.speed > 0 {

@@ -53,6 +53,7 @@ type serving struct {
 	signin                      string            // file that says how people sign in, "" for passkeys and codes alone
 	directory                   string            // file with what is near (care/near), "" for none
 	madeUpNear                  []byte            // the directory of a made-up town, nil where the place is real
+	homeRules                   string            // file with the rules of home care, "" for those Kith comes with
 	helpLine                    string            // telephone number that helps with pages, "" for none
 	out                         outgoing          // how things leave the house
 	packs                       string            // folder with packs of triage of the place, "" for none
@@ -132,6 +133,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.releaseFile, "release", "", "`FILE` that says when patients see results of which tests, instead of the one Kith comes with (docs/record.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.directory, "directory", "", "`FILE` with the services and groups of the place (YAML; docs/near.md)")
+	f.StringVar(&s.homeRules, "home-rules", "", "`FILE` with the rules of home care: when a visit is late or missed, which medicines cannot wait (docs/family.md)")
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
 	s.out.flags(f)
 	f.StringVar(&s.sessionsFile, "sessions", "", "`FILE` with the sessions of the place's own clinics, from which Slots are made (docs/booking.md)")
@@ -293,6 +295,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
+	families, err := s.family(mux, door, people)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 	own, err := s.ownRecord(ctx, door)
 	if err != nil {
 		listener.Close()
@@ -349,6 +356,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the holding of results", own.release.Run(ctx)) })
 	background.Go(func() { own.carry.Run(ctx) })
 	background.Go(func() { ended(ctx, "the keeping of appointments", appointments.Run(ctx)) })
+	background.Go(func() { families(ctx) })
 	background.Go(func() { ended(ctx, "the watch over goals", plans.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {

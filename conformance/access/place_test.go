@@ -82,14 +82,15 @@ func add(t *testing.T, line int, ops []record.Op, name, body string) []record.Op
 	return append(ops, record.Op{Method: record.Update, Type: typ, ID: id, Resource: res})
 }
 
-// trust writes a Consent from "PERSON TRUSTED SCOPE… [until DAY] [reviewed DAY] [by PERSON] [inactive]".
+// trust writes a Consent from "PERSON TRUSTED SCOPE… [since DAY] [until DAY] [reviewed DAY] [by PERSON] [inactive]".
 func trust(words []string) string {
 	status, actions, more := "active", "", ""
 	period := ""
 	for i := 2; i < len(words); i++ {
 		switch words[i] {
-		case "until":
-			period = `,"period":{"end":"` + words[i+1] + `"}`
+		case "since", "until":
+			name := map[string]string{"since": "start", "until": "end"}[words[i]]
+			period = strings.TrimPrefix(period+`,"`+name+`":"`+words[i+1]+`"`, ",")
 			i++
 		case "reviewed":
 			more += `,"verification":[{"verified":true,"verificationDate":"` + words[i+1] + `"}]`
@@ -105,6 +106,9 @@ func trust(words []string) string {
 			}
 			actions += `{"coding":[{"system":"` + record.TrustSystem + `","code":"` + words[i] + `"}]}`
 		}
+	}
+	if period != "" {
+		period = `,"period":{` + period + `}`
 	}
 	return `{"status":"` + status + `","scope":{"coding":[{"code":"patient-privacy"}]},"category":[{"coding":[{"system":"` + record.ConsentSystem + `","code":"trusted"}]}],"patient":{"reference":"Patient/` + words[0] + `"}` + more +
 		`,"provision":{"type":"permit"` + period + `,"actor":[{"role":{"text":"someone I trust"},"reference":{"reference":"Patient/` + words[1] + `"}}],"action":[` + actions + `]}}`

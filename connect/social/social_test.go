@@ -224,3 +224,28 @@ func FuzzCLDFile(f *testing.F) {
 		}
 	})
 }
+
+// What was not given is filed with why, and whose visit it was; written up again as given, it is no longer not given.
+func TestMedicinesThatWereNotGiven(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		care := agency
+		care.Organization = "ZZHC"
+		d := facttest.Desk(t, db, care)
+		const head = "visit_id,client_ref,planned_start,arrived,left,medicines_given,medicines_not_given\n"
+		facttest.Receive(t, d, "agency", "a.csv", []byte(head+"V1,C1,2026-08-28 08:00,2026-08-28 08:05,2026-08-28 08:20,Senna,Insulin: None left; Paracetamol\n"), Visits)
+		not := facttest.One(t, d, "MedicationAdministration?status=not-done&identifier=V1-n1")
+		if got := not.Root().Get("medicationCodeableConcept").Get("text").Text(); got != "Insulin" || !strings.Contains(string(not.Bytes()), "None left") {
+			t.Errorf("%s", not.Bytes())
+		}
+		if n := facttest.Count(t, d, "MedicationAdministration?status=not-done"); n != 2 {
+			t.Errorf("%d were not given", n)
+		}
+		if visit := facttest.One(t, d, "Encounter?class=HH"); !strings.Contains(string(visit.Bytes()), `"value":"ZZHC"`) || !strings.Contains(string(visit.Bytes()), "Home care") {
+			t.Errorf("%s", visit.Bytes())
+		}
+		facttest.Receive(t, d, "agency", "b.ndjson", []byte(`{"visitId":"V1","client":{"ref":"C1"},"plannedStart":"2026-08-28 08:00","arrived":"2026-08-28 08:05","left":"2026-08-28 08:30","medicinesGiven":["Senna","Insulin"],"medicinesNotGiven":["Paracetamol: Not wanted"]}`), Visits)
+		if n := facttest.Count(t, d, "MedicationAdministration?status=not-done"); n != 1 {
+			t.Errorf("after it was written up again %d were not given", n)
+		}
+	})
+}

@@ -38,6 +38,7 @@ type visit struct {
 	Left           string   `json:"left"`
 	TasksDone      []string `json:"tasksDone"`
 	MedicinesGiven []string `json:"medicinesGiven"`
+	NotGiven       []string `json:"medicinesNotGiven"` // each a name, and after a colon why
 	Note           string   `json:"note"`
 
 	line int64
@@ -102,7 +103,7 @@ func visitsCSV(ctx context.Context, s *fact.Sheet, body []byte) error {
 	return s.Table(ctx, body, []string{"visit_id", "client_ref", "planned_start"}, func(r *intake.Row) error {
 		get := r.Get
 		v := &visit{line: r.Line, raw: r.Text(), ID: get("visit_id"), PlannedStart: get("planned_start"), PlannedEnd: get("planned_end"), Arrived: get("arrived"), Left: get("left"),
-			TasksDone: several(get("tasks_done")), MedicinesGiven: several(get("medicines_given")), Note: get("note")}
+			TasksDone: several(get("tasks_done")), MedicinesGiven: several(get("medicines_given")), NotGiven: several(get("medicines_not_given")), Note: get("note")}
 		v.Client.Ref, v.Client.NHSNumber, v.Client.Forename, v.Client.Surname = get("client_ref"), get("nhs_number"), get("forename"), get("surname")
 		v.Client.DateOfBirth, v.Client.Postcode, v.Worker.Ref, v.Worker.Name = get("date_of_birth"), get("postcode"), get("worker_ref"), get("worker")
 		return v.file(ctx, s)
@@ -214,6 +215,10 @@ func (v *visit) encounter(s *fact.Sheet, t times) *r4.Encounter {
 		by.Display = v.Worker.Name
 		e.Participant = []r4.EncounterParticipant{{Individual: by}}
 	}
+	// Whose visit it is cares for the person, and is asked where nobody comes.
+	if s.Feed.Organization != "" {
+		e.ServiceProvider = &r4.Reference{Type: "Organization", Identifier: &r4.Identifier{System: fact.ODSCode, Value: s.Feed.Organization}, Display: s.Feed.Title}
+	}
 	switch {
 	case t.left.Year != 0 || t.over:
 		e.Status, e.Period = "finished", period(t.arrived, t.left)
@@ -236,22 +241,36 @@ func (v *visit) missed(s *fact.Sheet, t times) bool {
 	return t.arrived.Year == 0 && end.Low().Before(s.Item.Received)
 }
 
-// medicines are what was given. A visit that is written up again with fewer takes back the rest.
+// medicines are what was given, and what was not and why. A visit that is written up again with fewer takes back the rest.
 func (v *visit) medicines(ctx context.Context, s *fact.Sheet, t times, place string) error {
-	key := func(n int) string { return fmt.Sprintf("%s-m%d", v.ID, n) }
+	if err := v.some(ctx, s, t, place, "m", v.MedicinesGiven, true); err != nil {
+		return err
+	}
+	return v.some(ctx, s, t, place, "n", v.NotGiven, false)
+}
+
+func (v *visit) some(ctx context.Context, s *fact.Sheet, t times, place, mark string, medicines []string, given bool) error {
+	key := func(n int) string { return fmt.Sprintf("%s-%s%d", v.ID, mark, n) }
 	when := period(t.arrived, t.left)
 	if when == nil {
 		when = period(t.plannedStart, t.plannedEnd)
 	}
-	for i, medicine := range v.MedicinesGiven {
+	for i, medicine := range medicines {
 		m := &r4.MedicationAdministration{Identifier: []r4.Identifier{fact.Source(s.Feed.Name, key(i+1))}, Status: "completed", MedicationCodeableConcept: fact.Text(medicine), Subject: s.Ref("Patient", v.Client.Ref),
 			Context: s.Ref("Encounter", v.ID), EffectivePeriod: when}
+		if !given {
+			name, why, _ := strings.Cut(medicine, ":")
+			m.Status, m.MedicationCodeableConcept = "not-done", fact.Text(strings.TrimSpace(name))
+			if why = strings.TrimSpace(why); why != "" {
+				m.StatusReason = fact.List(fact.Text(why))
+			}
+		}
 		if by := s.Ref("Practitioner", v.Worker.Ref); by != nil {
 			m.Performer = []r4.MedicationAdministrationPerformer{{Actor: by}}
 		}
 		s.Put("MedicationAdministration", key(i+1), place, m)
 	}
-	for n := len(v.MedicinesGiven) + 1; ; n++ {
+	for n := len(medicines) + 1; ; n++ {
 		if more, err := s.Drop(ctx, "MedicationAdministration", key(n)); err != nil || !more {
 			return err
 		}

@@ -152,7 +152,7 @@ func (s *Site) lookOf(ctx context.Context, e *record.TrailEntry, names map[strin
 	if e.App != "" {
 		l.App = e.App
 	}
-	return l, nil
+	return l, s.behalf(ctx, l, e)
 }
 
 // programs are parts of this program, as a patient may call them.

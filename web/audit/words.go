@@ -35,10 +35,13 @@ var purposes = map[string]string{
 var roles = map[string]string{"clinician": "doctor or other clinician", "nurse": "nurse", "pharmacist": "pharmacist", "socialworker": "social worker", "careworker": "care worker", "receptionist": "receptionist",
 	"administrator": "administrator", "manager": "manager", "privacy": "privacy officer", "operator": "looks after the computer system", "analyst": "analyst", "researcher": "researcher", "patient": "a patient or somebody they trust"}
 
-// computer reports whether an entry is of a program that nobody sat at.
+// computer reports whether an entry is of a program that nobody sat at. A part of this program that acts in somebody's name is that somebody.
 func computer(e *record.TrailEntry) bool {
 	if e.Who == carry.Opener {
 		return false // somebody opened a link to a summary; no program does by itself
+	}
+	if strings.HasPrefix(e.Who, "Practitioner/") || strings.HasPrefix(e.Who, "Patient/") {
+		return false
 	}
 	return e.Role == access.Kith || e.Role == "system" || strings.HasPrefix(e.Who, "kith/")
 }

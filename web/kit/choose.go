@@ -53,8 +53,19 @@ func Speak(r *http.Request, l *words.Lang) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), spoken{}, l))
 }
 
+// set is the key under which a request holds the format that was chosen for it.
+type set struct{}
+
+// SetIn answers a request whose pages are in a format, whatever its reader has chosen: a sheet is printed as the person needs it who takes it home.
+func SetIn(r *http.Request, f Format) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), set{}, f))
+}
+
 // FormatOf is the format of a request.
 func FormatOf(r *http.Request) Format {
+	if f, ok := r.Context().Value(set{}).(Format); ok {
+		return f
+	}
 	if c, err := r.Cookie(formatCookie); err == nil && slices.Contains(formats, Format(c.Value)) {
 		return Format(c.Value)
 	}

@@ -67,3 +67,18 @@ func TestAPageRunsFromRightToLeft(t *testing.T) {
 		t.Error(out.String())
 	}
 }
+
+// A sheet for somebody else is in the format they need, whatever its reader has chosen for themselves.
+func TestAPageCanBeSetForSomebodyElse(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(&http.Cookie{Name: "kith-format", Value: "easy"})
+	if f := FormatOf(r); f != Easy {
+		t.Errorf("chosen: %s", f)
+	}
+	if f := FormatOf(SetIn(r, Large)); f != Large {
+		t.Errorf("for somebody who needs large print: %s", f)
+	}
+	if f := FormatOf(SetIn(r, Standard)); f != Standard {
+		t.Errorf("for somebody who needs none: %s", f)
+	}
+}

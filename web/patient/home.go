@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/care/growing"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/seat"
@@ -78,10 +79,12 @@ var parts = []struct {
 		{"/readings", words.Text("Readings"), words.Text("Blood pressure, weight, oxygen and more."), false},
 		{"/plan", words.Text("Care plan and goals"), words.Text("What matters to you, and the next step."), false},
 		{"/visits", words.Text("Home care visits"), words.Text("Who is coming, who has been, and medicines given."), false},
+		{"/tasks", words.Text("Things to do for a carer"), words.Text("A list that everyone who helps can tick off."), false},
 	}},
 	{"about", words.Text("About you"), []offered{
 		{"/profile", words.Text("Name, address and practice"), words.Text("What is known, and how to change it."), false},
 		{"/needs", words.Text("How we reach you"), words.Text("Language, large print, text or letter."), false},
+		{"/carer", words.Text("Help for carers"), words.Text("Do you look after somebody? See what there is for you."), true},
 		{"/trusted", words.Text("People I trust"), words.Text("Let family or a carer see your record or act for you."), true},
 	}},
 }
@@ -109,6 +112,9 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 			if !l.own || at.Own() {
 				part.Links = append(part.Links, homeLink{at.Base + l.path, t(l.text), t(l.hint)})
 			}
+		}
+		if p.id == "about" && at.Own() && s.young(r, at) {
+			part.Links = append(part.Links, homeLink{at.Base + "/growing", t("Who can see my record"), t("From your 11th birthday you have a say.")})
 		}
 		v.Parts = append(v.Parts, part)
 	}
@@ -150,6 +156,24 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request, at seat.Seat) (fol
 	seat.Follow(w, r, n)
 	kit.See(w, r, at.Base)
 	return true, nil
+}
+
+// young reports whether whoever looks is 11 to 17, and has a say in who acts for them. Whoever may not read their Patient yet finds no link.
+func (s *Site) young(r *http.Request, at seat.Seat) bool {
+	stored, err := s.Door.Get(r.Context(), at.Who, "Patient", at.Patient)
+	if err != nil {
+		return false
+	}
+	res, err := stored.Resource()
+	if err != nil {
+		return false
+	}
+	born, err := fhir.ParseDateTime(res.Root().Get("birthDate").Text())
+	if err != nil {
+		return false
+	}
+	age := growing.Age(born, s.Time())
+	return age >= growing.Review && age < growing.Adult
 }
 
 // news fills in what is new and what comes next, as far as whoever looks may see it.

@@ -27,6 +27,9 @@ type Seat struct {
 	Words   *words.Lang
 }
 
+// OnBehalf is the purpose for which staff change something on these pages: the person asked. https://terminology.hl7.org/CodeSystem/v3-ActReason (PATRQT)
+const OnBehalf = "PATRQT"
+
 // Own reports whether people sit there for themselves.
 func (at Seat) Own() bool { return !at.Staff && !at.Trusted }
 
@@ -43,7 +46,18 @@ type Places struct {
 // mux must refuse those that come from pages of others (http.CrossOriginProtection).
 func (p *Places) Page(mux *http.ServeMux, method, path string, show func(http.ResponseWriter, *http.Request, Seat)) {
 	for _, base := range []string{"/my", "/for/{person}", "/person/{person}"} {
-		mux.HandleFunc(method+" "+base+path, p.at(base, show))
+		mux.HandleFunc(method+" "+base+path, p.at(base, onBehalf(show)))
+	}
+}
+
+// onBehalf has the audit say of what staff change on a page of the person's that they did it because the person asked. What they only look at they may look at to care
+// for them, and other purposes than care have rules of their own.
+func onBehalf(show func(http.ResponseWriter, *http.Request, Seat)) func(http.ResponseWriter, *http.Request, Seat) {
+	return func(w http.ResponseWriter, r *http.Request, at Seat) {
+		if at.Staff && r.Method == http.MethodPost && (at.Who.Purpose == "" || at.Who.Purpose == "TREAT") {
+			at.Who.Purpose = OnBehalf
+		}
+		show(w, r, at)
 	}
 }
 

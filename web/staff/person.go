@@ -68,7 +68,8 @@ type tab struct {
 
 // tabsOf are the pages about a person, of which one is being looked at. Apps can be opened only where somebody signs in.
 func (s *Site) tabsOf(id, current string) []tab {
-	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}, {"Who they trust", "trusted", false}, {"Ask for help for them", "ask", false}}
+	tabs := []tab{{Text: "Record"}, {"All sources in one list", "lists", false}, {"What arrived and from where", "arrived", false}, {"Joined records", "links", false}, {"Who they trust", "trusted", false}, {"Ask for help for them", "ask", false}, {"Home care visits", "visits", false},
+		{"On their behalf", "front", false}}
 	for i := range tabs {
 		tabs[i].Current = tabs[i].Address == current
 		tabs[i].Address = strings.TrimSuffix("/person/"+id+"/"+tabs[i].Address, "/")
