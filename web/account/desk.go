@@ -19,12 +19,12 @@ import (
 //go:embed desk.html
 var deskHTML string
 
-var deskPage = kit.Page(deskHTML)
+var deskPage = kit.English(deskHTML)
 
 //go:embed paper.html
 var paperHTML string
 
-var paperPage = kit.Page(paperHTML)
+var paperPage = kit.English(paperHTML)
 
 // deskView is staff at the desk finding the person before them, and then saying what they saw. Both are posted, so that no NHS number stands
 // in an address.

@@ -18,7 +18,7 @@ import (
 //go:embed officer.html
 var officerHTML string
 
-var officerPage = kit.Page(officerHTML)
+var officerPage = kit.English(officerHTML)
 
 // officerView is the whole trail for a privacy officer, narrowed by what they typed.
 type officerView struct {
