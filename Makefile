@@ -32,6 +32,7 @@ bench: ## the figures of docs/performance.md: Go benchmarks, then a load run on 
 	scripts/setup all
 	scripts/postgres $(GO) test -run '^$$' -bench . -benchmem ./...
 	scripts/bench
+	scripts/bench-access
 	scripts/bench-readings
 
 build: ## make bin/kith

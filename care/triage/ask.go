@@ -57,7 +57,7 @@ func (b *Book) state(h *Heard, who Person) *State {
 		}
 	}
 	if n, ok := lex.byID[notUnderstoodID]; ok {
-		understood := len(h.stems) == 0 // nothing was said: answers were given without words
+		understood := len(h.features) == 0 // nothing was said: answers were given without words
 		for _, f := range h.Findings {
 			understood = understood || f.Value == Yes
 		}

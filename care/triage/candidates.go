@@ -2,7 +2,8 @@ package triage
 
 import "slices"
 
-// candidates are the packs that the findings speak for, best first, and at the end the general one. What is said first, and in more words, speaks louder.
+// candidates are the packs that the findings speak for, and those whose requests the text is like, best first, and at the end the general one. What is said first, and
+// in more words, speaks louder.
 func (b *Book) candidates(h *Heard, s *State) []*Pack {
 	type ranked struct {
 		pack  *Pack
@@ -43,12 +44,17 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 			all = append(all, ranked{p, score})
 		}
 	}
-	if len(all) == 0 && b.alike != nil {
-		for _, p := range b.Packs {
-			if like := 0.0; p.Name != generalName && p.suits(s) {
-				if like = b.alike.of(h.stems, p); like >= leastAlike {
-					all = append(all, ranked{p, like})
-				}
+	likes := b.alike.of(h.features)
+	if likes != nil {
+		likest := slices.Max(likes)
+		for i := range all {
+			at := b.alike.place(all[i].pack)
+			all[i].score += likeWeight * max((likes[at]-likest)/spread, -farthest)
+		}
+		for i, p := range b.alike.packs {
+			near := likeWeight * (likes[i] - likest) / spread
+			if likes[i] >= leastLike && near > -leastNear && p.suits(s) && !slices.ContainsFunc(all, func(r ranked) bool { return r.pack == p }) {
+				all = append(all, ranked{p, near})
 			}
 		}
 	}
@@ -66,6 +72,15 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 		out = append(out, r.pack)
 	}
 	return append(out, b.byName[generalName])
+}
+
+// mostOffered is how many complaints are offered beside the general one.
+const mostOffered = 4
+
+// Offered are those of some candidates among which the person chooses: the likeliest, and the general one last; five at most.
+func Offered(candidates []*Pack) []*Pack {
+	last := len(candidates) - 1
+	return append(slices.Clone(candidates[:min(last, mostOffered)]), candidates[last])
 }
 
 // firstOf is the place in a list of a finding, or of one that it implies; −1 where there is none.

@@ -14,7 +14,7 @@ type Heard struct {
 	Other    bool         // it is about somebody else than the writer
 	Days     map[int]int  // of facts that happened: how many days ago
 
-	stems []string // the words that say something
+	features []string // the words and pairs of words that say something
 }
 
 // Hearing is one finding that was heard.
@@ -47,17 +47,10 @@ func (lex *Lexicon) hear(text string) *Heard {
 	l := lex.listener
 	s := &speech{l: l, lex: lex, heard: &Heard{Numbers: map[int]Span{}, Age: Open(), Days: map[int]int{}}}
 	tokens := l.english.split(text)
-	for i := range tokens {
-		t := &tokens[i]
-		if l.vocab[t.stem] == 0 && !l.english.plainWord(t.raw) && l.english.people[t.raw] == "" {
-			if w := l.spelled(t.raw); w != "" {
-				t.stem = l.english.stem(w)
-			}
-		}
-	}
+	l.spell(tokens)
 	s.people(tokens)
 	s.tokens = l.english.join(tokens)
-	s.heard.stems = s.telling()
+	s.heard.features = l.features(s.tokens)
 	s.clauses()
 	s.index()
 	s.denials()
@@ -68,16 +61,16 @@ func (lex *Lexicon) hear(text string) *Heard {
 	return s.heard
 }
 
-// telling are the stems of the words that say something, each once.
-func (s *speech) telling() (out []string) {
-	e, seen := s.l.english, map[string]bool{}
-	for _, t := range s.tokens {
-		if !e.filler[t.raw] && !e.negator[t.raw] && e.people[t.raw] == "" && len(t.stem) > 2 && !seen[t.stem] {
-			seen[t.stem] = true
-			out = append(out, t.stem)
+// spell gives words that no phrase has the stem of the word they are probably meant as.
+func (l *listener) spell(tokens []token) {
+	for i := range tokens {
+		t := &tokens[i]
+		if l.vocab[t.stem] == 0 && !l.english.plainWord(t.raw) && l.english.people[t.raw] == "" {
+			if w := l.spelled(t.raw); w != "" {
+				t.stem = l.english.stem(w)
+			}
 		}
 	}
-	return out
 }
 
 // plainWord is a word that is never a misspelling.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -95,12 +96,12 @@ func TestHeldTwins(t *testing.T) {
 	}
 }
 
-// However somebody says it, it is about the same. At most 5 % of other ways of saying something should lead to another pack, and far more do (docs/triage.md, "What
-// falls short"): the bound here only keeps it from getting worse. The person confirms the pack, and floors and red flags do not hang on it.
+// However somebody says it, it is about the same: the pack of the first way is offered for the others, so that the person can choose it. That 5 % of them lose it is aimed at,
+// and more do (docs/triage.md, "What falls short"); the bounds here keep it from getting worse.
 func TestHeldParaphrases(t *testing.T) {
 	b := shippedBook(t)
 	pack := func(text string) string { return b.Begin(text, Person{}, Settings{}).Pack.Name }
-	cases, changed := 0, 0
+	cases, changed, lost := 0, 0, 0
 	heldLines(t, "paraphrases.jsonl", func(line []byte) {
 		var p struct {
 			ID    string   `json:"id"`
@@ -115,10 +116,13 @@ func TestHeldParaphrases(t *testing.T) {
 			if pack(text) != first {
 				changed++
 			}
+			if !slices.ContainsFunc(Offered(b.Begin(text, Person{}, Settings{}).Candidates), func(p *Pack) bool { return p.Name == first }) {
+				lost++
+			}
 		}
 	})
-	t.Logf("%d of %d paraphrases lead to another pack (%.1f %%)", changed, cases, 100*float64(changed)/float64(cases))
-	if cases != 240 || float64(changed) > 0.40*float64(cases) {
+	t.Logf("of %d paraphrases another pack comes first in %d (%.1f %%), and the pack is not offered in %d (%.1f %%)", cases, changed, 100*float64(changed)/float64(cases), lost, 100*float64(lost)/float64(cases))
+	if cases != 240 || float64(changed) > 0.27*float64(cases) || float64(lost) > 0.09*float64(cases) {
 		t.Error("more than there were")
 	}
 }

@@ -1,81 +1,132 @@
 package triage
 
-import "math"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
-// resemblance says how much a text sounds like what packs are about, where no complaint is heard in it: by the words that it shares with how a pack's
-// complaints are said and with the examples of its rules, rare words counting more. It only ever orders what the person is asked to confirm.
-type resemblance struct {
-	rare  map[string]float64        // how telling a word is: the logarithm of how few packs use it
-	words map[*Pack]map[string]bool // by stem
-	size  map[*Pack]float64         // the root of how many words a pack has
+// likeness says how much a text sounds like those in which people ask about each complaint: the words and pairs of words that it shares with them, rare
+// ones counting more (naive Bayes over asked/*.yaml, the packs' own phrases and the examples of their rules; Rennie et al., Tackling the Poor Assumptions of
+// Naive Bayes Text Classifiers, ICML 2003, for the weights). It orders what the person is asked to confirm and speaks where no complaint is heard; floors, score
+// and questions know nothing of it.
+type likeness struct {
+	packs []*Pack
+	says  map[string][]float32 // by word or pair: how much it speaks for each pack, against its speaking for any
 }
 
-// leastAlike is below what a text is like nothing: about two telling words.
-const leastAlike = 0.55
+const (
+	smooth     = 0.1 // a word that no text of a pack has counts as so much of one
+	pairWeight = 0.5 // a pair repeats what its words said
+	leastLike  = 3.0 // below this a text is like nothing: less than one telling word
+	leastNear  = 1.5 // a pack of which no complaint is heard is offered where it is this near to the likest
+	farthest   = 8.0 // a pack whose texts are all different is so far from the likest, and no farther
+	spread     = 3.0 // how much likeness makes a pack e times as likely; words are not independent, so it is more than 1
+	likeWeight = 0.6 // what likeness counts beside what was heard
+)
 
-func newResemblance(b *Book) *resemblance {
-	r := &resemblance{rare: map[string]float64{}, words: map[*Pack]map[string]bool{}, size: map[*Pack]float64{}}
-	used := map[string]int{}
+func newLikeness(b *Book, asked map[string][]string) *likeness {
+	l := &likeness{says: map[string][]float32{}}
+	var counts []map[string]float64
+	all, used := map[string]float64{}, map[string]int{}
+	var sums []float64
+	total := 0.0
 	for _, p := range b.Packs {
 		if p.Name == generalName {
 			continue
 		}
-		words := map[string]bool{}
-		take := func(text string) {
-			for _, stem := range b.Lexicon.tellingWords(text) {
-				words[stem] = true
+		count := map[string]float64{}
+		add := func(text string, weight float64) {
+			for _, f := range b.Lexicon.features(text) {
+				count[f] += weight
 			}
 		}
-		take(p.Title)
-		for _, findings := range [][]int{p.complaint, p.hints} {
-			for _, n := range findings {
-				f := b.Lexicon.Findings[n]
-				take(f.Name)
-				for _, says := range f.Says {
-					for _, text := range expand(says) {
-						take(text)
-					}
+		add(p.Title, 2)
+		for _, text := range asked[p.Name] {
+			add(text, 1)
+		}
+		for _, f := range p.Floors {
+			add(f.Example, 0.5)
+		}
+		for _, n := range p.complaint {
+			f := b.Lexicon.Findings[n]
+			for _, says := range f.Says {
+				ways := expand(says)
+				for _, way := range ways {
+					add(strings.TrimLeft(way, "=~ "), 1/math.Sqrt(float64(len(ways)*len(f.Says)))) // many ways of saying one thing are no more than one
 				}
 			}
 		}
-		for _, f := range p.Floors {
-			take(f.Example)
+		sum := 0.0
+		for f, n := range count {
+			n = math.Log1p(n)
+			count[f] = n
+			sum += n
+			all[f] += n
+			used[f]++
 		}
-		for _, g := range p.Benign {
-			take(g.Example)
-		}
-		for w := range words {
-			used[w]++
-		}
-		r.words[p], r.size[p] = words, math.Sqrt(float64(len(words)))
+		l.packs, counts, sums = append(l.packs, p), append(counts, count), append(sums, sum)
+		total += sum
 	}
-	for w, n := range used {
-		r.rare[w] = math.Log(float64(len(r.words)+1) / float64(n))
+	vocabulary := float64(len(all))
+	for f, n := range all {
+		rare := math.Log(float64(len(l.packs)+1) / float64(used[f]))
+		if strings.Contains(f, " ") {
+			rare *= pairWeight
+		}
+		row := make([]float32, len(l.packs))
+		usual := math.Log((n + smooth*float64(len(l.packs))) / (total + smooth*vocabulary*float64(len(l.packs))))
+		for i := range l.packs {
+			row[i] = float32(rare * (math.Log((counts[i][f]+smooth)/(sums[i]+smooth*vocabulary)) - usual))
+		}
+		l.says[f] = row
 	}
-	return r
+	return l
 }
 
-// tellingWords are the stems of a text without its fillers, each once.
-func (lex *Lexicon) tellingWords(text string) (out []string) {
-	l := lex.listener
-	seen := map[string]bool{}
-	for _, t := range l.english.join(l.english.split(text)) {
-		if l.english.filler[t.raw] || l.english.negator[t.raw] || l.english.people[t.raw] != "" || len(t.stem) < 3 || seen[t.stem] {
+// of is how much a text is like each of the packs, in their order; nil where it has no word that any of them knows.
+func (l *likeness) of(features []string) []float64 {
+	var sum []float64
+	for _, f := range features {
+		row, ok := l.says[f]
+		if !ok {
 			continue
 		}
-		seen[t.stem] = true
-		out = append(out, t.stem)
-	}
-	return out
-}
-
-// of is how much a text's words are a pack's.
-func (r *resemblance) of(stems []string, p *Pack) float64 {
-	sum := 0.0
-	for _, s := range stems {
-		if r.words[p][s] {
-			sum += r.rare[s]
+		if sum == nil {
+			sum = make([]float64, len(l.packs))
+		}
+		for i, w := range row {
+			sum[i] += float64(w)
 		}
 	}
-	return sum / r.size[p]
+	return sum
+}
+
+// place is where a pack stands in what of answers; −1 for the general one.
+func (l *likeness) place(p *Pack) int { return slices.Index(l.packs, p) }
+
+// features are the words of a text that say something, and the pairs that follow each other, by stem and rightly spelled.
+func (lex *Lexicon) features(text string) []string {
+	l := lex.listener
+	tokens := l.english.split(text)
+	l.spell(tokens)
+	return l.features(l.english.join(tokens))
+}
+
+func (l *listener) features(tokens []token) (out []string) {
+	before := ""
+	for _, t := range tokens {
+		switch {
+		case l.english.negator[t.raw]:
+			before = notStem
+		case l.english.filler[t.raw] || l.english.courtesy[t.raw] || l.english.people[t.raw] != "" || len(t.stem) < 2 || t.raw[0] >= '0' && t.raw[0] <= '9':
+		default:
+			out = append(out, t.stem)
+			if before != "" {
+				out = append(out, before+" "+t.stem)
+			}
+			before = t.stem
+		}
+	}
+	return out
 }

@@ -16,7 +16,7 @@ import (
 
 // shipped is what comes with Kith: the lexicon, facts.yaml and the packs.
 //
-//go:embed words.yaml known.yaml findings/*.yaml facts.yaml packs/*.yaml
+//go:embed words.yaml known.yaml findings/*.yaml facts.yaml packs/*.yaml asked/*.yaml
 var shipped embed.FS
 
 // Shipped is the folder of findings, facts and packs that comes with Kith.
@@ -28,13 +28,13 @@ type Book struct {
 	Packs   []*Pack // in order of their names, without the shared one
 	Shared  *Pack   // red flags and questions that stand in every pack: shared.yaml
 	byName  map[string]*Pack
-	alike   *resemblance
+	alike   *likeness
 }
 
 // Pack returns the pack of a name, nil where there is none.
 func (b *Book) Pack(name string) *Pack { return b.byName[name] }
 
-// Load reads folders, each with findings/*.yaml, facts.yaml and packs/*.yaml or some of these, as one book: a place's own folder stands after
+// Load reads folders, each with findings/*.yaml, facts.yaml and packs/*.yaml, asked/*.yaml or some of these, as one book: a place's own folder stands after
 // the shipped one, and a pack of a name that came before takes that one's place. An error names every fault, each with file and line.
 func Load(folders ...fs.FS) (*Book, error) {
 	b := &Book{byName: map[string]*Pack{}}
@@ -92,8 +92,31 @@ func Load(folders ...fs.FS) (*Book, error) {
 		return nil, err
 	}
 	b.checkScreens(&faults)
-	b.alike = newResemblance(b)
+	b.alike = newLikeness(b, b.asked(folders, &faults))
 	return b, faults.err()
+}
+
+// askedFile is how people ask about a complaint, in their own words.
+type askedFile struct {
+	Pack  string
+	Asked []string
+}
+
+// asked are the texts of asked/*.yaml, by pack. Those of a place's own folder come to the shipped ones.
+func (b *Book) asked(folders []fs.FS, faults *faults) map[string][]string {
+	out := map[string][]string{}
+	for _, folder := range folders {
+		names, _ := fs.Glob(folder, "asked/*.yaml")
+		for _, name := range names {
+			var file askedFile
+			root, ok := faults.read(folder, name, &file)
+			if ok && b.byName[file.Pack] == nil {
+				faults.add(name, lineOf(root, "pack"), "there is no pack %q", file.Pack)
+			}
+			out[file.Pack] = append(out[file.Pack], file.Asked...)
+		}
+	}
+	return out
 }
 
 // sharedName is the pack whose floors and screen hold in every other, generalName the one for what no other is about.

@@ -11,6 +11,7 @@ type wordsFile struct {
 	Author    string            `yaml:"author"`
 	Reviewed  string            `yaml:"reviewed"`
 	Fillers   []string          `yaml:"fillers"`
+	Courtesy  []string          `yaml:"courtesy"`
 	Articles  []string          `yaml:"articles"`
 	Negators  []string          `yaml:"negators"`
 	Cannot    []string          `yaml:"cannot"`
@@ -46,6 +47,7 @@ type token struct {
 // english turns words into what they are compared by.
 type english struct {
 	filler, article map[string]bool
+	courtesy        map[string]bool // around what is wrong: no sign of which complaint it is
 	negator         map[string]bool
 	cannot          map[string]bool
 	irregular       map[string]string
@@ -59,7 +61,7 @@ type english struct {
 }
 
 func newEnglish(w *wordsFile) *english {
-	e := &english{filler: set(w.Fillers), article: set(w.Articles), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
+	e := &english{filler: set(w.Fillers), courtesy: set(w.Courtesy), article: set(w.Articles), negator: set(w.Negators), cannot: set(w.Cannot), irregular: w.Irregular, same: map[string]string{}, sameLong: map[string][][]string{}}
 	e.contrast, e.fear, e.ordinary, e.people = set(w.Contrast), set(w.Fears), set(w.Ordinary), map[string]string{}
 	e.adult = set(w.People.Adult)
 	for _, word := range strings.Fields(ordinaryWords) {

@@ -115,9 +115,6 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	kit.See(w, r, to)
 }
 
-// mostCandidates is how many complaints are offered beside "none of these".
-const mostCandidates = 4
-
 // about has the person confirm what it is about.
 func (s *Site) about(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	t := at.Words.T
@@ -138,11 +135,12 @@ func (s *Site) about(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	if r.Method == http.MethodPost {
 		v.Answer.Error = t("Choose what it is about")
 	}
-	last := len(c.Candidates) - 1 // the general one
-	for _, p := range c.Candidates[:min(last, mostCandidates)] {
+	offered := triage.Offered(c.Candidates)
+	last := len(offered) - 1 // the general one
+	for _, p := range offered[:last] {
 		v.add(p.Name, t(p.Title))
 	}
-	switch general := c.Candidates[last].Name; {
+	switch general := offered[last].Name; {
 	case last == 0:
 		v.add(general, t("Something else: ask me some general questions"))
 	default:
