@@ -107,7 +107,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.settle(); err != nil {
 		return err
 	}
-	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp}
+	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp, madeUpNear: merrowby}
 	if s.auth == "" {
 		s.auth = "off"
 	}

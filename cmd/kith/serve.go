@@ -50,6 +50,8 @@ type serving struct {
 	secrets                     *secret.Keeper
 	notifyNetworks              string // where endpoints of Subscriptions may be besides the public Internet
 	signin                      string // file that says how people sign in, "" for passkeys and codes alone
+	directory                   string // file with what is near (care/near), "" for none
+	madeUpNear                  []byte // the directory of a made-up town, nil where the place is real
 	helpLine                    string // telephone number that helps with pages, "" for none
 	packs                       string // folder with packs of triage of the place, "" for none
 	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
@@ -120,6 +122,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
+	f.StringVar(&s.directory, "directory", "", "`FILE` with the services and groups of the place (YAML; docs/near.md)")
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
 	if code, done := parsed(f, args, stdout); done {
@@ -252,6 +255,10 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, people)
+	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
+		listener.Close()
+		return err
+	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()

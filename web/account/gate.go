@@ -45,6 +45,7 @@ var gates = []Gate{
 	{"/my", Patients, access.P9, nil, "your health record"},
 	{"/my/help", Patients, access.P0, nil, "this page"},
 	{"/for", Patients, access.P5, nil, "what somebody who trusts you has let you see"},
+	{"/my/near", Patients, access.P5, nil, "what is near you"},
 	{"/my/waiting", Patients, access.P0, nil, "waiting times"},
 	{"/my/messages", Patients, access.P5, nil, "your messages"},
 	{"/my/appointments", Patients, access.P5, nil, "your appointments"},
