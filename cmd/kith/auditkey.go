@@ -145,7 +145,7 @@ func (s *serving) trustPages(mux *http.ServeMux, door *record.Door, people *entr
 	if people == nil {
 		return
 	}
-	site := &webtrust.Site{Trust: &trust.Service{Door: door}, Who: people.who, Host: kit.Host{MadeUp: s.says(door)}}
+	site := &webtrust.Site{Places: s.places(door, people), Trust: &trust.Service{Door: door}}
 	handler := people.site.Guard(site.Handler())
 	mux.Handle("/my/trusted", handler)
 	mux.Handle("/my/trusted/", handler)

@@ -45,19 +45,19 @@ func (s *Site) ShowProvider(w http.ResponseWriter, r *http.Request, status int, 
 				if row.About != "" {
 					row.About += "; "
 				}
-				row.About += role.Title + " at " + role.Organisation
+				row.About += kit.Lang(r).T("%s at %s", role.Title, role.Organisation)
 			}
 		} else {
-			row.About = "born " + kit.Date(one.Born) + ", level " + one.Proofing
+			row.About = kit.Lang(r).T("born %s, level %s", kit.Date(one.Born), one.Proofing)
 		}
 		v.People = append(v.People, row)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Request)) {
 		v.Hidden = append(v.Hidden, hidden{name, p.Request.Get(name)})
 	}
-	title := "Built-in sign-in"
+	title := kit.Lang(r).T("Built-in sign-in")
 	if p.Error != "" {
-		title = "Error: " + title
+		title = kit.Lang(r).T("Error:") + " " + title
 		v.Errors = []field{v.Who}
 	}
 	v.Frame = kit.Frame{Title: title, Plain: true}
