@@ -107,7 +107,13 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.settle(); err != nil {
 		return err
 	}
-	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp, madeUpNear: merrowby}
+	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp, helpLine: "01632 960000", madeUpNear: merrowby,
+		out: outgoing{mailServer: shown, textGateway: shown, letters: lettersOf(d.data), address: "The Town Hall;Market Street;" + town.Name}}
+	sessions, err := townSessions(town.Town{Seed: d.want.Seed, People: d.want.People, Until: d.want.Until})
+	if err != nil {
+		return err
+	}
+	s.sessions = sessions
 	if s.auth == "" {
 		s.auth = "off"
 	}

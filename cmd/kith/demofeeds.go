@@ -55,6 +55,15 @@ func (d *demo) fill(ctx context.Context, door *record.Door, board *feeds.Service
 	if err == nil {
 		err = p.plans(ctx)
 	}
+	if err == nil {
+		err = p.results(ctx)
+	}
+	if err == nil {
+		err = p.appointments(ctx)
+	}
+	if err == nil {
+		err = p.talks(ctx)
+	}
 	if err == nil && d.speed > 0 {
 		err = p.live(ctx)
 	}

@@ -24,6 +24,7 @@ func commands() []command {
 		{"score", "hold a record against the truth of a made-up town", scoreCommand},
 		{"monitor", "play histories of readings through the rules of monitoring", monitorCommand},
 		{"optout", "take in the national data opt-out", optoutCommand},
+		{"glossary", "say how much of a record is explained in plain words", glossaryCommand},
 		{"policy", "print or check the policy: who may see and do what", policyCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},
@@ -32,7 +33,9 @@ func commands() []command {
 		{"restore", "make a record of a backup", restoreCommand},
 		{"audit", "hold the audit trail against its checkpoints, and read it", auditCommand},
 		{"account", "make, list and end the accounts of those who sign in", accountCommand},
+		{"slots", "say what a file of sessions offers, and make its Slots", slotsCommand},
 		{"triage", "say how soon somebody should be seen, and try packs on vignettes", triageCommand},
+		{"card", "check a certificate of vaccinations", cardCommand},
 		{"migrate", "bring a database to this version's schema", migrateCommand},
 	}
 }

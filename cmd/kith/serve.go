@@ -24,6 +24,7 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/access/secret"
+	"github.com/kith-care/kith/care/booking"
 	"github.com/kith-care/kith/connect/documents"
 	"github.com/kith-care/kith/connect/feeds"
 	"github.com/kith-care/kith/connect/gpconnect"
@@ -48,13 +49,19 @@ type serving struct {
 	policy                      string // file with the policy, "" for the one Kith comes with
 	secretKey                   string // file with the key that keeps secrets, "" for the usual one
 	secrets                     *secret.Keeper
-	notifyNetworks              string // where endpoints of Subscriptions may be besides the public Internet
-	signin                      string // file that says how people sign in, "" for passkeys and codes alone
-	directory                   string // file with what is near (care/near), "" for none
-	madeUpNear                  []byte // the directory of a made-up town, nil where the place is real
-	helpLine                    string // telephone number that helps with pages, "" for none
-	packs                       string // folder with packs of triage of the place, "" for none
-	rota, monitorRules          string // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
+	notifyNetworks              string            // where endpoints of Subscriptions may be besides the public Internet
+	signin                      string            // file that says how people sign in, "" for passkeys and codes alone
+	directory                   string            // file with what is near (care/near), "" for none
+	madeUpNear                  []byte            // the directory of a made-up town, nil where the place is real
+	helpLine                    string            // telephone number that helps with pages, "" for none
+	out                         outgoing          // how things leave the house
+	packs                       string            // folder with packs of triage of the place, "" for none
+	rota, monitorRules          string            // files that say who is told of readings, and by which rules; "" for the rules Kith comes with
+	sessionsFile                string            // file with the sessions of the place's own clinics, "" for none
+	sessions                    *booking.Sessions // the same, made up
+	validateLists               bool              // ask people who wait whether they still need it
+	diary                       bool              // appointments of practices are offered and booked by GP Connect
+	glossary, releaseFile       string            // folder with the place's own explanations, and file that says when results are seen; "" for what Kith comes with
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
 	pause                       time.Duration       // between two questions to a practice, 0 as usual
@@ -121,9 +128,15 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
+	f.StringVar(&s.glossary, "glossary", "", "a `DIR` with explanations of the place, which take the place of those Kith comes with (docs/record.md)")
+	f.StringVar(&s.releaseFile, "release", "", "`FILE` that says when patients see results of which tests, instead of the one Kith comes with (docs/record.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
 	f.StringVar(&s.directory, "directory", "", "`FILE` with the services and groups of the place (YAML; docs/near.md)")
 	f.StringVar(&s.helpLine, "help-line", "", "a telephone `NUMBER` that helps people with the pages of the front door; it stands on each")
+	s.out.flags(f)
+	f.StringVar(&s.sessionsFile, "sessions", "", "`FILE` with the sessions of the place's own clinics, from which Slots are made (docs/booking.md)")
+	f.BoolVar(&s.validateLists, "validate-lists", false, "ask people who wait for a hospital, every twelve weeks, whether they still need it (docs/booking.md)")
+	f.BoolVar(&s.diary, "gpconnect-appointments", false, "offer the free times of practices that are asked by GP Connect, and book there what is booked here")
 	f.StringVar(&s.debug, "debug", "", "loopback `HOST:PORT` for pprof, and for why a Task of monitoring is there, off where empty")
 	if code, done := parsed(f, args, stdout); done {
 		return code
@@ -255,13 +268,37 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		return err
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, people)
+	messages, err := s.messages(door, people)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	appointments, err := s.booking(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	if err := s.messagePages(mux, door, messages, people); err != nil {
+		listener.Close()
+		return err
+	}
+	s.bookingPages(mux, door, appointments, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
+		listener.Close()
+		return err
+	}
+	own, err := s.ownRecord(ctx, door)
+	if err != nil {
 		listener.Close()
 		return err
 	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
+	if err := s.recordPages(mux, door, desk, own, people, guard); err != nil {
+		listener.Close()
+		return err
+	}
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
 	handler := guard.Handler(mux)
 	if appServer != nil {
@@ -302,6 +339,10 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the linking of people", linker.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch for unusual access", watch.Run(ctx)) })
 	background.Go(func() { ended(ctx, "the watch over readings at home", monitoring.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the sending of messages", messages.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the holding of results", own.release.Run(ctx)) })
+	background.Go(func() { own.carry.Run(ctx) })
+	background.Go(func() { ended(ctx, "the keeping of appointments", appointments.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })
@@ -318,7 +359,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 
 // pollers ask systems that send nothing by themselves, by kind.
 func (s *serving) pollers() map[string]feeds.Poller {
-	ask := &gpconnect.Poll{Pause: s.pause, Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
+	ask := &gpconnect.Poll{Pause: s.pause, Diary: s.diary, Client: gpconnect.Client{From: s.asid, To: s.practiceASID, Requester: gpconnect.Requester{Issuer: strings.TrimSuffix(s.base, "/fhir"),
 		Device: s.name, Version: "1", Model: "Kith", Organization: s.name, ODS: s.organisation, UserID: "kith-feeds", SDSUserID: "UNK", SDSRole: "UNK", JobRole: "R8000", Family: "Feeds", Given: "Kith"}}}
 	return map[string]feeds.Poller{"gpconnect": ask.Once}
 }

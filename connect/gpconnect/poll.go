@@ -32,6 +32,7 @@ type Poll struct {
 	Every  time.Duration // a patient is asked for at most this often; 0 for a day
 	Pause  time.Duration // between two questions to a practice; 0 for 200 ms
 	Now    func() time.Time
+	Diary  bool // free slots of practices are offered here, and what is booked here is booked there
 
 	mu    sync.Mutex
 	known map[string]register // by feed
@@ -84,6 +85,12 @@ func (p *Poll) Once(ctx context.Context, d *intake.Desk, f *intake.Feed) error {
 	client, err := p.client(f)
 	if err != nil {
 		return err
+	}
+	if p.Diary {
+		diary := &diary{ctx: ctx, desk: d, feed: f, box: d.Door.Box("gpconnect"), client: client, now: p.now()}
+		if err := diary.once(); err != nil {
+			return err
+		}
 	}
 	r := &round{poll: p, ctx: ctx, desk: d, feed: f, box: d.Door.Box("gpconnect"), client: client, found: map[string]int{}}
 	for _, n := range numbers {

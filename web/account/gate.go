@@ -49,6 +49,7 @@ var gates = []Gate{
 	{"/my/near", Patients, access.P5, nil, words.Text("what is near you")},
 	{"/my/waiting", Patients, access.P0, nil, words.Text("waiting times")},
 	{"/my/messages", Patients, access.P5, nil, words.Text("your messages")},
+	{"/my/needs", Patients, access.P5, nil, words.Text("how we reach you")},
 	{"/my/appointments", Patients, access.P5, nil, words.Text("your appointments")},
 	{"/my/ask", Patients, access.P5, nil, words.Text("the page to ask about a health problem")},
 	{"/my/record", Patients, access.P9, nil, words.Text("your health record")},
@@ -57,6 +58,9 @@ var gates = []Gate{
 	{"/my/trusted", Patients, access.P9, nil, words.Text("who you have given access to")},
 	{"/my/trusted/accept", Patients, access.P5, nil, words.Text("the page to act for someone who trusts you")},
 	{"/my/seen", Patients, access.P9, nil, words.Text("who has looked at your record")},
+	{"/shared", Anyone, 0, nil, ""}, // whoever has a link to a summary
+	{"/verify", Anyone, 0, nil, ""},
+	{"/.well-known", Anyone, 0, nil, ""},
 	{"/audit", Workers, 0, []string{"privacy"}, words.Text("the audit")},
 	{"/desk", Workers, 0, signin.DeskRoles(), words.Text("the desk")},
 	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known

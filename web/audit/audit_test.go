@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/carry"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
@@ -234,5 +235,13 @@ func TestThingsAreSaidInWords(t *testing.T) {
 		if got := strings.Join(did(&record.TrailEntry{What: what, Action: access.Read}), "; "); got != want {
 			t.Errorf("%q: %q, want %q", what, got, want)
 		}
+	}
+}
+
+// Whoever opens a link to a summary is somebody, and stands among those who looked.
+func TestAnOpenedLinkIsAmongThoseWhoLooked(t *testing.T) {
+	e := &record.TrailEntry{Who: carry.Opener, Name: "Somebody with the link “Holiday”", Role: access.Kith, Purpose: "PATRQT"}
+	if computer(e) || did(e)[0] != "opened the link and saw your summary" || reason(e) != "Because you asked" {
+		t.Errorf("%v %v %s", computer(e), did(e), reason(e))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/carry"
 	"github.com/kith-care/kith/record"
 )
 
@@ -36,6 +37,9 @@ var roles = map[string]string{"clinician": "doctor or other clinician", "nurse":
 
 // computer reports whether an entry is of a program that nobody sat at.
 func computer(e *record.TrailEntry) bool {
+	if e.Who == carry.Opener {
+		return false // somebody opened a link to a summary; no program does by itself
+	}
 	return e.Role == access.Kith || e.Role == "system" || strings.HasPrefix(e.Who, "kith/")
 }
 
@@ -43,6 +47,9 @@ func computer(e *record.TrailEntry) bool {
 func did(e *record.TrailEntry) []string {
 	if e.Refused != "" {
 		return []string{"tried to look at your record and was stopped"}
+	}
+	if e.Who == carry.Opener {
+		return []string{"opened the link and saw your summary"}
 	}
 	verb := verbs[e.Action]
 	switch {

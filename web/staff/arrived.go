@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -94,12 +95,12 @@ func (s *Site) records(r *http.Request, id string) ([]recordRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		f, err := factOf(stored)
+		f, err := entry.Of(stored)
 		if err != nil {
 			return nil, err
 		}
-		p := rowOf(f.v.Resource(), s.Time())
-		out = append(out, recordRow{ID: one, Name: p.Name, Born: p.Born, Number: p.Number, Address: p.Address, Source: words(titles[f.feed], f.feed, f.at("meta.source"), "written directly"), Trace: f.trace(),
+		p := rowOf(f.V.Resource(), s.Time())
+		out = append(out, recordRow{ID: one, Name: p.Name, Born: p.Born, Number: p.Number, Address: p.Address, Source: words(titles[f.Feed], f.Feed, f.At("meta.source"), "written directly"), Trace: f.Trace(),
 			Updated: clock(stored.Updated), Current: one == id})
 	}
 	slices.SortFunc(out, func(a, b recordRow) int {
@@ -113,19 +114,19 @@ func arrivals(facts map[string][]fact) []arrivedRow {
 	var out []arrivedRow
 	for order, kind := range kindsArrived {
 		at := map[string]int{}
-		for _, f := range newestFirst(facts[kind]) {
-			i, ok := at[f.feed]
+		for _, f := range entry.NewestFirst(facts[kind]) {
+			i, ok := at[f.Feed]
 			if !ok {
 				i = len(out)
-				at[f.feed] = i
-				out = append(out, arrivedRow{Kind: words(kindsOfEntries[kind], kind), Source: words(f.from, "written directly"), order: order, withoutSource: f.feed == ""})
+				at[f.Feed] = i
+				out = append(out, arrivedRow{Kind: words(kindsOfEntries[kind], kind), Source: words(f.From, "written directly"), order: order, withoutSource: f.Feed == ""})
 			}
 			row := &out[i]
 			row.facts = append(row.facts, f)
-			if f.updated.After(row.updated) {
-				row.updated = f.updated
+			if f.Updated.After(row.updated) {
+				row.updated = f.Updated
 			}
-			if when := f.when(); when != "" {
+			if when := f.When(); when != "" {
 				row.first = when
 				row.last = words(row.last, when)
 			}

@@ -21,8 +21,8 @@ func FuzzPersonPage(f *testing.F) {
 		}
 		facts := map[string][]fact{}
 		for _, kind := range shown {
-			facts[kind] = []fact{{kind: kind, v: r.Root(), updated: today}, {kind: kind, v: r.Root()}}
-			facts[kind][0].mistaken()
+			facts[kind] = []fact{{Kind: kind, V: r.Root(), Updated: today}, {Kind: kind, V: r.Root()}}
+			facts[kind][0].Mistaken()
 		}
 		view := personView{Banner: bannerOf(r, facts, today)}
 		view.Problems, view.Past = problemRows(facts)

@@ -74,8 +74,8 @@ func (s *Site) lists(w http.ResponseWriter, r *http.Request) {
 		var resources []*fhir.Resource
 		traces := map[string]string{}
 		for _, f := range facts[l.of] {
-			resources = append(resources, f.v.Resource())
-			traces[f.kind+"/"+f.id] = f.trace()
+			resources = append(resources, f.V.Resource())
+			traces[f.Kind+"/"+f.ID] = f.Trace()
 		}
 		if _, read := facts[l.of]; !read {
 			l.nothing = "Not shown to you."

@@ -102,13 +102,6 @@ func telephone(patient fhir.Value) string {
 }
 
 // said returns who a reference names.
-func said(ref fhir.Value) string {
-	if d := ref.Get("display").Text(); d != "" {
-		return d
-	}
-	return ref.Get("reference").Text()
-}
-
 func number(n int) string { return strconv.Itoa(n) }
 
 // thousands writes 1234 as 1,234.

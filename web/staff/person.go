@@ -11,6 +11,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -86,8 +87,6 @@ type filter struct {
 
 const (
 	linesAPage = 40
-	// mostRead is how many resources of a type the page reads; beyond it the page says that it is not all.
-	mostRead = 5000
 )
 
 // shown are the types of resource the page reads, each with the search parameter that leads to the patient.
@@ -144,7 +143,7 @@ func (s *Site) facts(ctx context.Context, who access.Actor, id string, kinds ...
 	var cut, kept []string
 	var refusal error
 	for _, kind := range kinds {
-		read, more, err := s.factsOf(ctx, who, id, kind, titles)
+		read, more, err := entry.Read(ctx, s.Door, who, id, kind, titles)
 		switch {
 		case err != nil && fhir.KindOf(err) == fhir.Forbidden:
 			kept, refusal = append(kept, kind), err
@@ -161,7 +160,7 @@ func (s *Site) facts(ctx context.Context, who access.Actor, id string, kinds ...
 	}
 	var said []string
 	if cut != nil {
-		said = append(said, "This page does not show everything: only the first "+thousands(mostRead)+" entries of each of these were read: "+strings.Join(cut, ", ")+".")
+		said = append(said, "This page does not show everything: only the first "+thousands(entry.Most)+" entries of each of these were read: "+strings.Join(cut, ", ")+".")
 	}
 	if kept != nil {
 		said = append(said, "These are not shown to people in your role: "+strings.Join(kept, ", ")+".")
@@ -170,28 +169,6 @@ func (s *Site) facts(ctx context.Context, who access.Actor, id string, kinds ...
 		said = append(said, "Entries that are sensitive, or that somebody does not share, are shown to some and not to others: there may be more than you see.")
 	}
 	return facts, strings.Join(said, " "), nil
-}
-
-// factsOf reads the facts of one type, up to mostRead; more says that there are others.
-func (s *Site) factsOf(ctx context.Context, who access.Actor, id, kind string, titles map[string]string) (facts []fact, more bool, err error) {
-	facts = []fact{}
-	for m, err := range s.Door.All(ctx, who, kind+"?patient="+url.QueryEscape(id)) {
-		if err != nil {
-			return nil, false, err
-		}
-		if len(facts) == mostRead {
-			return facts, true, nil
-		}
-		f, err := factOf(m)
-		if err != nil {
-			return nil, false, err
-		}
-		f.from = words(titles[f.feed], f.feed)
-		if !f.mistaken() {
-			facts = append(facts, f)
-		}
-	}
-	return facts, false, nil
 }
 
 func bannerOf(patient *fhir.Resource, facts map[string][]fact, now time.Time) banner {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -169,9 +170,9 @@ func TestEveryKindOfResultIsShownAndWithdrawnOnesAreNot(t *testing.T) {
 func TestARecordTooLongToShowSaysSo(t *testing.T) {
 	door := record.Test(t)
 	put(t, door, []byte(`{"resourceType":"Bundle","entry":[{"resource":`+okafor+`}]}`))
-	for n := 0; n < mostRead+1; {
+	for n := 0; n < entry.Most+1; {
 		var entries []string
-		for ; len(entries) < 1000 && n < mostRead+1; n++ {
+		for ; len(entries) < 1000 && n < entry.Most+1; n++ {
 			entries = append(entries, `{"resource":`+observation(fmt.Sprint("n", n), "2026-01-01", `"code":{"text":"Pulse"},"valueInteger":70`)+`}`)
 		}
 		put(t, door, []byte(`{"resourceType":"Bundle","entry":[`+strings.Join(entries, ",")+`]}`))

@@ -10,6 +10,7 @@ import (
 	"github.com/kith-care/kith/connect/match"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -108,12 +109,12 @@ var otherParts = map[string]string{"prior": "Before anything is compared", "name
 func (v *questionView) sides(patients [2]*record.Stored, parts []match.Part, titles map[string]string) error {
 	var values [2]map[string]string
 	for i, side := range []*sideOf{&v.A, &v.B} {
-		f, err := factOf(patients[i])
+		f, err := entry.Of(patients[i])
 		if err != nil {
 			return err
 		}
-		values[i] = compared(f.v)
-		*side = sideOf{ID: f.id, Name: kit.Name(f.v.Get("name")), Source: words(titles[f.feed], f.feed, f.at("meta.source"), "written directly"), Trace: f.trace(), Practice: practice(f.v), Deceased: deceased(f.v)}
+		values[i] = compared(f.V)
+		*side = sideOf{ID: f.ID, Name: kit.Name(f.V.Get("name")), Source: words(titles[f.Feed], f.Feed, f.At("meta.source"), "written directly"), Trace: f.Trace(), Practice: practice(f.V), Deceased: deceased(f.V)}
 	}
 	weighed := map[string]match.Part{}
 	for _, p := range parts {

@@ -3,13 +3,11 @@ package staff
 import (
 	"cmp"
 	"html/template"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -29,12 +27,6 @@ type resultRow struct {
 
 type resultValue struct{ On, Value, Flag string }
 
-// categories in the order they are shown; what belongs to none comes last.
-var categories = []struct{ code, heading string }{
-	{"laboratory", "Blood and other laboratory tests"}, {"vital-signs", "Measurements"}, {"imaging", "Imaging"}, {"procedure", "Procedures"},
-	{"exam", "Examination"}, {"survey", "Questionnaires"}, {"social-history", "Way of life"}, {"", "Other"},
-}
-
 // resultGroups gathers Observations by what was measured, newest value first.
 func resultGroups(facts map[string][]fact, now time.Time) []resultGroup {
 	type test struct {
@@ -42,11 +34,11 @@ func resultGroups(facts map[string][]fact, now time.Time) []resultGroup {
 		values         []fact
 	}
 	tests := map[string]*test{}
-	for _, f := range newestFirst(facts["Observation"]) {
-		name := kit.Words(f.v.Get("code"))
-		key := testKey(f.v.Get("code"), name)
+	for _, f := range entry.NewestFirst(facts["Observation"]) {
+		name := kit.Words(f.V.Get("code"))
+		key := entry.TestKey(f.V.Get("code"), name)
 		if tests[key] == nil {
-			tests[key] = &test{name: name, category: category(f)}
+			tests[key] = &test{name: name, category: entry.Category(f)}
 		}
 		tests[key].values = append(tests[key].values, f)
 	}
@@ -55,40 +47,21 @@ func resultGroups(facts map[string][]fact, now time.Time) []resultGroup {
 		rows[t.category] = append(rows[t.category], rowOfResults(t.name, t.values, now))
 	}
 	var groups []resultGroup
-	for _, c := range categories {
-		if len(rows[c.code]) == 0 {
+	for _, c := range entry.Categories {
+		if len(rows[c.Code]) == 0 {
 			continue
 		}
-		slices.SortFunc(rows[c.code], func(a, b resultRow) int {
+		slices.SortFunc(rows[c.Code], func(a, b resultRow) int {
 			return cmp.Or(strings.Compare(strings.ToLower(a.Test), strings.ToLower(b.Test)), strings.Compare(a.Value, b.Value))
 		})
-		groups = append(groups, resultGroup{c.heading, rows[c.code]})
+		groups = append(groups, resultGroup{c.Heading, rows[c.Code]})
 	}
 	return groups
 }
 
-// testKey is what makes two results the same test: their first code, else their name. Two names of one code are one
-// test; one name with two codes (a calculated and a measured LDL) are two.
-func testKey(code fhir.Value, name string) string {
-	c := kit.FirstOf(code.Get("coding"))
-	if c.Get("code").Text() != "" {
-		return c.Get("system").Text() + "|" + c.Get("code").Text()
-	}
-	return name
-}
-
-func category(f fact) string {
-	for _, c := range categories {
-		if c.code != "" && f.has("category", c.code) {
-			return c.code
-		}
-	}
-	return ""
-}
-
 func rowOfResults(name string, newest []fact, now time.Time) resultRow {
 	latest := newest[0]
-	r := resultRow{Test: name, Value: valueOf(latest.v), Flag: flagOf(latest), Range: rangeOf(latest.v), On: kit.Date(latest.when()), Ago: kit.Ago(latest.when(), now), Source: latest.source(), Trace: latest.trace()}
+	r := resultRow{Test: name, Value: entry.ValueOf(latest.V), Flag: entry.FlagOf(latest), Range: entry.RangeOf(latest.V), On: kit.Date(latest.When()), Ago: kit.Ago(latest.When(), now), Source: latest.Source(), Trace: latest.Trace()}
 	if r.Test == "" {
 		r.Test = "Test without a name"
 	}
@@ -96,184 +69,12 @@ func rowOfResults(name string, newest []fact, now time.Time) resultRow {
 		r.On = "date " + kit.NotKnown
 	}
 	for _, f := range newest[1:] {
-		on := kit.Date(f.when())
+		on := kit.Date(f.When())
 		if on == "" {
 			on = "date " + kit.NotKnown
 		}
-		r.Earlier = append(r.Earlier, resultValue{on, valueOf(f.v), flagOf(f)})
+		r.Earlier = append(r.Earlier, resultValue{on, entry.ValueOf(f.V), entry.FlagOf(f)})
 	}
-	r.Chart, r.Note = chartOf(r.Test, newest)
+	r.Chart, r.Note = entry.ChartOf(r.Test, newest)
 	return r
-}
-
-// valueOf writes what was found, whatever kind of value it is.
-func valueOf(v fhir.Value) string {
-	if text := simpleValue(v); text != "" {
-		return text
-	}
-	if s, d, unit, ok := pressure(v); ok {
-		return s + "/" + d + " " + unit
-	}
-	var parts []string
-	for c := range v.Get("component").Items() {
-		if text := simpleValue(c); text != "" {
-			parts = append(parts, kit.Words(c.Get("code"))+" "+text)
-		}
-	}
-	if parts != nil {
-		return strings.Join(parts, ", ")
-	}
-	if why := kit.Words(v.Get("dataAbsentReason")); why != "" {
-		return "no value: " + why
-	}
-	return "no value"
-}
-
-func simpleValue(v fhir.Value) string {
-	switch {
-	case v.Get("valueQuantity").Exists():
-		return kit.Quantity(v.Get("valueQuantity"))
-	case v.Get("valueCodeableConcept").Exists():
-		return kit.Words(v.Get("valueCodeableConcept"))
-	case v.Get("valueBoolean").Exists():
-		return map[bool]string{true: "Yes", false: "No"}[v.Get("valueBoolean").Bool()]
-	case v.Get("valueDateTime").Exists():
-		return kit.Date(v.Get("valueDateTime").Text())
-	case v.Get("valueRange").Exists():
-		return kit.Quantity(v.Get("valueRange").Get("low")) + " to " + kit.Quantity(v.Get("valueRange").Get("high"))
-	case v.Get("valueRatio").Exists():
-		return kit.Quantity(v.Get("valueRatio").Get("numerator")) + ":" + kit.Quantity(v.Get("valueRatio").Get("denominator"))
-	}
-	for _, member := range []string{"valueString", "valueInteger", "valueTime"} {
-		if text := v.Get(member).Text(); text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// pressure returns the two numbers of a blood pressure. LOINC 8480-6 and 8462-4.
-func pressure(v fhir.Value) (systolic, diastolic, unit string, ok bool) {
-	for c := range v.Get("component").Items() {
-		q := c.Get("valueQuantity")
-		for coding := range c.Get("code").Get("coding").Items() {
-			switch coding.Get("code").Text() {
-			case "8480-6":
-				systolic = kit.Digits(q.Get("value").Text())
-			case "8462-4":
-				diastolic = kit.Digits(q.Get("value").Text())
-			default:
-				continue
-			}
-			unit = q.Get("unit").Text()
-			break
-		}
-	}
-	return systolic, diastolic, kit.Unit(unit), systolic != "" && diastolic != ""
-}
-
-// flagOf is what the laboratory said of the value, and that it is not final. Nothing is flagged that they did not flag.
-func flagOf(f fact) string {
-	var flags []string
-	for c := range f.v.Get("interpretation").Items() {
-		for coding := range c.Get("coding").Items() {
-			if word := map[string]string{"H": "High", "HH": "Very high", "HU": "Very high", "L": "Low", "LL": "Very low", "LU": "Very low", "A": "Abnormal", "AA": "Very abnormal"}[coding.Get("code").Text()]; word != "" {
-				flags = append(flags, word)
-				break
-			}
-		}
-	}
-	switch f.v.Get("status").Text() {
-	case "preliminary", "registered":
-		flags = append(flags, "Not final")
-	case "corrected", "amended":
-		flags = append(flags, "Corrected")
-	}
-	return strings.Join(flags, ", ")
-}
-
-// rangeOf writes the reference range; its unit is left out only where it is the value's own.
-func rangeOf(v fhir.Value) string {
-	r := kit.FirstOf(v.Get("referenceRange"))
-	if text := r.Get("text").Text(); text != "" {
-		return text
-	}
-	low, high := bound(r.Get("low"), v.Get("valueQuantity")), bound(r.Get("high"), v.Get("valueQuantity"))
-	switch {
-	case low != "" && high != "":
-		return low + " – " + high
-	case low != "":
-		return low + " or more"
-	case high != "":
-		return high + " or less"
-	}
-	return ""
-}
-
-func bound(limit, value fhir.Value) string {
-	if unitOf(limit) == unitOf(value) {
-		return kit.Digits(limit.Get("value").Text())
-	}
-	return kit.Quantity(limit)
-}
-
-func unitOf(q fhir.Value) string {
-	return cmp.Or(q.Get("code").Text(), q.Get("unit").Text())
-}
-
-// chartOf draws the values that have the unit of the latest; values in another unit are left out, and that is said:
-// a line through two units would show a change that never was.
-func chartOf(name string, newest []fact) (template.HTML, string) {
-	c := kit.Chart{Name: name, Low: math.NaN(), High: math.NaN()}
-	unit, left := "", 0
-	for i, f := range newest {
-		p, u, ok := pointOf(f)
-		if !ok {
-			left++
-			continue
-		}
-		if c.Points == nil {
-			unit, c.Unit = u, kit.Unit(cmp.Or(f.v.Get("valueQuantity").Get("unit").Text(), u))
-		}
-		if u != unit {
-			left++
-			continue
-		}
-		if i == 0 {
-			c.Low, c.High = limit(f.v, "low", u), limit(f.v, "high", u)
-		}
-		c.Points = append(c.Points, p)
-	}
-	slices.Reverse(c.Points)
-	if len(c.Points) < 2 || left == 0 {
-		return c.SVG(), ""
-	}
-	return c.SVG(), strconv.Itoa(left) + " not drawn: another unit, or not a number"
-}
-
-func pointOf(f fact) (p kit.Point, unit string, ok bool) {
-	at, dated := kit.Moment(f.when())
-	if !dated {
-		return p, "", false
-	}
-	p = kit.Point{At: at, Pair: math.NaN(), Text: valueOf(f.v)}
-	if s, d, u, pair := pressure(f.v); pair {
-		x, err1 := strconv.ParseFloat(s, 64)
-		y, err2 := strconv.ParseFloat(d, 64)
-		p.Value, p.Pair = x, y
-		return p, u, err1 == nil && err2 == nil
-	}
-	q := f.v.Get("valueQuantity")
-	x, err := strconv.ParseFloat(q.Get("value").Text(), 64)
-	p.Value = x
-	return p, unitOf(q), err == nil
-}
-
-func limit(v fhir.Value, which, unit string) float64 {
-	q := kit.FirstOf(v.Get("referenceRange")).Get(which)
-	x, err := strconv.ParseFloat(q.Get("value").Text(), 64)
-	if err != nil || unitOf(q) != unit {
-		return math.NaN()
-	}
-	return x
 }

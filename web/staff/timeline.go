@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -57,59 +58,59 @@ func gather(lines []line) []line {
 }
 
 func lineOf(f fact) line {
-	l := line{Source: f.source(), Trace: f.trace(), Recorded: f.recorded(), On: kit.Date(f.when()), At: kit.Clock(f.when())}
-	if t, ok := kit.Moment(f.when()); ok {
+	l := line{Source: f.Source(), Trace: f.Trace(), Recorded: f.Recorded(), On: kit.Date(f.When()), At: kit.Clock(f.When())}
+	if t, ok := kit.Moment(f.When()); ok {
 		l.moment = t.Unix()
 	} else {
 		l.moment, l.On = -1<<62, "date "+kit.NotKnown
 	}
-	switch f.kind {
+	switch f.Kind {
 	case "Encounter":
-		l.Show, l.Kind = "visits", words(kit.Words(kit.FirstOf(f.v.Get("type"))), visitClass(f.at("class.code")), "Visit")
-		l.Text = kit.Words(kit.FirstOf(f.v.Get("reasonCode")))
-		if status := f.at("status"); status != "finished" {
+		l.Show, l.Kind = "visits", words(kit.Words(kit.FirstOf(f.V.Get("type"))), visitClass(f.At("class.code")), "Visit")
+		l.Text = kit.Words(kit.FirstOf(f.V.Get("reasonCode")))
+		if status := f.At("status"); status != "finished" {
 			l.Flag = capital(status)
 		}
 	case "Observation":
 		l.observation(f)
 	case "Condition":
-		l.Show, l.Kind, l.Text = "problems", "Problem", words(kit.Words(f.v.Get("code")), "Problem without a name")
-		if until := f.at("abatementDateTime"); until != "" {
+		l.Show, l.Kind, l.Text = "problems", "Problem", words(kit.Words(f.V.Get("code")), "Problem without a name")
+		if until := f.At("abatementDateTime"); until != "" {
 			l.Detail = "until " + kit.Date(until)
 		}
-		if f.has("verificationStatus", "refuted") {
+		if f.Has("verificationStatus", "refuted") {
 			l.Flag = "Ruled out"
 		}
 	case "MedicationRequest", "MedicationStatement":
-		l.Show, l.Kind, l.Text, l.Detail = "medicines", "Prescription", medicine(f.v), dose(f.v)
-		if f.kind == "MedicationStatement" {
+		l.Show, l.Kind, l.Text, l.Detail = "medicines", "Prescription", entry.Medicine(f.V), entry.Dose(f.V)
+		if f.Kind == "MedicationStatement" {
 			l.Kind = "Medicine"
 		}
-		if status := f.at("status"); status == "stopped" || status == "cancelled" {
+		if status := f.At("status"); status == "stopped" || status == "cancelled" {
 			l.Flag = capital(status)
 		}
 	case "AllergyIntolerance":
-		l.Show, l.Kind, l.Text = "allergies", "Allergy", kit.Words(f.v.Get("code"))
-		if f.has("verificationStatus", "refuted") {
+		l.Show, l.Kind, l.Text = "allergies", "Allergy", kit.Words(f.V.Get("code"))
+		if f.Has("verificationStatus", "refuted") {
 			l.Flag = "Ruled out"
 		}
 	case "Immunization":
-		l.Show, l.Kind, l.Text = "vaccines", "Vaccination", kit.Words(f.v.Get("vaccineCode"))
-		if n := kit.FirstOf(f.v.Get("protocolApplied")).Get("doseNumberPositiveInt").Text(); n != "" {
+		l.Show, l.Kind, l.Text = "vaccines", "Vaccination", kit.Words(f.V.Get("vaccineCode"))
+		if n := kit.FirstOf(f.V.Get("protocolApplied")).Get("doseNumberPositiveInt").Text(); n != "" {
 			l.Detail = "dose " + n
 		}
-		if f.at("status") == "not-done" {
+		if f.At("status") == "not-done" {
 			l.Flag = "Not given"
 		}
 	case "Procedure":
-		l.Show, l.Kind, l.Text = "procedures", "Procedure", kit.Words(f.v.Get("code"))
-		if f.at("status") == "not-done" {
+		l.Show, l.Kind, l.Text = "procedures", "Procedure", kit.Words(f.V.Get("code"))
+		if f.At("status") == "not-done" {
 			l.Flag = "Not done"
 		}
 	case "DiagnosticReport":
-		l.Show, l.Kind, l.Text, l.Detail = "documents", "Report", kit.Words(f.v.Get("code")), f.at("conclusion")
+		l.Show, l.Kind, l.Text, l.Detail = "documents", "Report", kit.Words(f.V.Get("code")), f.At("conclusion")
 	default:
-		l.Show, l.Kind, l.Text = "documents", "Document", words(f.at("description"), kit.Words(f.v.Get("type")))
+		l.Show, l.Kind, l.Text = "documents", "Document", words(f.At("description"), kit.Words(f.V.Get("type")))
 	}
 	if l.Text == "" {
 		l.Text = "reason " + kit.NotKnown
@@ -122,7 +123,7 @@ func lineOf(f fact) line {
 
 func (l *line) observation(f fact) {
 	l.Show, l.Kind = "results", "Measurement"
-	switch category(f) {
+	switch entry.Category(f) {
 	case "laboratory":
 		l.Kind = "Laboratory"
 	case "social-history":
@@ -130,11 +131,11 @@ func (l *line) observation(f fact) {
 	case "survey":
 		l.Kind = "Questionnaire"
 	}
-	l.Text = words(kit.Words(f.v.Get("code")), "Test without a name") + " " + valueOf(f.v)
-	if flag := flagOf(f); flag != "" {
+	l.Text = words(kit.Words(f.V.Get("code")), "Test without a name") + " " + entry.ValueOf(f.V)
+	if flag := entry.FlagOf(f); flag != "" {
 		l.Text += " (" + strings.ToLower(flag) + ")"
 	}
-	l.together = f.when() + l.Kind + l.Source + l.Recorded
+	l.together = f.When() + l.Kind + l.Source + l.Recorded
 }
 
 func visitClass(code string) string {

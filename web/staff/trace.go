@@ -8,6 +8,7 @@ import (
 
 	"github.com/kith-care/kith/connect/intake"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
 )
 
@@ -57,12 +58,12 @@ func (s *Site) trace(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	f, err := factOf(stored)
+	f, err := entry.Of(stored)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	view := traceView{Ref: typ + "/" + id, What: described(f), Source: f.at("meta.source")}
+	view := traceView{Ref: typ + "/" + id, What: described(f), Source: f.At("meta.source")}
 	view.Frame = s.frame("Where this came from")
 	if whose := patientOf(f); whose != "" {
 		b, err := s.bannerFor(r, whose, "arrived")
@@ -74,7 +75,7 @@ func (s *Site) trace(w http.ResponseWriter, r *http.Request) {
 			view.Banner, view.Frame.Title = b, b.Name+": where this came from"
 		}
 	}
-	if s.Feeds != nil && f.feed != "" {
+	if s.Feeds != nil && f.Feed != "" {
 		origins, err := s.Feeds.Desk.Trace(r.Context(), s.who(r), typ, id)
 		if err != nil {
 			s.fail(w, r, err)
@@ -104,15 +105,15 @@ func (s *Site) bannerFor(r *http.Request, id, current string) (*banner, error) {
 
 // patientOf is the id of the Patient whose entry it is, "" where it is nobody's.
 func patientOf(f fact) string {
-	if f.kind == "Patient" {
-		return f.id
+	if f.Kind == "Patient" {
+		return f.ID
 	}
 	for _, member := range []string{"subject", "patient", "beneficiary", "for"} {
-		if ref := fhir.ParseReference(f.v.Get(member).Get("reference").Text()); ref.Type == "Patient" {
+		if ref := fhir.ParseReference(f.V.Get(member).Get("reference").Text()); ref.Type == "Patient" {
 			return ref.ID
 		}
 	}
-	for p := range f.v.Get("participant").Items() {
+	for p := range f.V.Get("participant").Items() {
 		if ref := fhir.ParseReference(p.Get("actor").Get("reference").Text()); ref.Type == "Patient" {
 			return ref.ID
 		}
@@ -122,8 +123,8 @@ func patientOf(f fact) string {
 
 // described is an entry in words: what it is, when, and what it says.
 func described(f fact) string {
-	if f.kind == "Patient" {
-		return "Patient: " + kit.Name(f.v.Get("name"))
+	if f.Kind == "Patient" {
+		return "Patient: " + kit.Name(f.V.Get("name"))
 	}
 	l := entryOf(f)
 	return l.Kind + ": " + strings.TrimSuffix(l.Text+", "+l.On, ", ")
@@ -132,19 +133,19 @@ func described(f fact) string {
 // entryOf is a line of any kind of entry; of those that the timeline does not show it says what all kinds have in common.
 func entryOf(f fact) line {
 	for _, kind := range shown {
-		if f.kind == kind {
+		if f.Kind == kind {
 			return lineOf(f)
 		}
 	}
-	l := line{On: kit.Date(f.when()), Kind: words(kindsOfEntries[f.kind], f.kind), Source: f.source(), Trace: f.trace()}
+	l := line{On: kit.Date(f.When()), Kind: words(kindsOfEntries[f.Kind], f.Kind), Source: f.Source(), Trace: f.Trace()}
 	for _, member := range []string{"code", "type", "serviceType", "vaccineCode", "medicationCodeableConcept", "relationship", "category", "class"} {
 		if l.Text == "" {
-			l.Text = kit.Words(kit.FirstOf(f.v.Get(member)))
+			l.Text = kit.Words(kit.FirstOf(f.V.Get(member)))
 		}
 	}
-	l.Text = words(l.Text, f.at("description"), f.at("name"), sentence(f.at("status")))
+	l.Text = words(l.Text, f.At("description"), f.At("name"), sentence(f.At("status")))
 	if l.On == "" {
-		l.On = kit.Date(words(f.at("start"), f.at("occurrencePeriod.start"), f.at("created")))
+		l.On = kit.Date(words(f.At("start"), f.At("occurrencePeriod.start"), f.At("created")))
 	}
 	return l
 }
