@@ -98,7 +98,7 @@ var rooms = map[string]room{
 	"web/kit":   {"fhir words", "", "shared parts of pages know how to show a value, not where it came from"},
 	"web/seat":  {engine + " web/kit words", "", "from where a page is used: by oneself, by somebody trusted, by staff on somebody's behalf"},
 	"web/staff": {uses + " " + engine + " access/trust web/kit web/entry", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
-	"web/audit": {uses + " " + engine + " web/kit words", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
+	"web/audit": {uses + " " + engine + " web/kit web/seat words", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/patient": {uses + " " + engine + " web/kit web/seat words", "",
 		"a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/message": {uses + " " + engine + " words web/kit web/seat", "",

@@ -114,7 +114,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case e.Kind == fhir.NoRoom:
 		s.say(w, r, status, kit.Lang(r).T("Not now"), kit.Lang(r).T("The disk is full. Tell whoever looks after this machine."))
 	default:
-		s.say(w, r, status, kit.Lang(r).T("This does not work"), kit.Sentence(kit.Lang(r).T(e.Msg)))
+		s.say(w, r, status, kit.Lang(r).T("This does not work"), kit.Refusal(kit.Lang(r), e.Msg, refusals))
 	}
 }
 

@@ -65,7 +65,7 @@ var gates = []Gate{
 	{"/desk", Workers, 0, signin.DeskRoles(), words.Text("the desk")},
 	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known
 	{"/apps", SignedIn, 0, nil, words.Text("the apps you have connected")},
-	{"/clients", Workers, 0, []string{"operator", words.Text("manager")}, "the register of apps"},
+	{"/clients", Workers, 0, []string{"operator", "manager"}, words.Text("the register of apps")},
 	{"", Workers, 0, nil, words.Text("pages for staff")},
 }
 
@@ -151,7 +151,7 @@ func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access
 			s.fail(w, r, err)
 			return
 		}
-		v.Why, v.Unlock = l.T(a.Why), s.unlock(l)
+		v.Why, v.Unlock = why(l, a.Why), s.unlock(l)
 		for _, p := range s.SignIn.Providers() {
 			if p.For == signin.Patient && !p.BuiltIn {
 				v.Ways = append([]way{{"/signin/with/" + p.Name + toQuery(local(r.URL.RequestURI())), l.T("Sign in with %s", p.Title)}}, v.Ways...)

@@ -63,7 +63,7 @@ func (s *Site) account(w http.ResponseWriter, r *http.Request) {
 	}
 	v.Frame.Signed = "My account"
 	if v.Patient {
-		v.Level, v.Why = l.T(levelWords[a.Level]), l.T(a.Why)
+		v.Level, v.Why = l.T(levelWords[a.Level]), why(l, a.Why)
 		if a.Level != access.P9 {
 			v.Unlock = s.unlock(l)
 		}
@@ -89,9 +89,20 @@ func (s *Site) account(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, one := range list {
-		v.Sessions = append(v.Sessions, sessionRow{signin.DeviceName(one.Agent), l.When(one.Began), l.When(one.Used), s.howWords(one.How, l), one.ID == se.ID})
+		v.Sessions = append(v.Sessions, sessionRow{device(one.Agent, l), l.When(one.Began), l.When(one.Used), s.howWords(one.How, l), one.ID == se.ID})
 	}
 	s.Send(w, r, http.StatusOK, minePage, v)
+}
+
+// devices are those of access/signin's names for devices that are not names of products.
+var devices = map[string]string{"Android phone": words.Text("Android phone"), "Windows computer": words.Text("Windows computer"), "Linux computer": words.Text("Linux computer"), "A device": words.Text("A device")}
+
+func device(agent string, l *words.Lang) string {
+	name := signin.DeviceName(agent)
+	if text, ok := devices[name]; ok {
+		return l.T(text)
+	}
+	return name
 }
 
 func (s *Site) titleOf(name string) string {

@@ -48,7 +48,7 @@ func (s *Site) ShowProvider(w http.ResponseWriter, r *http.Request, status int, 
 				row.About += kit.Lang(r).T("%s at %s", role.Title, role.Organisation)
 			}
 		} else {
-			row.About = kit.Lang(r).T("born %s, level %s", kit.Date(one.Born), one.Proofing)
+			row.About = kit.Lang(r).T("born %s, level %s", kit.DateIn(kit.Lang(r), one.Born), one.Proofing)
 		}
 		v.People = append(v.People, row)
 	}

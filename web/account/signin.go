@@ -89,7 +89,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, text []byte, err e
 		if !errors.As(err, &e) {
 			e = &fhir.Error{Kind: fhir.Broken}
 		}
-		said := kit.Sentence(kit.Lang(r).T(e.Msg))
+		said := kit.Refusal(kit.Lang(r), e.Msg, refusals)
 		if status := statusOf(e.Kind); status >= 500 {
 			s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 			if e.Kind == fhir.Broken {

@@ -186,5 +186,5 @@ func refused(e *fhir.Error, l *words.Lang) string {
 	if e.Kind == fhir.NotFound {
 		return l.T("This code and date of birth do not go together, or the code has been used or is out of date")
 	}
-	return kit.Sentence(l.T(e.Msg))
+	return seat.Refusal(l, e.Msg)
 }
