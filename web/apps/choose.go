@@ -13,6 +13,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed choose.html
@@ -65,7 +66,8 @@ func (s *Site) choose(w http.ResponseWriter, r *http.Request, who access.Actor, 
 			return
 		}
 		for _, p := range people {
-			c := choice{Patient: p.Patient, Name: p.Name, More: p.Relation}
+			c := choice{Patient: p.Patient, Name: p.Name}
+			c.More, _ = l.Again(p.Relation, words.Text("trusts you"))
 			if p.Patient == who.Patient {
 				c.Name, c.More = l.T("You"), p.Name
 			}
