@@ -13,6 +13,7 @@ import (
 	"testing"
 	"text/template/parse"
 
+	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/words"
 )
 
@@ -82,6 +83,15 @@ func texts(t *testing.T) map[string]string {
 			}
 			return true
 		})
+	}
+	book, err := triage.Load(triage.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, all := range book.Texts() {
+		for _, text := range all {
+			out[text] = "care/triage, " + kind
+		}
 	}
 	return out
 }
