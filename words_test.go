@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,6 +141,27 @@ func said(node parse.Node, found func(string)) {
 				continue
 			}
 			said(arg, found)
+		}
+	}
+}
+
+// How soon, and where to, is the same in Welsh as in English, whatever triage says.
+func TestWelshAdviceIsAsUrgent(t *testing.T) {
+	book, err := triage.Load(triage.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := book.Texts()
+	welsh := words.In("cy")
+	for english, cy := range map[string]string{"now": "nawr", "today": "heddiw", "a&e": "achosion brys", "999": "999", "111": "111", "ambulance": "ambiwlans"} {
+		word := regexp.MustCompile(`\b` + english + `\b`)
+		for _, text := range slices.Concat(said[triage.TextAdvice], said[triage.TextReasons], said[triage.TextTitles]) {
+			if strings.Contains(text, "now and then") {
+				continue
+			}
+			if word.MatchString(strings.ToLower(text)) != regexp.MustCompile(`\b`+cy+`\b`).MatchString(strings.ToLower(welsh.T(text))) {
+				t.Errorf("%q says %q in one language alone: %q", text, english, welsh.T(text))
+			}
 		}
 	}
 }

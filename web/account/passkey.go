@@ -11,7 +11,7 @@ import (
 //go:embed passkey.html
 var passkeyHTML string
 
-var passkeyPage = kit.Page(passkeyHTML)
+var passkeyPage = kit.Page(scriptHTML + passkeyHTML)
 
 // passkeyView offers to make a passkey.
 type passkeyView struct {

@@ -38,6 +38,19 @@ var refusals = []string{
 	words.Text("this sign-in has been used already: begin again"),
 }
 
+// providerSays are what access/idp says on its page.
+var providerSays = []string{
+	words.Text("The program that sent you here is not known."),
+	words.Text("The address that you would be sent back to is not one of this program's."),
+	words.Text("The address that you would be sent back to is none."),
+	words.Text("What was sent is not understood."),
+	words.Text("Signing in does not work at the moment. Try again in a minute."),
+	words.Text("Choose who you want to sign in as"),
+	words.Text("Enter your user name and your password"),
+	words.Text("There were too many wrong tries. Try again at %s"),
+	words.Text("The user name or the password is wrong"),
+}
+
 // reasons are why an account has its level, as access/signin says it.
 var reasons = []string{
 	words.Text("%s has checked who you are"),

@@ -15,7 +15,7 @@ import (
 //go:embed signin.html
 var signInHTML string
 
-var signInPage = kit.Page(signInHTML)
+var signInPage = kit.Page(scriptHTML + signInHTML)
 
 // signInView is the ways in.
 type signInView struct {
