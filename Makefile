@@ -33,6 +33,7 @@ bench: ## the figures of docs/performance.md: Go benchmarks, then a load run on 
 	scripts/postgres $(GO) test -run '^$$' -bench . -benchmem ./...
 	scripts/bench
 	scripts/bench-access
+	scripts/bench-booking
 	scripts/bench-readings
 
 build: ## make bin/kith

@@ -96,7 +96,7 @@ var rooms = map[string]room{
 	"research":  {engine + " insight", "gonum.org/v1/gonum github.com/parquet-go/parquet-go", "reads columns, never records by name"},
 	"front":     {"fhir", "golang.org/x/crypto/acme", "lets requests in or not by how they come, knowing nothing of records"},
 	"web/kit":   {"fhir words", "", "shared parts of pages know how to show a value, not where it came from"},
-	"web/seat":  {engine + " web/kit words", "", "from where a page is used: by oneself, by somebody trusted, by staff on somebody's behalf"},
+	"web/seat":  {engine + " care/need web/kit words", "", "from where a page is used: by oneself, by somebody trusted, by staff on somebody's behalf"},
 	"web/staff": {uses + " " + engine + " access/trust web/kit web/entry", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/audit": {uses + " " + engine + " web/kit web/seat words", "", "a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/patient": {uses + " " + engine + " web/kit web/seat words", "",

@@ -15,6 +15,7 @@ import (
 	"text/template/parse"
 
 	"github.com/kith-care/kith/care/triage"
+	"github.com/kith-care/kith/plain"
 	"github.com/kith-care/kith/words"
 )
 
@@ -85,16 +86,17 @@ func texts(t *testing.T) map[string]string {
 			return true
 		})
 	}
+	return out
+}
+
+// packTexts are what triage's packs say to people, by kind.
+func packTexts(t *testing.T) map[string][]string {
+	t.Helper()
 	book, err := triage.Load(triage.Shipped())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, all := range book.Texts() {
-		for _, text := range all {
-			out[text] = "care/triage, " + kind
-		}
-	}
-	return out
+	return book.Texts()
 }
 
 // said finds the texts of a template.
@@ -147,12 +149,7 @@ func said(node parse.Node, found func(string)) {
 
 // How soon, and where to, is the same in Welsh as in English, whatever triage says.
 func TestWelshAdviceIsAsUrgent(t *testing.T) {
-	book, err := triage.Load(triage.Shipped())
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := book.Texts()
-	welsh := words.In("cy")
+	said, welsh := packTexts(t), words.In("cy")
 	for english, cy := range map[string]string{"now": "nawr", "today": "heddiw", "a&e": "achosion brys", "999": "999", "111": "111", "ambulance": "ambiwlans"} {
 		word := regexp.MustCompile(`\b` + english + `\b`)
 		for _, text := range slices.Concat(said[triage.TextAdvice], said[triage.TextReasons], said[triage.TextTitles]) {
@@ -175,6 +172,11 @@ func TestNoTextLacksWelsh(t *testing.T) {
 	if len(used) < 20 {
 		t.Fatalf("only %d texts were found", len(used))
 	}
+	for kind, all := range packTexts(t) {
+		for _, text := range all {
+			used[text] = "care/triage, " + kind
+		}
+	}
 	for _, text := range slices.Sorted(maps.Keys(used)) {
 		if !welsh.Has(text) {
 			t.Errorf("%s: no Welsh for %q: add it to a file in words/cy", used[text], text)
@@ -184,5 +186,35 @@ func TestNoTextLacksWelsh(t *testing.T) {
 		if _, ok := used[text]; !ok {
 			t.Errorf("words/cy: nothing says %q any more", text)
 		}
+	}
+}
+
+// What people read is plain: no word that has a plainer one, and what a page says altogether within the reach of a child of eleven (Flesch–Kincaid grade 6) in at least 95 of
+// 100 pages. https://service-manual.nhs.uk/content/health-literacy
+func TestTextsOfPagesArePlain(t *testing.T) {
+	pages := map[string][]string{}
+	for text, place := range texts(t) {
+		bare := regexp.MustCompile(`<[^>]*>|%\[?\d*\]?[a-z]`).ReplaceAllString(text, "")
+		if words := plain.Hard(bare); len(words) > 0 {
+			t.Errorf("%s: %q: there are plainer words than %v", place, text, words)
+		}
+		page, _, _ := strings.Cut(place, ":")
+		pages[page] = append(pages[page], bare)
+	}
+	long, hard := 0, 0
+	for page, said := range pages {
+		slices.Sort(said)
+		passage := strings.Join(said, "\n")
+		if plain.Count(passage).Words < 50 {
+			continue
+		}
+		if long++; plain.Grade(passage) > 6 {
+			hard++
+			t.Logf("%s: grade %.1f", page, plain.Grade(passage))
+		}
+	}
+	t.Logf("%d pages of 50 words and more, %d above grade 6", long, hard)
+	if long < 20 || float64(hard) > 0.05*float64(long) {
+		t.Errorf("%d of %d pages are above grade 6", hard, long)
 	}
 }

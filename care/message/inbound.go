@@ -68,6 +68,15 @@ func (s *Service) Came(ctx context.Context, in Inbound) error {
 	return err
 }
 
+// Whose is the patient from whose own address or number something came; "" where it is nobody's, or several people's.
+func (s *Service) Whose(ctx context.Context, in Inbound) (patient string, err error) {
+	people, err := s.peopleAt(ctx, &in)
+	if err != nil || len(people) != 1 {
+		return "", err
+	}
+	return people[0], nil
+}
+
 // nobodys keeps what nobody knows whose it is.
 func (s *Service) nobodys(ctx context.Context, in *Inbound, id string) error {
 	now := s.now()

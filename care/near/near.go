@@ -101,7 +101,10 @@ func (s *Service) all(ctx context.Context) ([]Entry, error) {
 		if err := r4.Decode(res, &h); err != nil {
 			return nil, err
 		}
-		out = append(out, entryOf(&h, places))
+		// What does not say what it does helps nobody to choose: a clinic's sessions are found where they can be booked.
+		if e := entryOf(&h, places); e.Name != "" && e.What != "" {
+			out = append(out, e)
+		}
 	}
 	slices.SortFunc(out, func(a, b Entry) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	s.known, s.at = out, s.now()

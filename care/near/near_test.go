@@ -37,6 +37,7 @@ func nearOn(t *testing.T, db string) *Service {
 	for _, text := range []string{
 		`{"resourceType":"Organization","id":"surgery","name":"Merrow Surgery","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A81001"}]}`,
 		`{"resourceType":"Patient","id":"ada","name":[{"family":"Okafor","given":["Ada"]}],"birthDate":"1950-03-01","managingOrganization":{"reference":"Organization/surgery"}}`,
+		`{"resourceType":"HealthcareService","id":"sessions","active":true,"name":"See a GP"}`,
 		`{"resourceType":"Patient","id":"joy","name":[{"family":"Okafor","given":["Joy"]}],"birthDate":"1990-03-01"}`,
 	} {
 		res, err := fhir.Parse([]byte(text))

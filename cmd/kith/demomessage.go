@@ -12,6 +12,7 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/care/message"
 	"github.com/kith-care/kith/care/need"
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/town"
 )
@@ -65,11 +66,34 @@ func (p *passing) talks(ctx context.Context) error {
 		if len(teams) == 0 {
 			continue
 		}
+		// A nurse of that practice, who looks after the person.
+		if nurse.Organization, err = p.odsOf(ctx, teams[0]); err != nil {
+			return err
+		}
 		if err := p.talk(ctx, m, talk, person, nurse, teams[0].Ref); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// odsOf is the ODS code of a team's organisation.
+func (p *passing) odsOf(ctx context.Context, team message.Team) (string, error) {
+	ref := fhir.ParseReference(team.Ref)
+	stored, err := p.door.Get(ctx, p.board.Desk.Who, ref.Type, ref.ID)
+	if err != nil {
+		return "", err
+	}
+	res, err := stored.Resource()
+	if err != nil {
+		return "", err
+	}
+	for id := range res.Root().Get("identifier").Items() {
+		if id.Get("system").Is("https://fhir.nhs.uk/Id/ods-organization-code") {
+			return id.Get("value").Text(), nil
+		}
+	}
+	return "", nil
 }
 
 // talk writes one conversation.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/care/message"
+	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/connect/carrier"
 	"github.com/kith-care/kith/record"
@@ -100,7 +101,7 @@ func (o *outgoing) text() (message.Texter, error) {
 }
 
 // messagePages serves messages and needs at all seats, the list for staff, and the door for what carriers bring back.
-func (s *serving) messagePages(mux *http.ServeMux, door *record.Door, messages *message.Service, people *entrance) error {
+func (s *serving) messagePages(mux *http.ServeMux, door *record.Door, messages *message.Service, rules *monitor.Rules, people *entrance) error {
 	site := &webmessage.Site{Places: s.places(door, people), Messages: messages, Needs: &need.Service{Door: door}}
 	handler := site.Handler()
 	s.atSeats(mux, people, handler, "/messages", "/messages/", "/needs", "/needs/")
@@ -123,7 +124,11 @@ func (s *serving) messagePages(mux *http.ServeMux, door *record.Door, messages *
 		case carrier.Arrival:
 			return messages.Arrived(ctx, r.Key)
 		}
-		return messages.Came(ctx, message.Inbound{ID: r.ID, Medium: r.Medium, From: r.From, Key: r.Key, Words: r.Words})
+		in := message.Inbound{ID: r.ID, Medium: r.Medium, From: r.From, Key: r.Key, Words: r.Words}
+		if took, err := takeReading(ctx, door, rules, messages, in); took || err != nil {
+			return err
+		}
+		return messages.Came(ctx, in)
 	}})
 	return nil
 }

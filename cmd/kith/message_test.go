@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/reading"
 	"github.com/kith-care/kith/record"
 )
 
@@ -63,17 +65,22 @@ func TestCarriersBringAnswersBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	if err := s.messagePages(mux, door, m, nil); err != nil {
+	rules, err := monitor.ReadRules("")
+	if err != nil {
 		t.Fatal(err)
 	}
-	send := func(token string) int {
-		r := httptest.NewRequest(http.MethodPost, "/carrier/texts", strings.NewReader(`{"id":"n1","source_number":"447700900123","message":"Who are you?"}`))
+	mux := http.NewServeMux()
+	if err := s.messagePages(mux, door, m, rules, nil); err != nil {
+		t.Fatal(err)
+	}
+	say := func(token, id, from, words string) int {
+		r := httptest.NewRequest(http.MethodPost, "/carrier/texts", strings.NewReader(`{"id":"`+id+`","source_number":"`+from+`","message":"`+words+`"}`))
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
 		return w.Code
 	}
+	send := func(token string) int { return say(token, "n1", "447700900123", "Who are you?") }
 	if code := send("wrong"); code != http.StatusUnauthorized {
 		t.Errorf("without the token it answers %d", code)
 	}
@@ -86,5 +93,33 @@ func TestCarriersBringAnswersBack(t *testing.T) {
 	page, err := door.Find(t.Context(), access.Actor{ID: "kith/test", Role: access.Kith}, "Task?code=urn:kith:task|message-unknown")
 	if err != nil || len(page.Matches) != 1 {
 		t.Errorf("%d Tasks: %v", len(page.Matches), err)
+	}
+
+	// A reading is filed as one, once, and answered without a word of what it says. One from a number that is nobody's is the desk's.
+	for range 2 {
+		if code := say("t0ken", "n2", "447700900123", "BP 142/88 pulse 72"); code != http.StatusNoContent {
+			t.Errorf("it answers %d", code)
+		}
+	}
+	say("t0ken", "n3", "447700900999", "BP 150/90")
+	say("t0ken", "n4", "447700900123", "Sats 94 but I feel dizzy")
+	for query, want := range map[string]int{
+		"Observation?patient=ada&code=http://loinc.org|85354-9&_tag=" + reading.RouteSystem + "|text": 1,
+		"Observation?patient=ada&code=http://loinc.org|8867-4":                                        1,
+		"CommunicationRequest?patient=ada":                                                            2,
+		"Task?code=urn:kith:task|message-unknown":                                                     3,
+		"Observation?code=http://loinc.org|85354-9":                                                   1,
+	} {
+		page, err := door.Find(t.Context(), access.Actor{ID: "kith/test", Role: access.Kith}, query)
+		if err != nil || len(page.Matches) != want {
+			t.Errorf("%s: %d, not %d: %v", query, len(page.Matches), want, err)
+			continue
+		}
+		if strings.HasPrefix(query, "CommunicationRequest") {
+			res, err := page.Matches[0].Resource()
+			if text := string(res.Bytes()); err != nil || !strings.Contains(text, "Your reading has come") || strings.Contains(text, "142") {
+				t.Error(text, err)
+			}
+		}
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"os"
 
 	"github.com/kith-care/kith/access/trust"
+	"github.com/kith-care/kith/care/booking"
+	"github.com/kith-care/kith/care/message"
 	"github.com/kith-care/kith/care/monitor"
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
@@ -28,9 +31,9 @@ func (s *serving) triage(door *record.Door) (*triage.Service, error) {
 }
 
 // patientPages serves asking for help and sending readings, to people who have signed in to their record, and asking in somebody's name to staff.
-func (s *serving) patientPages(mux *http.ServeMux, door *record.Door, asking *triage.Service, rules *monitor.Rules, people *entrance) {
-	site := &patient.Site{Places: s.places(door, people), Triage: asking, Rules: rules, Trust: &trust.Service{Door: door}}
-	s.atSeats(mux, people, site.Handler(), "", "/ask", "/ask/", "/readings", "/profile", "/profile/change", "/front")
+func (s *serving) patientPages(mux *http.ServeMux, door *record.Door, asking *triage.Service, rules *monitor.Rules, messages *message.Service, appointments *booking.Service, people *entrance) {
+	site := &patient.Site{Places: s.places(door, people), Triage: asking, Rules: rules, Trust: &trust.Service{Door: door}, Needs: &need.Service{Door: door}, Messages: messages, Booking: appointments}
+	s.atSeats(mux, people, site.Handler(), "", "/ask", "/ask/", "/readings", "/requests", "/profile", "/profile/change", "/front")
 }
 
 // places is from where the pages of the front door are used.

@@ -267,7 +267,6 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	s.patientPages(mux, door, helping, monitoring.Rules, people)
 	messages, err := s.messages(door, people)
 	if err != nil {
 		listener.Close()
@@ -278,10 +277,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		listener.Close()
 		return err
 	}
-	if err := s.messagePages(mux, door, messages, people); err != nil {
+	if err := s.messagePages(mux, door, messages, monitoring.Rules, people); err != nil {
 		listener.Close()
 		return err
 	}
+	s.patientPages(mux, door, helping, monitoring.Rules, messages, appointments, people)
 	s.bookingPages(mux, door, appointments, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
 		listener.Close()

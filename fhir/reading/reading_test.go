@@ -112,3 +112,11 @@ func TestTheSameReadingByEveryWayIsTheSameObservation(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatElseAMessageSaysIsNoticed(t *testing.T) {
+	for text, want := range map[string]bool{"BP 142/88, pulse 72": true, "my blood pressure today is 142 over 88 mmHg": true, "SpO2 94% HR 88": true, "12st 4lb": true, "BP 142/88 and I feel dizzy": false, "182/104 help": false, "142/88 🙂": true} {
+		if Only(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}

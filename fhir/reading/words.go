@@ -92,3 +92,16 @@ func Words(text string) ([]Measure, error) {
 	}
 	return out, nil
 }
+
+// ofReadings are the words that a message with readings has where it says nothing else.
+var ofReadings = regexp.MustCompile(`^(?:bp|blood|pressure|pulse|heart|rate|hr|oxygen|o2|sats?|spo2|saturation|temp|temperature|sugar|glucose|bm|breaths?|breathing|respiration|rr|weight|over|kgs?|kilos?|st|stone|lbs?|pounds?|mmhg|mm|hg|kpa|mmol|mg|dl|l|bpm|min|c|f|my|is|was|of|and|today|readings?)$`)
+
+// Only reports whether a message says nothing but its readings. What else somebody wrote must reach a person, too.
+func Only(text string) bool {
+	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return (r < 'a' || r > 'z') && r != '2' || r == ' ' }) {
+		if word = strings.Trim(word, "2"); word != "" && !ofReadings.MatchString(word) && word != "o" && word != "spo" {
+			return false
+		}
+	}
+	return true
+}

@@ -35,7 +35,7 @@ var purposes = map[string]string{
 }
 
 // roles is what people who work in care are called.
-var roles = map[string]string{"clinician": words.Text("doctor or other clinician"), "nurse": words.Text("nurse"), "pharmacist": words.Text("pharmacist"), "socialworker": words.Text("social worker"), "careworker": words.Text("care worker"), "receptionist": words.Text("receptionist"),
+var roles = map[string]string{"clinician": words.Text("doctor or other health worker"), "nurse": words.Text("nurse"), "pharmacist": words.Text("pharmacist"), "socialworker": words.Text("social worker"), "careworker": words.Text("care worker"), "receptionist": words.Text("receptionist"),
 	"administrator": words.Text("administrator"), "manager": words.Text("manager"), "privacy": words.Text("privacy officer"), "operator": words.Text("looks after the computer system"), "analyst": words.Text("analyst"), "researcher": words.Text("researcher"), "patient": words.Text("a patient or somebody they trust")}
 
 // computer reports whether an entry is of a program that nobody sat at.

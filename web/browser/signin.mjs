@@ -124,6 +124,8 @@ for (const [how, options] of [["", {}], [" without JavaScript", { javaScriptEnab
       must(!(await page.locator("#passkey-button").isVisible()), "a button that does nothing is shown");
     }
     await page.getByRole("link", { name: "Not now" }).click();
+    must(at(page) === "/my", page.url());
+    await look(page, "/account");
     must(await page.getByText("We know who you are").isVisible(), "the level is not said");
     await page.getByRole("button", { name: "Sign out", exact: true }).click();
     must(await page.getByText("You have signed out").isVisible(), "nothing says that it was done");
@@ -273,6 +275,8 @@ await attempt("every page", { bypassCSP: true }, async (page) => {
   await look(page, "/signin/with/built-in");
   await page.getByLabel("Fay Five").check();
   await page.getByRole("button", { name: "Continue" }).click();
+  await shown("home P5", page);
+  await look(page, "/account");
   await shown("account P5", page);
   await look(page, "/my/record");
   await shown("locked", page);
@@ -295,6 +299,7 @@ await attempt("the desk unlocks a provider's sign-in", { bypassCSP: true }, asyn
   await look(page, "/signin/with/built-in");
   await page.getByLabel("Ada Okafor").check();
   await page.getByRole("button", { name: "Continue" }).click();
+  await look(page, "/account");
   must(await page.getByText("Your health record is still locked").isVisible(), "it is not locked");
   await withCode(page, code, ada).catch(() => {});
   must(at(page) === "/account/join", page.url());

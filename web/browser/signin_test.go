@@ -13,11 +13,14 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/access/signin"
+	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/conformance/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/account"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/patient"
+	"github.com/kith-care/kith/web/seat"
 )
 
 var shots = flag.String("shots", "", "a folder for pictures of the pages of signing in")
@@ -88,6 +91,7 @@ func openSignIn(t *testing.T) (origin string, codes map[string]string) {
 	}
 	mux.Handle("/static/", kit.Static())
 	mux.Handle("/", site.Guard(kit.Secure(http.NotFoundHandler())))
+	mux.Handle("/my", site.Guard((&patient.Site{Places: seat.Places{Door: door, Who: s.Who, Signed: true}, Trust: &trust.Service{Door: door}}).Handler()))
 	codes = map[string]string{}
 	for name, roles := range map[string][]signin.Role{
 		"desk":    {{Role: "receptionist", Organization: "A81001"}},

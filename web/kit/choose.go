@@ -74,6 +74,16 @@ func Choose(w http.ResponseWriter, r *http.Request, lang string, format Format) 
 	}
 }
 
+// Chosen reports whether this browser keeps a language or a format that somebody chose.
+func Chosen(r *http.Request) bool {
+	for _, name := range []string{langCookie, formatCookie} {
+		if _, err := r.Cookie(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Chooser lets a reader choose on any page: ?words=cy is the same page in Welsh from now on, ?set=large in large print. It stands before everything;
 // what is under /fhir is no page, and its queries are left alone.
 func Chooser(next http.Handler) http.Handler {

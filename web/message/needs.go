@@ -205,18 +205,7 @@ func (s *Site) keep(w http.ResponseWriter, r *http.Request, at seat.Seat, c need
 		return
 	}
 	if at.Own() && (question == "language" || question == "format") {
-		Follow(w, r, need.Need{Choice: c})
+		seat.Follow(w, r, need.Need{Choice: c})
 	}
 	kit.See(w, r, at.Base+"/needs?did=kept")
-}
-
-// Follow has these pages follow what somebody needs, from their next one on: their language, where pages are in it, and their format. It is for whoever signs
-// them in too.
-func Follow(w http.ResponseWriter, r *http.Request, n need.Need) {
-	lang := ""
-	if n.Language != "" && words.In(n.Language).Code == n.Language {
-		lang = n.Language
-	}
-	format := map[need.Format]kit.Format{need.Standard: kit.Standard, need.LargePrint: kit.Large, need.EasyRead: kit.Easy}[n.Format]
-	kit.Choose(w, r, lang, format)
 }

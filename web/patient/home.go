@@ -4,7 +4,9 @@ import (
 	_ "embed"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/seat"
 	"github.com/kith-care/kith/words"
@@ -21,9 +23,17 @@ type homeView struct {
 	Name   string // of whoever reads it, or whom it is about
 	Other  bool   // it is about somebody else than who reads it
 	Staff  bool
-	Person string // address of the person's record, for staff
+	Person string    // address of the person's record, for staff
+	Next   *homeNext // the next appointment, where there is one
+	Unread int       // threads with something new
+	Base   string    // of the addresses
 	Parts  []homePart
 	For    []actsFor
+}
+
+type homeNext struct {
+	ID, What, Place string
+	At              time.Time
 }
 
 type homePart struct {
@@ -49,6 +59,7 @@ var parts = []struct {
 }{
 	{"help", words.Text("Get help"), []offered{
 		{"/ask", words.Text("Ask about a health problem"), words.Text("Tell us what is wrong. You get an answer in a few minutes."), false},
+		{"/requests", words.Text("What you have asked for"), words.Text("How it stands, and by when you hear."), false},
 		{"/near", words.Text("What is near me"), words.Text("Services, groups and people who can help."), false},
 	}},
 	{"care", words.Text("Appointments and messages"), []offered{
@@ -77,8 +88,18 @@ var parts = []struct {
 
 // home shows what there is to do.
 func (s *Site) home(w http.ResponseWriter, r *http.Request, at seat.Seat) {
+	if followed, err := s.follow(w, r, at); err != nil || followed {
+		if err != nil {
+			s.Fail(w, r, at, err)
+		}
+		return
+	}
 	t := at.Words.T
-	v := homeView{Name: at.Name, Other: !at.Own(), Staff: at.Staff}
+	v := homeView{Name: at.Name, Other: !at.Own(), Staff: at.Staff, Base: at.Base}
+	if err := s.news(r, at, &v); err != nil {
+		s.Fail(w, r, at, err)
+		return
+	}
 	if at.Own() {
 		v.Name, _, _ = strings.Cut(at.Who.Name, " ")
 	}
@@ -112,4 +133,45 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		}
 	}
 	s.Send(w, r, http.StatusOK, homePage, v)
+}
+
+// follow has pages follow what a person once said they need, where they have chosen nothing in this browser yet.
+func (s *Site) follow(w http.ResponseWriter, r *http.Request, at seat.Seat) (followed bool, err error) {
+	if s.Needs == nil || !at.Own() || kit.Chosen(r) {
+		return false, nil
+	}
+	n, err := s.Needs.Get(r.Context(), at.Who, at.Patient)
+	switch {
+	case fhir.KindOf(err) == fhir.Forbidden && err != nil:
+		return false, nil // an account whose record is still locked
+	case err != nil || !seat.Follows(r, n):
+		return false, err
+	}
+	seat.Follow(w, r, n)
+	kit.See(w, r, at.Base)
+	return true, nil
+}
+
+// news fills in what is new and what comes next, as far as whoever looks may see it.
+func (s *Site) news(r *http.Request, at seat.Seat, v *homeView) error {
+	if s.Booking != nil {
+		coming, _, err := s.Booking.Appointments(r.Context(), at.Who, at.Patient)
+		if err != nil && fhir.KindOf(err) != fhir.Forbidden {
+			return err
+		}
+		for _, a := range coming {
+			if a.Standing(s.Time()) {
+				v.Next = &homeNext{a.ID, a.What, a.Place, a.Start}
+				break
+			}
+		}
+	}
+	if s.Messages != nil {
+		n, err := s.Messages.Unread(r.Context(), at.Who, at.Patient)
+		if err != nil && fhir.KindOf(err) != fhir.Forbidden {
+			return err
+		}
+		v.Unread = n
+	}
+	return nil
 }

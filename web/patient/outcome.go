@@ -21,6 +21,7 @@ var outcomePage = kit.Page(outcomeHTML)
 type outcomeView struct {
 	Frame     kit.Frame
 	Base      string // of the addresses
+	Requests  string // address of what was asked for, and how it stands
 	Near      string // address of what is near and may help
 	Title     string
 	Level     string
@@ -66,7 +67,7 @@ const mostWeighed = 4
 // outcome shows what came of an interview.
 func (s *Site) outcome(w http.ResponseWriter, r *http.Request, at seat.Seat, c *triage.Case) {
 	o, t := c.Outcome, at.Words.T
-	v := outcomeView{Frame: s.Frame(at, t(o.Title), ""), Base: at.Base + "/ask", Near: at.Base + "/near?about=" + o.Pack, Title: t(o.Title), Level: o.LevelName, Urgent: o.Level >= triage.Emergency, Do: each(o.Do, t), SafetyNet: each(o.SafetyNet, t),
+	v := outcomeView{Frame: s.Frame(at, t(o.Title), ""), Base: at.Base + "/ask", Requests: at.Base + "/requests", Near: at.Base + "/near?about=" + o.Pack, Title: t(o.Title), Level: o.LevelName, Urgent: o.Level >= triage.Emergency, Do: each(o.Do, t), SafetyNet: each(o.SafetyNet, t),
 		From: o.AdviceSource, Pack: o.Pack + " " + o.Version, Text: c.Text, At: c.At}
 	if at.Staff {
 		v.Frame.Back.To = at.Base + "/front"

@@ -9,7 +9,10 @@ import (
 	"net/http"
 
 	"github.com/kith-care/kith/access/trust"
+	"github.com/kith-care/kith/care/booking"
+	"github.com/kith-care/kith/care/message"
 	"github.com/kith-care/kith/care/monitor"
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/web/seat"
 )
@@ -20,6 +23,10 @@ type Site struct {
 	Triage *triage.Service
 	Rules  *monitor.Rules // by which readings are judged
 	Trust  *trust.Service // who acts for whom
+	// What the hub tells; nil for nothing of it.
+	Needs    *need.Service
+	Messages *message.Service
+	Booking  *booking.Service
 }
 
 // Handler serves the pages. What changes something is a POST; whoever serves it must refuse those that come from pages of
@@ -33,6 +40,7 @@ func (s *Site) Handler() http.Handler {
 	s.Own(mux, "GET", "", s.home)
 	mux.HandleFunc("GET /for/{person}", s.Trusted(s.home))
 	s.Staff(mux, "GET", "/front", s.home)
+	s.Page(mux, "GET", "/requests", s.requests)
 	s.Page(mux, "GET", "/profile", s.profile)
 	s.Page(mux, "GET", "/profile/change", s.change)
 	s.Page(mux, "POST", "/profile/change", s.change)

@@ -29,6 +29,12 @@ var (
 // pages are the pages as whoever who points to sees them, of a record with Mrs Okafor, who takes apixaban, and Joy.
 func pages(t *testing.T, who *access.Actor) (http.Handler, *record.Door) {
 	t.Helper()
+	s, door := siteOf(t, who)
+	return s.Handler(), door
+}
+
+func siteOf(t *testing.T, who *access.Actor) (*Site, *record.Door) {
+	t.Helper()
 	now := func() time.Time { return noon }
 	door, err := record.Open(t.Context(), record.Options{DB: "sqlite::memory:", Policy: access.Default(), Now: now})
 	if err != nil {
@@ -57,7 +63,7 @@ func pages(t *testing.T, who *access.Actor) (http.Handler, *record.Door) {
 		t.Fatal(err)
 	}
 	s := &Site{Places: seat.Places{Door: door, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, Host: kit.Host{Now: now}}, Triage: &triage.Service{Door: door, Book: book, Now: now}, Rules: rules, Trust: &trust.Service{Door: door}}
-	return s.Handler(), door
+	return s, door
 }
 
 func visit(t *testing.T, h http.Handler, path string, form url.Values) *httptest.ResponseRecorder {

@@ -2,6 +2,7 @@ package patient
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/trust"
+	"github.com/kith-care/kith/care/booking"
+	"github.com/kith-care/kith/care/message"
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 )
@@ -93,4 +97,65 @@ func TestPagesAreForWhoeverMayUseThem(t *testing.T) {
 	want(t, w.Body.String(), "Choose how you were told", "such as 08:30")
 	follow(t, h, "/person/ada/readings", url.Values{"pulse": {"72"}, "way": {"paper"}, "day": {"25"}, "month": {"11"}, "year": {"2026"}, "clock": {"08:30"}})
 	want(t, found(t, door, "Observation?patient=ada&code=http://loinc.org|8867-4"), "2026-11-25T08:30", "paper")
+}
+
+// Somebody who said that they need large print and Welsh finds them on any device they sign in on, unless they chose otherwise there; and the hub says what is new.
+func TestTheHubFollowsWhatSomebodyNeeds(t *testing.T) {
+	who := ada
+	site, door := siteOf(t, &who)
+	now := func() time.Time { return noon }
+	site.Needs, site.Messages, site.Booking = &need.Service{Door: door, Now: now}, &message.Service{Door: door, Now: now}, &booking.Service{Door: door, Now: now}
+	put(t, door, `{"resourceType":"Appointment","id":"a1","status":"booked","start":"2026-12-01T09:30:00Z","end":"2026-12-01T09:40:00Z","description":"Blood test","participant":[{"actor":{"reference":"Patient/ada"},"status":"accepted"}]}`,
+		`{"resourceType":"Appointment","id":"a0","status":"booked","start":"2026-11-01T09:30:00Z","end":"2026-11-01T09:40:00Z","description":"Long ago","participant":[{"actor":{"reference":"Patient/ada"},"status":"accepted"}]}`)
+	h := site.Handler()
+	page := visit(t, h, "/my", nil).Body.String()
+	want(t, page, "Tuesday 1 December at 9:30am", "Blood test", `href="/my/appointments/a1"`)
+	if strings.Contains(page, "Long ago") {
+		t.Error("what is over is said to come")
+	}
+	if err := site.Needs.Set(t.Context(), ada, "ada", need.Choice{Language: "cy", Format: need.LargePrint}); err != nil {
+		t.Fatal(err)
+	}
+	w := visit(t, h, "/my", nil)
+	if w.Code != http.StatusSeeOther || len(w.Result().Cookies()) != 2 {
+		t.Fatalf("%d %v", w.Code, w.Result().Cookies())
+	}
+	r := httptest.NewRequest(http.MethodGet, "/my", nil)
+	for _, c := range w.Result().Cookies() {
+		r.AddCookie(c)
+	}
+	again := httptest.NewRecorder()
+	h.ServeHTTP(again, r)
+	want(t, again.Body.String(), `lang="cy"`, `class="kith-large"`, "Helô, Ada")
+	r = httptest.NewRequest(http.MethodGet, "/my", nil)
+	r.AddCookie(&http.Cookie{Name: "kith-words", Value: "en"})
+	again = httptest.NewRecorder()
+	h.ServeHTTP(again, r)
+	want(t, again.Body.String(), "Hello, Ada")
+}
+
+// Every request has its steps and by when somebody hears, whichever room it is of; what is not hers is not there.
+func TestWhatWasAskedForAndHowItStands(t *testing.T) {
+	who := ada
+	h, door := pages(t, &who)
+	task := func(id, patient, code, status, more string) string {
+		return `{"resourceType":"Task","id":"` + id + `","status":"` + status + `","intent":"order","authoredOn":"2026-11-25T09:00:00Z","lastModified":"2026-11-26T09:00:00Z","for":{"reference":"Patient/` + patient + `"},"owner":{"display":"Reception"},"code":{"coding":[{"system":"urn:kith:task","code":"` + code + `"}]}` + more + `}`
+	}
+	put(t, door,
+		task("t1", "ada", "social-prescribing", "requested", `,"restriction":{"period":{"end":"2026-12-02T09:00:00Z"}},"input":[{"type":{"text":"words"},"valueString":"I am alone"}]`),
+		task("t2", "ada", "details-changed", "requested", `,"restriction":{"period":{"end":"2026-11-26T08:00:00Z"}}`),
+		task("t3", "ada", "repeat-order", "rejected", `,"statusReason":{"text":"Please come for a blood test first"}`),
+		task("t4", "ada", "monitor-alert", "requested", ``),
+		task("t5", "joy", "details-changed", "requested", ``),
+		task("t6", "ada", "appointment-wish", "accepted", `,"focus":{"reference":"Appointment/a7"}`))
+	page := visit(t, h, "/my/requests", nil).Body.String()
+	want(t, page, "A link worker", "I am alone", "You hear by Wednesday 2 December at 9am", "This is late: it was due by Thursday 26 November at 8am", "Not done", "Please come for a blood test first", `href="/my/appointments/a7"`, "Somebody has it")
+	if n := strings.Count(page, `class="kith-steps"`); n != 4 {
+		t.Errorf("%d requests are shown: %s", n, page)
+	}
+	// One that begins with a question is there once it has come to its outcome.
+	at, _ := follow(t, h, "/my/ask", url.Values{"text": {"cough for 4 weeks and losing weight"}})
+	at, page = follow(t, h, at, url.Values{"answer": {"cough"}})
+	finish(t, h, at, page)
+	want(t, visit(t, h, "/my/requests", nil).Body.String(), "Help with a health problem", "cough for 4 weeks and losing weight", "You hear by")
 }
