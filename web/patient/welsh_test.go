@@ -28,7 +28,7 @@ func TestNoEnglishIsLeftOnWelshPages(t *testing.T) {
 					t.Errorf("%s says in English: %s", path, line)
 				}
 			}
-			for _, path := range []string{"/my", "/my/ask", "/my/readings", "/my/profile", "/my/nowhere"} {
+			for _, path := range []string{"/my", "/my/ask", "/my/readings", "/my/profile", "/my/profile/change?what=name", "/my/requests", "/my/nowhere"} {
 				check(path, visit(t, h, path, nil).Body.String())
 			}
 			check("nothing written", visit(t, h, "/my/ask", url.Values{}).Body.String())
@@ -49,6 +49,7 @@ func TestNoEnglishIsLeftOnWelshPages(t *testing.T) {
 				at, page = follow(t, h, at, url.Values{"key": {key[1]}, "answer": {unsure}})
 			}
 			want(t, page, "Pam rydym yn dweud hyn")
+			check("asked for", visit(t, h, "/my/requests", nil).Body.String())
 			who = access.Actor{ID: "Patient/joy", Role: "patient", Patient: "joy", Level: access.P9}
 			check("of somebody else", visit(t, h, at, nil).Body.String())
 		})
