@@ -109,7 +109,7 @@ var rooms = map[string]room{
 		"a page asks the door as its reader; it holds no SQL and decides nothing"},
 	"web/apps": {engine + " web/kit words rest/smart", "",
 		"consent is a page of the protocol of rest/smart; it shows what was checked there and hands back what was ticked"},
-	"words/wordstest": {"words", "", "finds English on pages in other languages, for tests: no program imports it"},
+	"words/wordstest":   {"words", "", "finds English on pages in other languages, for tests: no program imports it"},
 	"web/apps/appstest": {engine + " rest web/apps web/kit", "", "a place with apps for tests: no program imports it"},
 	"web/account":       {engine + " web/kit words", "", "pages of signing in show what access/signin decides; they hold no state and decide nothing"},
 	"web/trust": {engine + " access/trust web/kit web/seat words", "",

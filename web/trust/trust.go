@@ -59,8 +59,8 @@ type mineView struct {
 }
 
 type givenRow struct {
-	ID, Name, Until, Ended string
-	May                    []string
+	ID, Name, Until string
+	May             []string
 }
 
 func (s *Site) mine(w http.ResponseWriter, r *http.Request, at seat.Seat) {
