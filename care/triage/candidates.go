@@ -75,9 +75,9 @@ func (b *Book) candidates(h *Heard, s *State) []*Pack {
 }
 
 // mostOffered is how many complaints are offered beside the general one.
-const mostOffered = 4
+const mostOffered = 5
 
-// Offered are those of some candidates among which the person chooses: the likeliest, and the general one last; five at most.
+// Offered are those of some candidates among which the person chooses: the likeliest, and the general one last; six at most.
 func Offered(candidates []*Pack) []*Pack {
 	last := len(candidates) - 1
 	return append(slices.Clone(candidates[:min(last, mostOffered)]), candidates[last])

@@ -122,7 +122,7 @@ func TestHeldParaphrases(t *testing.T) {
 		}
 	})
 	t.Logf("of %d paraphrases another pack comes first in %d (%.1f %%), and the pack is not offered in %d (%.1f %%)", cases, changed, 100*float64(changed)/float64(cases), lost, 100*float64(lost)/float64(cases))
-	if cases != 240 || float64(changed) > 0.27*float64(cases) || float64(lost) > 0.09*float64(cases) {
+	if cases != 240 || float64(changed) > 0.27*float64(cases) || float64(lost) > 0.07*float64(cases) {
 		t.Error("more than there were")
 	}
 }

@@ -19,7 +19,7 @@ const (
 	smooth     = 0.1 // a word that no text of a pack has counts as so much of one
 	pairWeight = 0.5 // a pair repeats what its words said
 	leastLike  = 3.0 // below this a text is like nothing: less than one telling word
-	leastNear  = 1.5 // a pack of which no complaint is heard is offered where it is this near to the likest
+	leastNear  = 4.0 // a pack of which no complaint is heard is offered where it is this near to the likest
 	farthest   = 8.0 // a pack whose texts are all different is so far from the likest, and no farther
 	spread     = 3.0 // how much likeness makes a pack e times as likely; words are not independent, so it is more than 1
 	likeWeight = 0.6 // what likeness counts beside what was heard

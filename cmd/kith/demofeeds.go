@@ -64,6 +64,9 @@ func (d *demo) fill(ctx context.Context, door *record.Door, board *feeds.Service
 	if err == nil {
 		err = p.talks(ctx)
 	}
+	if err == nil {
+		err = p.intentions(ctx)
+	}
 	if err == nil && d.speed > 0 {
 		err = p.live(ctx)
 	}

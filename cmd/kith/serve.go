@@ -283,6 +283,12 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, messages, appointments, people)
 	s.bookingPages(mux, door, appointments, people)
+	plans, err := s.plan(door)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	s.planPages(mux, door, plans, desk, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
 		listener.Close()
 		return err
@@ -343,6 +349,7 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	background.Go(func() { ended(ctx, "the holding of results", own.release.Run(ctx)) })
 	background.Go(func() { own.carry.Run(ctx) })
 	background.Go(func() { ended(ctx, "the keeping of appointments", appointments.Run(ctx)) })
+	background.Go(func() { ended(ctx, "the watch over goals", plans.Run(ctx)) })
 	background.Go(func() { people.run(ctx) })
 	if ready != nil {
 		background.Go(func() { ready(ctx, door, board) })

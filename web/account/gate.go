@@ -55,6 +55,8 @@ var gates = []Gate{
 	{"/my/record", Patients, access.P9, nil, words.Text("your health record")},
 	{"/my/results", Patients, access.P9, nil, words.Text("your results")},
 	{"/my/medicines", Patients, access.P9, nil, words.Text("your medicines")},
+	{"/my/plan", Patients, access.P9, nil, words.Text("your care plan and goals")},
+	{"/my/prescriptions", Patients, access.P9, nil, words.Text("your medicines and repeat prescriptions")},
 	{"/my/trusted", Patients, access.P9, nil, words.Text("who you have given access to")},
 	{"/my/trusted/accept", Patients, access.P5, nil, words.Text("the page to act for someone who trusts you")},
 	{"/my/seen", Patients, access.P9, nil, words.Text("who has looked at your record")},
