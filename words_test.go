@@ -14,6 +14,7 @@ import (
 	"testing"
 	"text/template/parse"
 
+	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/plain"
 	"github.com/kith-care/kith/words"
 )
@@ -88,6 +89,16 @@ func texts(t *testing.T) map[string]string {
 	return out
 }
 
+// packTexts are what triage's packs say to people, by kind.
+func packTexts(t *testing.T) map[string][]string {
+	t.Helper()
+	book, err := triage.Load(triage.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return book.Texts()
+}
+
 // said finds the texts of a template.
 func said(node parse.Node, found func(string)) {
 	list := func(nodes ...*parse.ListNode) {
@@ -136,6 +147,22 @@ func said(node parse.Node, found func(string)) {
 	}
 }
 
+// How soon, and where to, is the same in Welsh as in English, whatever triage says.
+func TestWelshAdviceIsAsUrgent(t *testing.T) {
+	said, welsh := packTexts(t), words.In("cy")
+	for english, cy := range map[string]string{"now": "nawr", "today": "heddiw", "a&e": "achosion brys", "999": "999", "111": "111", "ambulance": "ambiwlans"} {
+		word := regexp.MustCompile(`\b` + english + `\b`)
+		for _, text := range slices.Concat(said[triage.TextAdvice], said[triage.TextReasons], said[triage.TextTitles]) {
+			if strings.Contains(text, "now and then") {
+				continue
+			}
+			if word.MatchString(strings.ToLower(text)) != regexp.MustCompile(`\b`+cy+`\b`).MatchString(strings.ToLower(welsh.T(text))) {
+				t.Errorf("%q says %q in one language alone: %q", text, english, welsh.T(text))
+			}
+		}
+	}
+}
+
 // Welsh is complete: every text that a page or a letter uses has a Welsh one with the same places for values, and none is kept that nobody uses.
 func TestNoTextLacksWelsh(t *testing.T) {
 	used, welsh := texts(t), words.In("cy")
@@ -144,6 +171,11 @@ func TestNoTextLacksWelsh(t *testing.T) {
 	}
 	if len(used) < 20 {
 		t.Fatalf("only %d texts were found", len(used))
+	}
+	for kind, all := range packTexts(t) {
+		for _, text := range all {
+			used[text] = "care/triage, " + kind
+		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(used)) {
 		if !welsh.Has(text) {

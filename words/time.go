@@ -65,3 +65,6 @@ func (l *Lang) Clock(t time.Time) string {
 func (l *Lang) When(t time.Time) string {
 	return strings.Replace(strings.Replace(l.clock.At, "%s", l.Day(t), 1), "%s", l.Clock(t), 1)
 }
+
+// Month is the name of a month.
+func (l *Lang) Month(m time.Month) string { return l.months[m-1] }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -217,6 +218,27 @@ func (l *Lang) N(n int, one, many string, args ...any) string {
 		return fmt.Sprintf(said, args...)
 	}
 	return fmt.Sprintf(said, append([]any{n}, args...)...)
+}
+
+// Again is a text that one of some English texts has made, such as "there is no pack x" of "there is no pack %s", in the language. It is the text as it stands,
+// and false, where none of them has made it.
+func (l *Lang) Again(made string, from ...string) (string, bool) {
+	for _, english := range from {
+		parts := strings.Split(english, "%s")
+		for i, part := range parts {
+			parts[i] = regexp.QuoteMeta(part)
+		}
+		found := regexp.MustCompile("^" + strings.Join(parts, "(.+?)") + "$").FindStringSubmatch(made)
+		if found == nil {
+			continue
+		}
+		args := make([]any, len(found)-1)
+		for i := range args {
+			args[i] = found[i+1]
+		}
+		return l.T(english, args...), true
+	}
+	return made, false
 }
 
 // Text is an English text that is translated elsewhere than where it stands, such as one in a table: it is found here.

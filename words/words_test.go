@@ -1,6 +1,7 @@
 package words
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,42 @@ func TestEveryTranslationHasThePlacesOfItsText(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A dose, an age or a telephone number is the same in every language.
+func TestNumbersStayInTranslations(t *testing.T) {
+	digits := func(text string) []string {
+		found := regexp.MustCompile(`[0-9]+`).FindAllString(regexp.MustCompile(`%(\[[0-9]\])?[a-z]`).ReplaceAllString(text, ""), -1)
+		slices.Sort(found)
+		return slices.Compact(found)
+	}
+	for _, l := range All() {
+		for english, said := range l.texts {
+			if said.forms == nil && !slices.Equal(digits(english), digits(said.other)) {
+				t.Errorf("%s: the numbers of %q are not those of %q", l.Code, said.other, english)
+			}
+		}
+	}
+}
+
+// What a use said when it refused is found by what made it, and said again.
+func TestWhatWasMadeIsSaidAgain(t *testing.T) {
+	cy, err := load(t, "cy", "ltr", `
+"there is no %s": nid oes %s
+"%s is %s (again)": "%[2]s yw %[1]s"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := []string{"nothing here", "there is no %s", "%s is %s (again)"}
+	for made, want := range map[string]string{"there is no tea": "nid oes tea", "tea is hot (again)": "hot yw tea", "nothing here": "nothing here"} {
+		if got, is := cy.Again(made, from...); got != want || !is {
+			t.Errorf("%q: %q %v, not %q", made, got, is, want)
+		}
+	}
+	if got, is := cy.Again("there is tea", from...); got != "there is tea" || is {
+		t.Errorf("%q %v", got, is)
 	}
 }
 

@@ -213,7 +213,8 @@ func (f *Finding) prior() float64 {
 // Question is the finding as asked of the person, or about somebody else.
 func (f *Finding) Question(other bool) string { return address(f.Ask, f.Other, other) }
 
-var toThey = strings.NewReplacer("to you", "to them", "for you", "for them", "stop you", "stop them", "stopped you", "stopped them", "stops you", "stops them", "told you", "told them", "with you", "with them", "hurts you", "hurts them", "about you", "about them",
+var toThey = strings.NewReplacer("make you ", "make them ", "touch you ", "touch them ", "of you ", "of them ", "of you,", "of them,", "bitten you", "bitten them", "stung you", "stung them", "get you ", "get them ",
+	"to your", "to their", "for your", "for their", "with your", "with their", "about your", "about their", "to you", "to them", "for you", "for them", "stop you", "stop them", "stopped you", "stopped them", "stops you", "stops them", "told you", "told them", "with you", "with them", "hurts you", "hurts them", "about you", "about them",
 	"you're", "they're", "You're", "They're", "yourself", "themselves", "yours", "theirs", "your", "their", "Your", "Their", "you", "they", "You", "They")
 
 // address changes a question from you to they, which takes the same verbs.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 )
 
 // Outcome is the level, with everything that led to it.
@@ -79,7 +78,7 @@ func (v *Interview) Outcome() *Outcome {
 		}
 	}
 	for _, w := range p.Score.Weights {
-		add(w.when, w.Add, lex.words(w.when))
+		add(w.when, w.Add, lex.words(w.when.text, asWritten))
 	}
 	for _, b := range p.Benign {
 		add(b.when, b.Add, b.Says)
@@ -215,19 +214,4 @@ func (b *Book) adviceOf(p *Pack, l Level) (*Advice, *Pack) {
 		p = b.byName[generalName]
 	}
 	return p.advice[l], p
-}
-
-// compared says comparisons in words.
-var compared = strings.NewReplacer(" >= ", " of at least ", " > ", " of more than ", " <= ", " of at most ", " < ", " of less than ", " = ", " of ")
-
-// words say a rule in the names of its findings.
-func (lex *Lexicon) words(r *Rule) string {
-	words := strings.Fields(compared.Replace(r.text))
-	for i, w := range words {
-		bare := strings.Trim(w, "(),")
-		if n, ok := lex.byID[bare]; ok {
-			words[i] = strings.Replace(w, bare, lex.Findings[n].Name, 1)
-		}
-	}
-	return strings.Join(words, " ")
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store"
 	"github.com/kith-care/kith/web/audit"
-	"github.com/kith-care/kith/web/kit"
 	webtrust "github.com/kith-care/kith/web/trust"
 )
 
@@ -130,7 +129,7 @@ func (s *serving) sealAudit(ctx context.Context, door *record.Door, stdout io.Wr
 
 // auditPages serves who looked at whose record, to whoever the gates let through.
 func (s *serving) auditPages(mux *http.ServeMux, door *record.Door, people *entrance) {
-	site := &audit.Site{Door: door, Who: people.who, Privacy: s.name + ", privacy officer", Signed: people != nil, Host: kit.Host{MadeUp: s.says(door)}}
+	site := &audit.Site{Places: s.places(door, people), Privacy: s.name + ", privacy officer"}
 	handler := site.Handler()
 	if people != nil {
 		handler = people.site.Guard(handler)
@@ -145,7 +144,7 @@ func (s *serving) trustPages(mux *http.ServeMux, door *record.Door, people *entr
 	if people == nil {
 		return
 	}
-	site := &webtrust.Site{Trust: &trust.Service{Door: door}, Who: people.who, Host: kit.Host{MadeUp: s.says(door)}}
+	site := &webtrust.Site{Places: s.places(door, people), Trust: &trust.Service{Door: door}}
 	handler := people.site.Guard(site.Handler())
 	mux.Handle("/my/trusted", handler)
 	mux.Handle("/my/trusted/", handler)

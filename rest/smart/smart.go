@@ -63,7 +63,7 @@ type Person struct {
 	Patient  string // id
 	Name     string
 	Born     string // for people to read, may be ""
-	Relation string // "" for the person themselves, otherwise such as "your mother"
+	Relation string // "" for the person themselves, otherwise such as "trusts you"
 }
 
 // Service is an open authorisation server.

@@ -58,7 +58,7 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("GET /desk/recover", s.desk)
 	mux.HandleFunc("POST /desk/recover", s.desk)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.say(w, r, http.StatusNotFound, "Not found", "There is no page at this address.")
+		s.say(w, r, http.StatusNotFound, kit.Lang(r).T("Not found"), kit.Lang(r).T("There is no page at this address."))
 	})
 	return kit.Secure(limited(mux))
 }
@@ -89,7 +89,7 @@ type way struct{ To, Text string }
 
 func (s *Site) say(w http.ResponseWriter, r *http.Request, status int, head, reason string, ways ...way) {
 	if len(ways) == 0 {
-		ways = []way{{"/signin", "Sign in"}}
+		ways = []way{{"/signin", kit.Lang(r).T("Sign in")}}
 	}
 	s.Send(w, r, status, sayPage, sayView{Frame: s.frame(r, head), Head: head, Reason: reason, Ways: ways})
 }
@@ -110,11 +110,11 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case e.Kind == fhir.Broken:
-		s.say(w, r, status, "Something went wrong", "This is our fault and has been logged. Try again, or ask at the desk of your practice.")
+		s.say(w, r, status, kit.Lang(r).T("Something went wrong"), kit.Lang(r).T("This is our fault and has been logged. Try again, or ask at the desk of your practice."))
 	case e.Kind == fhir.NoRoom:
-		s.say(w, r, status, "Not available", "The disk is full. Tell whoever looks after this machine.")
+		s.say(w, r, status, kit.Lang(r).T("Not now"), kit.Lang(r).T("The disk is full. Tell whoever looks after this machine."))
 	default:
-		s.say(w, r, status, "This did not work", kit.Sentence(e.Msg))
+		s.say(w, r, status, kit.Lang(r).T("This does not work"), kit.Refusal(kit.Lang(r), e.Msg, refusals))
 	}
 }
 

@@ -502,7 +502,7 @@ func TestTheDeskUnlocksAProvidersSignIn(t *testing.T) {
 	}
 	b := p.reader(t).builtIn("pj")
 	text, res := b.code(vouch(), "14", "7", "1945")
-	if res.Request.URL.Path != "/account/join" || !strings.Contains(text, "signed in as <b>Ada Okafor</b> with the built-in one") {
+	if res.Request.URL.Path != "/account/join" || !strings.Contains(text, "signed in as Ada Okafor with the built-in one") {
 		t.Fatalf("%s %s", res.Request.URL, text)
 	}
 	golden(t, "join", text)

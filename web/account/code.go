@@ -35,12 +35,12 @@ func (s *Site) askCode(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Site) showCode(w http.ResponseWriter, r *http.Request, status int, v codeView) {
-	title := "What is your code?"
+	title := kit.Lang(r).T("What is your code?")
 	if v.Born {
-		title = "What is your date of birth?"
+		title = kit.Lang(r).T("What is your date of birth?")
 	}
 	if len(v.Errors) > 0 {
-		title = "Error: " + title
+		title = kit.Lang(r).T("Error:") + " " + title
 	}
 	v.Frame = s.frame(r, title)
 	s.Send(w, r, status, codePage, v)
@@ -59,11 +59,11 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		s.showCode(w, r, http.StatusBadRequest, v)
 	}
 	if v.Code.Value == "" {
-		wrong(field{ID: "code", Error: "Enter your code"})
+		wrong(field{ID: "code", Error: kit.Lang(r).T("Enter your code")})
 		return
 	}
 	if !signin.LooksLikeCode(v.Code.Value) {
-		wrong(field{ID: "code", Error: "A code has 12 letters and numbers. Check it against your paper"})
+		wrong(field{ID: "code", Error: kit.Lang(r).T("A code has 12 letters and numbers. Check it against your paper")})
 		return
 	}
 	v.Born = true
@@ -71,7 +71,7 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 		s.showCode(w, r, http.StatusOK, v)
 		return
 	}
-	iso, bad := v.Date.Born(s.Time())
+	iso, bad := v.Date.Born(s.Time(), kit.Lang(r))
 	if bad != "" {
 		wrong(field{ID: "born", Error: bad})
 		return
@@ -82,13 +82,13 @@ func (s *Site) takeCode(w http.ResponseWriter, r *http.Request) {
 	}
 	in, err := s.SignIn.Redeem(r.Context(), r, v.Code.Value, iso)
 	if until, slowed := signin.Slowed(err); slowed {
-		v.Errors = []field{{ID: "born", Error: "There were too many wrong tries. You can try again at " + until.In(london.Zone).Add(time.Minute-time.Second).Format("15:04")}}
+		v.Errors = []field{{ID: "born", Error: kit.Lang(r).T("There were too many wrong tries. You can try again at %s", until.In(london.Zone).Add(time.Minute-time.Second).Format("15:04"))}}
 		v.Date.Error = v.Errors[0].Error
 		s.showCode(w, r, http.StatusTooManyRequests, v)
 		return
 	}
 	if fhir.KindOf(err) == fhir.Forbidden && err != nil {
-		v.Errors = []field{{ID: "born", Error: "This code and date of birth do not go together, or the code has been used or is out of date"}}
+		v.Errors = []field{{ID: "born", Error: kit.Lang(r).T("This code and date of birth do not go together, or the code has been used or is out of date")}}
 		v.Date.Error = v.Errors[0].Error
 		s.showCode(w, r, http.StatusForbidden, v)
 		return

@@ -14,17 +14,18 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed desk.html
 var deskHTML string
 
-var deskPage = kit.Page(deskHTML)
+var deskPage = kit.English(deskHTML)
 
 //go:embed paper.html
 var paperHTML string
 
-var paperPage = kit.Page(paperHTML)
+var paperPage = kit.English(paperHTML)
 
 // deskView is staff at the desk finding the person before them, and then saying what they saw. Both are posted, so that no NHS number stands
 // in an address.
@@ -89,7 +90,7 @@ func (s *Site) find(w http.ResponseWriter, r *http.Request, who access.Actor, v 
 	} else if err != nil {
 		v.Number.Error = strings.TrimSuffix(kit.Sentence(err.Error()), ".")
 	}
-	iso, bad := v.Date.Born(s.Time())
+	iso, bad := v.Date.Born(s.Time(), words.In("en"))
 	v.Date.Error = bad
 	for _, f := range []field{v.Number, {ID: "born", Error: v.Date.Error}} {
 		if f.Error != "" {

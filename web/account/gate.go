@@ -10,6 +10,7 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/access/signin"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // For is who may see a page at all.
@@ -36,46 +37,46 @@ type Gate struct {
 // said; everything that has no row is for staff, so that a page that somebody forgets is locked.
 var gates = []Gate{
 	{"/signin", Anyone, 0, nil, ""},
-	{"/signin/role", SignedIn, 0, nil, "your roles"},
+	{"/signin/role", SignedIn, 0, nil, words.Text("your roles")},
 	{"/signout", Anyone, 0, nil, ""},
 	{"/static", Anyone, 0, nil, ""},
 	{"/account/static", Anyone, 0, nil, ""},
 	{"/idp", Anyone, 0, nil, ""},
-	{"/account", SignedIn, 0, nil, "your account"},
-	{"/my", Patients, access.P9, nil, "your health record"},
-	{"/my/help", Patients, access.P0, nil, "this page"},
-	{"/for", Patients, access.P5, nil, "what somebody who trusts you has let you see"},
-	{"/my/near", Patients, access.P5, nil, "what is near you"},
-	{"/my/waiting", Patients, access.P0, nil, "waiting times"},
-	{"/my/messages", Patients, access.P5, nil, "your messages"},
-	{"/my/needs", Patients, access.P5, nil, "how we reach you"},
-	{"/my/appointments", Patients, access.P5, nil, "your appointments"},
-	{"/my/ask", Patients, access.P5, nil, "the page to ask about a health problem"},
-	{"/my/record", Patients, access.P9, nil, "your health record"},
-	{"/my/results", Patients, access.P9, nil, "your results"},
-	{"/my/medicines", Patients, access.P9, nil, "your medicines"},
-	{"/my/visits", Patients, access.P9, nil, "your home care visits"},
-	{"/my/tasks", Patients, access.P9, nil, "what carers do for you"},
-	{"/my/carer", Patients, access.P9, nil, "help for carers"},
-	{"/my/growing", Patients, access.P9, nil, "who can see your record"},
-	{"/my/plan", Patients, access.P9, nil, "your care plan and goals"},
-	{"/my/prescriptions", Patients, access.P9, nil, "your medicines and repeat prescriptions"},
-	{"/my/trusted", Patients, access.P9, nil, "who you have given access to"},
-	{"/my/trusted/accept", Patients, access.P5, nil, "the page to act for someone who trusts you"},
-	{"/my/seen", Patients, access.P9, nil, "who has looked at your record"},
+	{"/account", SignedIn, 0, nil, words.Text("your account")},
+	{"/my", Patients, access.P9, nil, words.Text("your health record")},
+	{"/my/help", Patients, access.P0, nil, words.Text("this page")},
+	{"/for", Patients, access.P5, nil, words.Text("what somebody who trusts you has let you see")},
+	{"/my/near", Patients, access.P5, nil, words.Text("what is near you")},
+	{"/my/waiting", Patients, access.P0, nil, words.Text("waiting times")},
+	{"/my/messages", Patients, access.P5, nil, words.Text("your messages")},
+	{"/my/needs", Patients, access.P5, nil, words.Text("how we reach you")},
+	{"/my/appointments", Patients, access.P5, nil, words.Text("your appointments")},
+	{"/my/ask", Patients, access.P5, nil, words.Text("the page to ask about a health problem")},
+	{"/my/record", Patients, access.P9, nil, words.Text("your health record")},
+	{"/my/results", Patients, access.P9, nil, words.Text("your results")},
+	{"/my/medicines", Patients, access.P9, nil, words.Text("your medicines")},
+	{"/my/visits", Patients, access.P9, nil, words.Text("your home care visits")},
+	{"/my/tasks", Patients, access.P9, nil, words.Text("what carers do for you")},
+	{"/my/carer", Patients, access.P9, nil, words.Text("help for carers")},
+	{"/my/growing", Patients, access.P9, nil, words.Text("who can see your record")},
+	{"/my/plan", Patients, access.P9, nil, words.Text("your care plan and goals")},
+	{"/my/prescriptions", Patients, access.P9, nil, words.Text("your medicines and repeat prescriptions")},
+	{"/my/trusted", Patients, access.P9, nil, words.Text("who you have given access to")},
+	{"/my/trusted/accept", Patients, access.P5, nil, words.Text("the page to act for someone who trusts you")},
+	{"/my/seen", Patients, access.P9, nil, words.Text("who has looked at your record")},
 	{"/shared", Anyone, 0, nil, ""}, // whoever has a link to a summary
 	{"/verify", Anyone, 0, nil, ""},
 	{"/.well-known", Anyone, 0, nil, ""},
-	{"/audit", Workers, 0, []string{"privacy"}, "the audit"},
-	{"/desk", Workers, 0, signin.DeskRoles(), "the desk"},
+	{"/audit", Workers, 0, []string{"privacy"}, words.Text("the audit")},
+	{"/desk", Workers, 0, signin.DeskRoles(), words.Text("the desk")},
 	{"/auth", Anyone, 0, nil, ""}, // an app sends people there; who they are is asked once the app is known
-	{"/apps", SignedIn, 0, nil, "the apps you have connected"},
-	{"/clients", Workers, 0, []string{"operator", "manager"}, "the register of apps"},
-	{"", Workers, 0, nil, "pages for staff"},
+	{"/apps", SignedIn, 0, nil, words.Text("the apps you have connected")},
+	{"/clients", Workers, 0, []string{"operator", words.Text("manager")}, words.Text("the register of apps")},
+	{"", Workers, 0, nil, words.Text("pages for staff")},
 }
 
 // hub is the page of patients from which the others hang; it is below none of the rows, since those who may see little must see what would unlock more.
-var hub = Gate{"/my", Patients, access.P0, nil, "this page"}
+var hub = Gate{"/my", Patients, access.P0, nil, words.Text("this page")}
 
 // Gates is the table, for whoever reviews it.
 func Gates() []Gate { return append([]Gate{hub}, gates...) }
@@ -147,7 +148,8 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 }
 
 func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access.Actor) {
-	v := lockedView{What: g.What, Ways: []way{{"/account", "My account"}}}
+	l := kit.Lang(r)
+	v := lockedView{What: l.T(g.What), Ways: []way{{"/account", l.T("My account")}}}
 	switch {
 	case g.For == Patients && who.Role == "patient":
 		_, a, err := s.SignIn.Session(r)
@@ -155,27 +157,27 @@ func (s *Site) locked(w http.ResponseWriter, r *http.Request, g Gate, who access
 			s.fail(w, r, err)
 			return
 		}
-		v.Why, v.Unlock = a.Why, s.unlock()
+		v.Why, v.Unlock = why(l, a.Why), s.unlock(l)
 		for _, p := range s.SignIn.Providers() {
 			if p.For == signin.Patient && !p.BuiltIn {
-				v.Ways = append([]way{{"/signin/with/" + p.Name + toQuery(local(r.URL.RequestURI())), "Sign in with " + p.Title}}, v.Ways...)
+				v.Ways = append([]way{{"/signin/with/" + p.Name + toQuery(local(r.URL.RequestURI())), l.T("Sign in with %s", p.Title)}}, v.Ways...)
 			}
 		}
 	case g.For == Patients:
-		v.Why, v.Unlock = "This page is for patients, and you are signed in as staff", "To see your own record, sign out and sign in as a patient."
+		v.Why, v.Unlock = l.T("This page is for patients, and you are signed in as staff"), l.T("To see your own record, sign out and sign in as a patient.")
 	case who.Role == "patient":
-		v.Why, v.Unlock = "This page is for people who work in health and care", "If you work here, sign out and sign in the way staff do."
+		v.Why, v.Unlock = l.T("This page is for people who work in health and care"), l.T("If you work here, sign out and sign in the way staff do.")
 	default:
 		v.Role = roleText(signin.Role{Role: who.Role, Organization: who.Organization})
 		var may []string
 		for _, role := range g.Roles {
 			may = append(may, strings.ToLower(roleWords[role]))
 		}
-		v.Why = "You are working as " + v.Role
-		v.Unlock = "It is for these roles: " + strings.Join(may, ", ") + ". If one of them is yours, change your role. If one should be, ask whoever looks after accounts at your organisation."
-		v.Ways = append([]way{{"/signin/role" + toQuery(local(r.URL.RequestURI())), "Change your role"}}, v.Ways...)
+		v.Why = l.T("You are working as %s", v.Role)
+		v.Unlock = l.T("It is for these roles: %s. If one of them is yours, change your role. If one should be, ask whoever looks after accounts at your organisation.", strings.Join(may, ", "))
+		v.Ways = append([]way{{"/signin/role" + toQuery(local(r.URL.RequestURI())), l.T("Change your role")}}, v.Ways...)
 	}
-	v.Frame = s.frame(r, "This page is locked")
+	v.Frame = s.frame(r, l.T("This page is locked"))
 	kit.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Send(w, r, http.StatusForbidden, lockedPage, v)
 	})).ServeHTTP(w, r)

@@ -43,10 +43,10 @@ func (s *Site) showJoin(w http.ResponseWriter, r *http.Request, v joinView) {
 	for _, u := range from.Subjects {
 		with = append(with, s.titleOf(u.Provider))
 	}
-	v.With = strings.Join(with, " and ")
-	title, status := "Is this you too?", http.StatusOK
+	v.With = strings.Join(with, ", ")
+	title, status := kit.Lang(r).T("Is this you too?"), http.StatusOK
 	if v.Errors != nil {
-		title, status = "Error: "+title, http.StatusBadRequest
+		title, status = kit.Lang(r).T("Error:")+" "+title, http.StatusBadRequest
 	}
 	v.Frame = s.frame(r, title)
 	s.Send(w, r, status, joinPage, v)
@@ -56,7 +56,7 @@ func (s *Site) takeJoin(w http.ResponseWriter, r *http.Request) {
 	v := joinView{To: local(r.PostFormValue("to"))}
 	said := r.PostForm.Get("join")
 	if said != "yes" && said != "no" {
-		v.Join.Error = "Say whether this is you too"
+		v.Join.Error = kit.Lang(r).T("Say whether this is you too")
 		v.Errors = []field{{ID: "join", Error: v.Join.Error}}
 		s.showJoin(w, r, v)
 		return

@@ -11,7 +11,7 @@ import (
 //go:embed passkey.html
 var passkeyHTML string
 
-var passkeyPage = kit.Page(passkeyHTML)
+var passkeyPage = kit.Page(scriptHTML + passkeyHTML)
 
 // passkeyView offers to make a passkey.
 type passkeyView struct {
@@ -31,7 +31,7 @@ func (s *Site) newPasskey(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	v := passkeyView{Frame: s.frame(r, "Set up a passkey"), Next: local(r.URL.Query().Get("to")), Stale: !s.SignIn.Fresh(se), Again: "/signin" + toQuery("/account/passkey"), First: len(a.Passkeys) == 0}
+	v := passkeyView{Frame: s.frame(r, kit.Lang(r).T("Set up a passkey")), Next: local(r.URL.Query().Get("to")), Stale: !s.SignIn.Fresh(se), Again: "/signin" + toQuery("/account/passkey"), First: len(a.Passkeys) == 0}
 	if v.Next == "" {
 		v.Next = home(a)
 	}
@@ -77,15 +77,15 @@ func (s *Site) onePasskey(w http.ResponseWriter, r *http.Request) {
 		if p.ID() != r.PathValue("id") {
 			continue
 		}
-		v := removeView{Frame: s.frame(r, "Remove a passkey"), ID: p.ID(), Name: p.Name, Last: len(a.Passkeys) == 1 && len(a.Subjects) == 0, Stale: !s.SignIn.Fresh(se), Again: "/signin" + toQuery("/account/passkey/"+p.ID())}
+		v := removeView{Frame: s.frame(r, kit.Lang(r).T("Remove a passkey")), ID: p.ID(), Name: p.Name, Last: len(a.Passkeys) == 1 && len(a.Subjects) == 0, Stale: !s.SignIn.Fresh(se), Again: "/signin" + toQuery("/account/passkey/"+p.ID())}
 		if p.Used != nil {
-			v.Used = clock(*p.Used)
+			v.Used = kit.Lang(r).When(*p.Used)
 		}
 		v.Frame.Signed = "My account"
 		s.Send(w, r, http.StatusOK, removePage, v)
 		return
 	}
-	s.say(w, r, http.StatusNotFound, "Not found", "You have no such passkey. You may have removed it already.", way{"/account", "My account"})
+	s.say(w, r, http.StatusNotFound, kit.Lang(r).T("Not found"), kit.Lang(r).T("You have no such passkey. You may have removed it already."), way{"/account", kit.Lang(r).T("My account")})
 }
 
 func (s *Site) removePasskey(w http.ResponseWriter, r *http.Request) {
@@ -94,9 +94,9 @@ func (s *Site) removePasskey(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		kit.See(w, r, "/account?did=removed")
 	case fhir.KindOf(err) == fhir.NotFound:
-		s.say(w, r, http.StatusNotFound, "Not found", "You have no such passkey. You may have removed it already.", way{"/account", "My account"})
+		s.say(w, r, http.StatusNotFound, kit.Lang(r).T("Not found"), kit.Lang(r).T("You have no such passkey. You may have removed it already."), way{"/account", kit.Lang(r).T("My account")})
 	case fhir.KindOf(err) == fhir.Conflict:
-		s.say(w, r, http.StatusConflict, "Sign in again first", kit.Sentence(err.Error()), way{"/signin" + toQuery("/account"), "Sign in again"})
+		s.say(w, r, http.StatusConflict, kit.Lang(r).T("Sign in again first"), kit.Lang(r).T("You signed in a while ago. To change how you sign in, sign in again."), way{"/signin" + toQuery("/account"), kit.Lang(r).T("Sign in again")})
 	default:
 		s.fail(w, r, err)
 	}

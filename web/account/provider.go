@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/kith-care/kith/access/idp"
 	"github.com/kith-care/kith/web/kit"
@@ -34,7 +35,14 @@ type hidden struct{ Name, Value string }
 
 // ShowProvider writes the sign-in page of the built-in provider, which says clearly that it is that.
 func (s *Site) ShowProvider(w http.ResponseWriter, r *http.Request, status int, p idp.View) {
-	v := providerView{Listed: p.People != nil, Staff: p.Staff, User: p.User, Broken: p.Broken, Who: field{ID: "who", Error: p.Error}}
+	l := kit.Lang(r)
+	v := providerView{Listed: p.People != nil, Staff: p.Staff, User: p.User, Who: field{ID: "who"}}
+	if p.Broken != "" {
+		v.Broken = kit.Refusal(l, p.Broken, providerSays)
+	}
+	if p.Error != "" {
+		v.Who.Error = strings.TrimSuffix(kit.Refusal(l, p.Error, providerSays), ".")
+	}
 	for i, one := range p.People {
 		row := madeUpRow{ID: "who", Subject: one.Subject, Name: one.Name()}
 		if i > 0 {
@@ -45,19 +53,19 @@ func (s *Site) ShowProvider(w http.ResponseWriter, r *http.Request, status int, 
 				if row.About != "" {
 					row.About += "; "
 				}
-				row.About += role.Title + " at " + role.Organisation
+				row.About += l.T("%s at %s", role.Title, role.Organisation)
 			}
 		} else {
-			row.About = "born " + kit.Date(one.Born) + ", level " + one.Proofing
+			row.About = l.T("born %s, level %s", kit.DateIn(l, one.Born), one.Proofing)
 		}
 		v.People = append(v.People, row)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Request)) {
 		v.Hidden = append(v.Hidden, hidden{name, p.Request.Get(name)})
 	}
-	title := "Built-in sign-in"
+	title := l.T("Built-in sign-in")
 	if p.Error != "" {
-		title = "Error: " + title
+		title = l.T("Error:") + " " + title
 		v.Errors = []field{v.Who}
 	}
 	v.Frame = kit.Frame{Title: title, Plain: true}

@@ -13,7 +13,7 @@ import (
 //go:embed role.html
 var roleHTML string
 
-var rolePage = kit.Page(roleHTML)
+var rolePage = kit.English(roleHTML)
 
 // roleView asks staff in which of their roles they work now.
 type roleView struct {

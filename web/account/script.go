@@ -11,6 +11,11 @@ import (
 //go:embed static/passkey.js
 var passkeyJS []byte
 
+// scriptHTML is where the script says what went wrong.
+//
+//go:embed script.html
+var scriptHTML string
+
 // script is the address of the script, with the sum of its content in it, so that it may be kept for ever.
 var script = sync.OnceValue(func() string {
 	sum := sha256.Sum256(passkeyJS)

@@ -15,7 +15,7 @@ import (
 //go:embed signin.html
 var signInHTML string
 
-var signInPage = kit.Page(signInHTML)
+var signInPage = kit.Page(scriptHTML + signInHTML)
 
 // signInView is the ways in.
 type signInView struct {
@@ -33,7 +33,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	view := signInView{Frame: s.frame(r, "Sign in"), To: local(q.Get("to")), Over: q.Get("over") != "", Out: q.Get("out") != ""}
+	view := signInView{Frame: s.frame(r, kit.Lang(r).T("Sign in")), To: local(q.Get("to")), Over: q.Get("over") != "", Out: q.Get("out") != ""}
 	view.Frame.Script = script()
 	for _, p := range s.SignIn.Providers() {
 		view.Providers = append(view.Providers, providerRow{p.Title, "/signin/with/" + p.Name + toQuery(view.To)})
@@ -89,11 +89,11 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, text []byte, err e
 		if !errors.As(err, &e) {
 			e = &fhir.Error{Kind: fhir.Broken}
 		}
-		said := kit.Sentence(e.Msg)
+		said := kit.Refusal(kit.Lang(r), e.Msg, refusals)
 		if status := statusOf(e.Kind); status >= 500 {
 			s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 			if e.Kind == fhir.Broken {
-				said = "Something went wrong. This is our fault and has been logged."
+				said = kit.Lang(r).T("Something went wrong. This is our fault and has been logged.")
 			}
 		}
 		text, _ = json.Marshal(struct {

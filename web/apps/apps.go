@@ -21,6 +21,7 @@ import (
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // Site serves the pages. Door and Smart must be set.
@@ -110,7 +111,8 @@ func clerk(who access.Actor) bool { return who.Role == "operator" || who.Role ==
 func (s *Site) clerk(w http.ResponseWriter, r *http.Request) (access.Actor, bool) {
 	who, ok := s.who(w, r)
 	if ok && !clerk(who) {
-		s.Send(w, r, http.StatusForbidden, missingPage, missingView{Frame: s.frame("No access", who), Head: "You do not have access to this page", Reason: "Apps are looked after by operators and managers."})
+		l := kit.Lang(r)
+		s.Send(w, r, http.StatusForbidden, missingPage, missingView{Frame: s.frame(l.T("No access"), who), Head: l.T("You do not have access to this page"), Reason: l.T("Apps are looked after by operators and managers.")})
 		return who, false
 	}
 	return who, ok
@@ -122,27 +124,27 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.refused(w, r, refusal)
 		return
 	}
-	view := missingView{Frame: s.frame("Something went wrong", access.Actor{Role: "patient"}), Head: "Something went wrong", Reason: "This is our fault and has been logged. Try again in a minute."}
-	status := http.StatusInternalServerError
+	l := kit.Lang(r)
 	e, _ := errors.AsType[*fhir.Error](err)
 	if e == nil {
 		e = &fhir.Error{Kind: fhir.Broken}
 	}
+	status, head, reason := http.StatusInternalServerError, l.T("Something went wrong"), l.T("This is our fault and has been logged. Try again in a minute.")
 	switch e.Kind {
 	case fhir.NotFound, fhir.Gone:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusNotFound, "Not found", "Not found", kit.Sentence(e.Msg)
+		status, head, reason = http.StatusNotFound, l.T("Not found"), kit.Refusal(l, e.Msg, refusals)
 	case fhir.Forbidden:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusForbidden, "No access", "You cannot do this", kit.Sentence(e.Msg)
+		status, head, reason = http.StatusForbidden, l.T("You cannot do this"), kit.Refusal(l, e.Msg, refusals)
 	case fhir.Conflict, fhir.Invalid, fhir.Unsupported:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusConflict, "Not done", "This was not done", kit.Sentence(e.Msg)
+		status, head, reason = http.StatusConflict, l.T("This was not done"), kit.Refusal(l, e.Msg, refusals)
 	case fhir.Busy, fhir.NoRoom:
-		status, view.Frame.Title, view.Head, view.Reason = http.StatusServiceUnavailable, "Not available", "This does not work at the moment", "Try again in a minute."
+		status, head, reason = http.StatusServiceUnavailable, l.T("Not now"), l.T("This does not work at the moment. Try again in a minute.")
 		w.Header().Set("Retry-After", "10")
 	}
 	if status >= 500 {
 		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	s.Send(w, r, status, missingPage, view)
+	s.Send(w, r, status, missingPage, missingView{Frame: s.frame(head, access.Actor{Role: "patient"}), Head: head, Reason: reason})
 }
 
 // refused shows why an app cannot be connected, or lets the app hear of it where it is known to be the app that asked.
@@ -151,8 +153,23 @@ func (s *Site) refused(w http.ResponseWriter, r *http.Request, refusal *smart.Re
 		s.leave(w, r, refusal.To)
 		return
 	}
-	s.Send(w, r, http.StatusBadRequest, missingPage, missingView{Frame: s.frame("App not connected", access.Actor{Role: "patient"}), Head: "This app cannot be connected",
-		Reason: "It is not set up rightly, or we do not know it. You have not shared anything. Tell whoever makes the app what stands below.", Code: refusal.Code + ": " + refusal.Text})
+	l := kit.Lang(r)
+	head := l.T("This app cannot be connected")
+	s.Send(w, r, http.StatusBadRequest, missingPage, missingView{Frame: s.frame(head, access.Actor{Role: "patient"}), Head: head,
+		Reason: l.T("It is not set up rightly, or we do not know it. You have not shared anything. Tell whoever makes the app what stands below."), Code: refusal.Code + ": " + refusal.Text})
+}
+
+// refusals are what rest/smart says to people whom it refuses; %s is what varies. They are said again in the reader's language (kit.Refusal).
+var refusals = []string{
+	words.Text("this page was shown to somebody else or too long ago: open the app again"),
+	words.Text("somebody else opened this app, or it was opened too long ago: open it again"),
+	words.Text("you cannot connect an app for this person"),
+	words.Text("say for whom the app is"),
+	words.Text("say whether you allow it"),
+	words.Text("tick what the app may do, or do not allow it"),
+	words.Text("this launch was used already: open the app again"),
+	words.Text("%s is not approved"),
+	words.Text("%s has no launch address, so it cannot be opened from here"),
 }
 
 // leave sends somebody to an app.

@@ -13,6 +13,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed choose.html
@@ -43,13 +44,14 @@ type choice struct{ ID, Patient, Name, More string }
 
 // choose lets a patient say for whom of those they look after the app is, and staff find a patient by NHS number and birth date.
 func (s *Site) choose(w http.ResponseWriter, r *http.Request, who access.Actor, ask *smart.Ask, params url.Values) {
-	view := chooseView{App: appOf(ask.Client), Staff: smart.Staff(who), NHS: strings.TrimSpace(params.Get("nhs")), Born: strings.TrimSpace(params.Get("born"))}
+	l := kit.Lang(r)
+	view := chooseView{App: appOf(ask.Client, l), Staff: smart.Staff(who), NHS: strings.TrimSpace(params.Get("nhs")), Born: strings.TrimSpace(params.Get("born"))}
 	carried, _ := url.ParseQuery(ask.Query()) // made by Encode
 	for _, name := range slices.Sorted(maps.Keys(carried)) {
 		view.Hidden = append(view.Hidden, hidden{name, carried.Get(name)})
 	}
 	status := http.StatusOK
-	view.Frame = s.frame("Who is "+view.App.Name+" for?", who)
+	view.Frame = s.frame(l.T("Who is %s for?", view.App.Name), who)
 	if view.Staff {
 		if params.Has("nhs") || params.Has("born") {
 			if err := s.find(r, who, &view); err != nil {
@@ -64,18 +66,19 @@ func (s *Site) choose(w http.ResponseWriter, r *http.Request, who access.Actor, 
 			return
 		}
 		for _, p := range people {
-			c := choice{Patient: p.Patient, Name: p.Name, More: p.Relation}
+			c := choice{Patient: p.Patient, Name: p.Name}
+			c.More, _ = l.Again(p.Relation, words.Text("trusts you"))
 			if p.Patient == who.Patient {
-				c.Name, c.More = "You", p.Name
+				c.Name, c.More = l.T("You"), p.Name
 			}
 			view.add(c)
 		}
 		if params.Has("for") {
-			view.Errors = faults{{"for", "Choose who the app is for"}}
+			view.Errors = faults{{"for", l.T("Choose who the app is for")}}
 		}
 	}
 	if view.Errors != nil {
-		status, view.Frame.Title = http.StatusBadRequest, "Error: "+view.Frame.Title
+		status, view.Frame.Title = http.StatusBadRequest, l.T("Error:")+" "+view.Frame.Title
 	}
 	s.Send(w, r, status, choosePage, view)
 }
@@ -92,11 +95,11 @@ func (v *chooseView) add(c choice) {
 func (s *Site) find(r *http.Request, who access.Actor, view *chooseView) error {
 	number, err := kit.NHSNumberDigits(view.NHS)
 	if err != nil || number == "" {
-		view.Errors = append(view.Errors, fault{"nhs", "Enter an NHS number of 10 digits, like 999 000 0018"})
+		view.Errors = append(view.Errors, fault{"nhs", kit.Lang(r).T("Enter an NHS number of 10 digits, like 999 000 0018")})
 	}
 	born, ok := typedDate(view.Born)
 	if !ok {
-		view.Errors = append(view.Errors, fault{"born", "Enter a birth date, like 14-Jul-1945"})
+		view.Errors = append(view.Errors, fault{"born", kit.Lang(r).T("Enter a birth date, like 14-Jul-1945")})
 	}
 	if view.Errors != nil {
 		return nil
@@ -115,7 +118,7 @@ func (s *Site) find(r *http.Request, who access.Actor, view *chooseView) error {
 			return err
 		}
 		p := res.Root()
-		view.add(choice{Patient: res.ID(), Name: kit.Name(p.Get("name")), More: "born " + kit.Date(p.Get("birthDate").Text())})
+		view.add(choice{Patient: res.ID(), Name: kit.Name(p.Get("name")), More: kit.Lang(r).T("Born %s", kit.DateIn(kit.Lang(r), p.Get("birthDate").Text()))})
 	}
 	view.None = len(page.Matches) == 0
 	return nil

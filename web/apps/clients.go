@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/fhir"
+	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed clients.html
@@ -129,14 +131,14 @@ func (s *Site) showClient(w http.ResponseWriter, r *http.Request, view clientVie
 	for _, text := range c.Scopes {
 		row := scopeRow{Scope: text, Words: plainWords[text]}
 		if sc, ok := smart.OnResources(text); ok {
-			words, hint := reader{review: true}.words(sc)
+			words, hint := reader{words: words.In("en"), review: true}.say(sc)
 			row.Words = strings.TrimSpace(words + ". " + hint)
 		}
 		view.Scopes = append(view.Scopes, row)
 	}
 	for i := len(c.History) - 1; i >= 0; i-- {
 		h := c.History[i]
-		view.History = append(view.History, historyRow{moment(h.When), h.By, states[h.State], h.Reason})
+		view.History = append(view.History, historyRow{h.When.In(london.Zone).Format("2 January 2006 at 15:04"), h.By, states[h.State], h.Reason})
 	}
 	add := func(to smart.State, words string) {
 		id := "to"

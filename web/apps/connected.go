@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/access"
-	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
 )
@@ -53,7 +52,7 @@ func (s *Site) connected(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	view := connectedView{Frame: s.frame("Apps you have connected", who), Apps: list, Clerk: clerk(who)}
+	view := connectedView{Frame: s.frame(kit.Lang(r).T("Apps you have connected"), who), Apps: list, Clerk: clerk(who)}
 	if id := r.URL.Query().Get("done"); id != "" {
 		if c, err := s.Smart.Client(r.Context(), id); err == nil && !slices.ContainsFunc(list, func(a connection) bool { return a.App.ID == id }) {
 			view.Done = c.Name
@@ -63,6 +62,7 @@ func (s *Site) connected(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Site) connections(r *http.Request, who access.Actor) (out []connection, err error) {
+	l := kit.Lang(r)
 	grants, err := s.Smart.Grants(r.Context(), who.ID)
 	if err != nil {
 		return nil, err
@@ -78,25 +78,25 @@ func (s *Site) connections(r *http.Request, who access.Actor) (out []connection,
 			if c.State != smart.Approved {
 				continue // it gets nothing
 			}
-			out = append(out, connection{App: appOf(&c), Used: moment(g.Used), Until: day(g.Until), first: g.Made})
+			out = append(out, connection{App: appOf(&c, l), Used: l.Date(g.Used), Until: l.Date(g.Until), first: g.Made})
 			i = len(out) - 1
 		}
 		c := &out[i]
 		if g.Made.Before(c.first) {
 			c.first = g.Made
 		}
-		c.Since = day(c.first)
-		read := reader{staff: smart.Staff(who), self: g.Patient == who.Patient && g.Patient != ""}
+		c.Since = l.Date(c.first)
+		read := reader{words: l, staff: smart.Staff(who), self: g.Patient == who.Patient && g.Patient != ""}
 		if g.Patient != "" && !read.self {
 			if name, _, err := s.named(r, who, g.Patient); err == nil {
 				read.name = name
 			} else {
-				read.name = "somebody you can no longer see"
+				read.name = l.T("somebody you can no longer see")
 			}
 		}
 		if of := read.name; g.Patient != "" {
 			if read.self {
-				of = "you"
+				of = l.T("you")
 			}
 			if !slices.Contains(c.For, of) {
 				c.For = append(c.For, of)
@@ -114,8 +114,6 @@ func (s *Site) connections(r *http.Request, who access.Actor) (out []connection,
 	}
 	return out, nil
 }
-
-func moment(t time.Time) string { return t.In(london.Zone).Format("2 January 2006 at 15:04") }
 
 // disconnect ends all that somebody allowed an app.
 func (s *Site) disconnect(w http.ResponseWriter, r *http.Request) {
@@ -160,13 +158,13 @@ func (s *Site) openable(w http.ResponseWriter, r *http.Request) {
 	var origins []string
 	for i := range all {
 		if c := &all[i]; c.State == smart.Approved && c.Launch != "" {
-			view.Apps = append(view.Apps, appOf(c))
+			view.Apps = append(view.Apps, appOf(c, kit.Lang(r)))
 			if u, err := url.Parse(c.Launch); err == nil {
 				origins = append(origins, u.Scheme+"://"+u.Host)
 			}
 		}
 	}
-	view.Frame = s.frame("Open an app for "+view.Name, who)
+	view.Frame = s.frame(kit.Lang(r).T("Open an app for %s", view.Name), who)
 	if origins != nil {
 		leadsTo(w, origins...)
 	}

@@ -3,7 +3,6 @@ package apps
 import (
 	_ "embed"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed consent.html
@@ -26,6 +26,7 @@ var consentPage = page(consentHTML)
 type consentView struct {
 	Frame       kit.Frame
 	App         app
+	Head        string
 	Staff       bool
 	Self        bool // the record is the reader's own
 	For         string
@@ -43,10 +44,10 @@ type consentView struct {
 // app is what people are told of an app.
 type app struct{ ID, Name, Maker, Does, Checked string }
 
-func appOf(c *smart.Client) app {
+func appOf(c *smart.Client, l *words.Lang) app {
 	a := app{ID: c.ID, Name: c.Name, Maker: c.Maker, Does: c.Does}
 	if r := c.Reviewed(); r != nil {
-		a.Checked = r.By + " on " + day(r.When)
+		a.Checked = l.T("%s on %s", r.By, l.Date(r.When))
 	}
 	return a
 }
@@ -91,7 +92,8 @@ func (s *Site) authorize(w http.ResponseWriter, r *http.Request) {
 
 // showConsent asks. ticked is what was ticked before, nil for nothing yet; wrong is what was wrong with that.
 func (s *Site) showConsent(w http.ResponseWriter, r *http.Request, who access.Actor, ask *smart.Ask, patient string, ticked []string, wrong []fault) {
-	view := consentView{App: appOf(ask.Client), Staff: smart.Staff(who), Patient: patient, Self: patient != "" && patient == who.Patient, Request: ask.Query(), Errors: wrong, Back: strings.TrimSuffix(ask.Returns(), ":")}
+	l := kit.Lang(r)
+	view := consentView{App: appOf(ask.Client, l), Staff: smart.Staff(who), Patient: patient, Self: patient != "" && patient == who.Patient, Request: ask.Query(), Errors: wrong, Back: strings.TrimSuffix(ask.Returns(), ":")}
 	if u, err := url.Parse(view.Back); err == nil && u.Host != "" {
 		view.Back = u.Host
 	}
@@ -107,17 +109,25 @@ func (s *Site) showConsent(w http.ResponseWriter, r *http.Request, who access.Ac
 			view.Other = "/auth/authorize?" + view.Request
 		}
 	}
-	view.Frame = s.frame("Let "+view.App.Name+" use the record?", who)
+	switch {
+	case view.For != "":
+		view.Head = l.T("Let %s use %s’s record?", view.App.Name, view.For)
+	case view.Staff && !view.Self:
+		view.Head = l.T("Let %s use records you may see?", view.App.Name)
+	default:
+		view.Head = l.T("Let %s use your record?", view.App.Name)
+	}
+	view.Frame = s.frame(view.Head, who)
 	status := http.StatusOK
 	if wrong != nil {
-		status, view.Frame.Title = http.StatusBadRequest, "Error: "+view.Frame.Title
+		status, view.Frame.Title = http.StatusBadRequest, l.T("Error:")+" "+view.Frame.Title
 	}
-	view.Permissions = permissions(ask, reader{staff: view.Staff, self: view.Self, name: view.For}, ticked,
-		fmt.Sprintf("Until you disconnect it, or it has not been used for %s. After a year it has to ask you again.", span(s.Smart.Offline)),
-		fmt.Sprintf("For %s at most. After that it has to ask you again.", span(s.Smart.Online)))
-	view.Long = fmt.Sprintf("What you allow lasts %s. After that the app has to ask you again.", span(s.Smart.Access))
+	view.Permissions = permissions(ask, reader{words: l, staff: view.Staff, self: view.Self, name: view.For}, ticked,
+		l.T("Until you disconnect it, or it has not been used for %s. After a year it has to ask you again.", span(l, s.Smart.Offline)),
+		l.T("For %s at most. After that it has to ask you again.", span(l, s.Smart.Online)))
+	view.Long = l.T("What you allow lasts %s. After that the app has to ask you again.", span(l, s.Smart.Access))
 	if slices.Contains(ask.Scopes, "offline_access") || slices.Contains(ask.Scopes, "online_access") {
-		view.Long = fmt.Sprintf("What you allow lasts %s, unless you also let the app keep going.", span(s.Smart.Access))
+		view.Long = l.T("What you allow lasts %s, unless you also let the app keep going.", span(l, s.Smart.Access))
 	}
 	view.Ticket = s.Smart.Ticket(who, ask, patient)
 	leadsTo(w, ask.Returns())
@@ -142,7 +152,7 @@ func (s *Site) named(r *http.Request, who access.Actor, patient string) (name, b
 		return "", "", err
 	}
 	p := res.Root()
-	return kit.Name(p.Get("name")), kit.Date(p.Get("birthDate").Text()), nil
+	return kit.Name(p.Get("name")), kit.DateIn(kit.Lang(r), p.Get("birthDate").Text()), nil
 }
 
 // consent takes the answer.
@@ -181,7 +191,7 @@ func (s *Site) consent(w http.ResponseWriter, r *http.Request) {
 		if boxes == nil {
 			boxes = []string{}
 		}
-		s.showConsent(w, r, who, ask, patient, boxes, []fault{{"scope", strings.TrimSuffix(kit.Sentence(e.Msg), ".")}})
+		s.showConsent(w, r, who, ask, patient, boxes, []fault{{"scope", strings.TrimSuffix(kit.Refusal(kit.Lang(r), e.Msg, refusals), ".")}})
 		return
 	}
 	if err != nil {
@@ -193,17 +203,12 @@ func (s *Site) consent(w http.ResponseWriter, r *http.Request) {
 }
 
 // span is a length of time in words.
-func span(d time.Duration) string {
-	for _, unit := range []struct {
-		of   time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if d >= 2*unit.of || d == unit.of && unit.of == time.Minute {
-			if n := int(d / unit.of); n != 1 {
-				return fmt.Sprintf("%d %ss", n, unit.name)
-			}
-			return "1 " + unit.name
-		}
+func span(l *words.Lang, d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return l.N(int(d/(24*time.Hour)), "1 day", "%d days")
+	case d >= 2*time.Hour:
+		return l.N(int(d/time.Hour), "1 hour", "%d hours")
 	}
-	return fmt.Sprintf("%d minutes", int(d/time.Minute))
+	return l.N(int(d/time.Minute), "1 minute", "%d minutes")
 }

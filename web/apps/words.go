@@ -7,6 +7,8 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/rest/smart"
+	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // permission is one thing that a person may tick: the scopes that say it, in words.
@@ -20,6 +22,7 @@ type permission struct {
 
 // reader is for whom a permission is put into words.
 type reader struct {
+	words *words.Lang
 	staff bool
 	self  bool   // the patient is the reader
 	name  string // of the patient, "" where it is not settled
@@ -30,121 +33,134 @@ type reader struct {
 // things are resources in words that patients and staff use. What is not among them is called by its FHIR name.
 // https://hl7.org/fhir/R4/resourcelist.html
 var things = map[string]string{
-	"AllergyIntolerance": "allergies", "Appointment": "appointments", "AppointmentResponse": "answers to appointments", "AuditEvent": "the log of who has looked", "Binary": "files", "CarePlan": "care plans",
-	"CareTeam": "the people who give care", "Claim": "claims", "ClinicalImpression": "clinicians’ findings", "Communication": "messages", "CommunicationRequest": "requests for messages", "Composition": "documents",
-	"Condition": "health problems and diagnoses", "Consent": "choices about sharing", "Coverage": "payment details", "Device": "medical devices", "DeviceRequest": "orders of devices", "DiagnosticReport": "test reports and letters about scans",
-	"DocumentReference": "letters and documents", "Encounter": "visits and hospital stays", "EpisodeOfCare": "times under the care of a service", "FamilyMemberHistory": "family health history", "Flag": "warnings",
-	"Goal": "goals", "HealthcareService": "services", "ImagingStudy": "scans and X-rays", "Immunization": "vaccinations", "ImmunizationRecommendation": "vaccinations due", "List": "lists", "Location": "places",
-	"Media": "photos and recordings", "Medication": "names of medicines", "MedicationAdministration": "medicines given by staff", "MedicationDispense": "dispensed medicines", "MedicationRequest": "prescribed medicines",
-	"MedicationStatement": "medicines in use", "NutritionOrder": "diets", "Observation": "test results and measurements", "Organization": "organisations", "Patient": "name, birth date, address and other details", "Person": "details of people",
-	"Practitioner": "names of staff", "PractitionerRole": "roles of staff", "Procedure": "operations and treatments", "Provenance": "where entries come from", "Questionnaire": "forms", "QuestionnaireResponse": "answers to forms",
-	"RelatedPerson": "family and carers", "RiskAssessment": "risk assessments", "Schedule": "timetables of clinics", "ServiceRequest": "referrals and ordered tests", "Slot": "free appointments", "Specimen": "samples", "Subscription": "notices of changes",
-	"Task": "tasks",
+	"AllergyIntolerance": words.Text("allergies"), "Appointment": words.Text("appointments"), "AppointmentResponse": words.Text("answers to appointments"), "AuditEvent": words.Text("the log of who has looked"), "Binary": words.Text("files"), "CarePlan": words.Text("care plans"),
+	"CareTeam": words.Text("the people who give care"), "Claim": words.Text("claims"), "ClinicalImpression": words.Text("clinicians’ findings"), "Communication": words.Text("messages"), "CommunicationRequest": words.Text("requests for messages"), "Composition": words.Text("documents"),
+	"Condition": words.Text("health problems and diagnoses"), "Consent": words.Text("choices about sharing"), "Coverage": words.Text("payment details"), "Device": words.Text("medical devices"), "DeviceRequest": words.Text("orders of devices"), "DiagnosticReport": words.Text("test reports and letters about scans"),
+	"DocumentReference": words.Text("letters and documents"), "Encounter": words.Text("visits and hospital stays"), "EpisodeOfCare": words.Text("times under the care of a service"), "FamilyMemberHistory": words.Text("family health history"), "Flag": words.Text("warnings"),
+	"Goal": words.Text("goals"), "HealthcareService": words.Text("services"), "ImagingStudy": words.Text("scans and X-rays"), "Immunization": words.Text("vaccinations"), "ImmunizationRecommendation": words.Text("vaccinations due"), "List": words.Text("lists"), "Location": words.Text("places"),
+	"Media": words.Text("photos and recordings"), "Medication": words.Text("names of medicines"), "MedicationAdministration": words.Text("medicines given by staff"), "MedicationDispense": words.Text("dispensed medicines"), "MedicationRequest": words.Text("prescribed medicines"),
+	"MedicationStatement": words.Text("medicines in use"), "NutritionOrder": words.Text("diets"), "Observation": words.Text("test results and measurements"), "Organization": words.Text("organisations"), "Patient": words.Text("name, birth date, address and other details"), "Person": words.Text("details of people"),
+	"Practitioner": words.Text("names of staff"), "PractitionerRole": words.Text("roles of staff"), "Procedure": words.Text("operations and treatments"), "Provenance": words.Text("where entries come from"), "Questionnaire": words.Text("forms"), "QuestionnaireResponse": words.Text("answers to forms"),
+	"RelatedPerson": words.Text("family and carers"), "RiskAssessment": words.Text("risk assessments"), "Schedule": words.Text("timetables of clinics"), "ServiceRequest": words.Text("referrals and ordered tests"), "Slot": words.Text("free appointments"), "Specimen": words.Text("samples"), "Subscription": words.Text("notices of changes"),
+	"Task": words.Text("tasks"),
 }
 
 // categories are the values of category that apps narrow by, in words.
 // https://hl7.org/fhir/R4/valueset-observation-category.html
 var categories = map[string]string{
-	"laboratory": "laboratory results", "vital-signs": "measurements such as blood pressure and weight", "social-history": "smoking, alcohol and other habits", "survey": "answers to questionnaires", "imaging": "findings of scans",
-	"exam": "findings of examinations", "therapy": "results of therapy", "activity": "exercise and activity", "procedure": "findings of procedures", "problem-list-item": "the list of problems", "encounter-diagnosis": "diagnoses of visits",
-	"health-concern": "health concerns", "medication": "medicines", "food": "food", "environment": "the environment", "biologic": "biological products", "community": "medicines taken at home", "inpatient": "those in hospital",
-	"outpatient": "those of outpatients", "clinical-note": "clinical notes",
+	"laboratory": words.Text("laboratory results"), "vital-signs": words.Text("measurements such as blood pressure and weight"), "social-history": words.Text("smoking, alcohol and other habits"), "survey": words.Text("answers to questionnaires"), "imaging": words.Text("findings of scans"),
+	"exam": words.Text("findings of examinations"), "therapy": words.Text("results of therapy"), "activity": words.Text("exercise and activity"), "procedure": words.Text("findings of procedures"), "problem-list-item": words.Text("the list of problems"), "encounter-diagnosis": words.Text("diagnoses of visits"),
+	"health-concern": words.Text("health concerns"), "medication": words.Text("medicines"), "food": words.Text("food"), "environment": words.Text("the environment"), "biologic": words.Text("biological products"), "community": words.Text("medicines taken at home"), "inpatient": words.Text("those in hospital"),
+	"outpatient": words.Text("those of outpatients"), "clinical-note": words.Text("clinical notes"),
 }
 
 // permissions puts what an app wants into words, one thing each. ticked says what is ticked; nil is everything.
 func permissions(a *smart.Ask, who reader, ticked []string, offline, online string) []permission {
 	var out []permission
-	add := func(scopes, words, hint string) {
+	add := func(scopes, said, hint string) {
 		id := "scope"
 		if len(out) > 0 {
 			id += "-" + string(rune('0'+len(out)/10)) + string(rune('0'+len(out)%10))
 		}
-		out = append(out, permission{id, scopes, words, hint, ticked == nil || slices.Contains(ticked, scopes)})
+		out = append(out, permission{id, scopes, said, hint, ticked == nil || slices.Contains(ticked, scopes)})
 	}
 	var identity []string
 	for _, text := range a.Scopes {
 		switch sc, ok := smart.OnResources(text); {
 		case ok:
-			words, hint := who.words(sc)
-			add(text, words, hint)
+			said, hint := who.say(sc)
+			add(text, said, hint)
 		case text == "openid" || text == "fhirUser" || text == "profile":
 			identity = append(identity, text)
 		}
 	}
 	if identity != nil {
-		add(strings.Join(identity, " "), "Know who you are", "The app is told your name and can recognise you when you come back.")
+		add(strings.Join(identity, " "), who.words.T("Know who you are"), who.words.T("The app is told your name and can recognise you when you come back."))
 	}
 	if slices.Contains(a.Scopes, "offline_access") {
-		add("offline_access", "Keep going when you are not using it", offline)
+		add("offline_access", who.words.T("Keep going when you are not using it"), offline)
 	}
 	if slices.Contains(a.Scopes, "online_access") {
-		add("online_access", "Keep going while you are using it", online)
+		add("online_access", who.words.T("Keep going while you are using it"), online)
 	}
 	return out
 }
 
-// words says what one scope lets an app do, and what of.
-func (r reader) words(sc access.Scope) (words, hint string) {
-	thing, known := things[sc.Type]
-	whose, last := r.whose(sc.Context)
-	if sc.Type == "Appointment" {
-		return r.appointments(sc, whose, last), narrowed(sc.Query)
-	}
-	switch {
-	case sc.Type == "*":
-		thing = "everything in " + strings.TrimSpace(whose+"record") + last
-		if whose == "" {
-			thing = "everything in the records" + last
-		}
-	case !known:
-		thing = whose + "entries of the kind “" + sc.Type + "”" + last
-	case strings.HasPrefix(thing, "the ") || strings.HasPrefix(thing, "who ") || strings.HasPrefix(thing, "where "):
-		if whose != "" {
-			last = " in " + strings.TrimSpace(whose) + " record"
-		}
-		thing += last
-	default:
-		thing = whose + thing + last
-	}
-	return list(verbs(sc.May, "See", "add", "change", "delete")) + " " + thing, narrowed(sc.Query)
-}
+// owned says whose a thing is: a thing as such ("your %s"), one that names a place in a record ("%s in your record"), and all of a record. %[2]s is the name
+// of the patient.
+type owned struct{ plain, in, all, booked string }
 
-// whose says whose record a scope is on, before or after the thing.
-func (r reader) whose(context string) (before, after string) {
+var (
+	ownRecord = owned{words.Text("your %s"), words.Text("%s in your record"), words.Text("everything in your record"), words.Text("appointments for you")}
+	namedOnes = owned{words.Text("%[2]s’s %[1]s"), words.Text("%[1]s in %[2]s’s record"), words.Text("everything in %s’s record"), words.Text("appointments for %s")}
+	aPatients = owned{words.Text("the patient’s %s"), words.Text("%s in the patient’s record"), words.Text("everything in the patient’s record"), words.Text("appointments for the patient")}
+	ofProgram = everybody(words.Text("%s of all patients whom its organisation may see"))
+	ofPerson  = everybody(words.Text("%s of all patients whom the person may see"))
+	ofStaff   = everybody(words.Text("%s of all patients you may see"))
+	ofFamily  = everybody(words.Text("%s of you and of people you look after"))
+)
+
+func everybody(of string) owned { return owned{plain: of, in: of} }
+
+// whose says whose a scope is on.
+func (r reader) whose(context string) owned {
 	switch {
 	case context == "patient" && r.self:
-		return "your ", ""
+		return ownRecord
 	case context == "patient" && r.name != "":
-		return r.name + "’s ", ""
+		return namedOnes
 	case context == "patient":
-		return "the patient’s ", ""
+		return aPatients
 	case r.review && context == "system":
-		return "", " of all patients whom its organisation may see"
+		return ofProgram
 	case r.review:
-		return "", " of all patients whom the person may see"
+		return ofPerson
 	case r.staff:
-		return "", " of all patients you may see"
+		return ofStaff
 	}
-	return "", " of you and of people you look after"
+	return ofFamily
 }
 
-func (r reader) appointments(sc access.Scope, whose, last string) string {
+// say says what one scope lets an app do, and what of.
+func (r reader) say(sc access.Scope) (said, hint string) {
+	l, of := r.words, r.whose(sc.Context)
+	put := func(pattern, thing string) string {
+		if strings.Contains(pattern, "%[2]s") {
+			return l.T(pattern, thing, r.name)
+		}
+		return l.T(pattern, thing)
+	}
+	named := func(text string) string { // that has a place for the name alone, or none
+		if strings.Contains(text, "%s") {
+			return l.T(text, r.name)
+		}
+		return l.T(text)
+	}
+	thing, known := things[sc.Type]
+	deeds := deedsOf(sc.May, words.Text("see"), words.Text("add"), words.Text("change"), words.Text("delete"))
+	var what string
 	switch {
-	case sc.Context == "patient" && r.self:
-		last = " for you"
-	case sc.Context == "patient" && r.name != "":
-		last = " for " + r.name
-	case sc.Context == "patient":
-		last = " for the patient"
+	case sc.Type == "Appointment":
+		deeds = deedsOf(sc.May, words.Text("see"), words.Text("book"), words.Text("change"), words.Text("cancel"))
+		if what = named(of.booked); of.booked == "" {
+			what = put(of.plain, l.T("appointments"))
+		}
+	case sc.Type == "*":
+		if what = named(of.all); of.all == "" {
+			what = put(of.plain, l.T("everything in the records"))
+		}
+	case !known:
+		what = put(of.plain, l.T("entries of the kind “%s”", sc.Type))
+	case strings.HasPrefix(thing, "the ") || strings.HasPrefix(thing, "where "):
+		what = put(of.in, l.T(thing))
+	default:
+		what = put(of.plain, l.T(thing))
 	}
-	if sc.May == "c" {
-		return "Book appointments" + last
-	}
-	return list(verbs(sc.May, "See", "book", "change", "cancel")) + " appointments" + last
+	return kit.Capital(list(l, deeds) + " " + what), narrowed(l, sc.Query)
 }
 
-// verbs are what the letters of a scope let an app do.
-func verbs(may, see, add, change, remove string) (out []string) {
+// deedsOf are what the letters of a scope let an app do.
+func deedsOf(may, see, add, change, remove string) (out []string) {
 	if strings.ContainsAny(may, "rs") {
 		out = append(out, see)
 	}
@@ -156,43 +172,56 @@ func verbs(may, see, add, change, remove string) (out []string) {
 	return out
 }
 
-// list joins words as a sentence begins.
-func list(words []string) string {
-	text := words[0]
-	for i, w := range words[1:] {
-		if i == len(words)-2 {
-			text += " and " + w
+// last are deeds at the end of a list of several.
+var last = map[string]string{"add": words.Text("%s and add"), "change": words.Text("%s and change"), "delete": words.Text("%s and delete"), "book": words.Text("%s and book"), "cancel": words.Text("%s and cancel")}
+
+// list joins deeds.
+func list(l *words.Lang, deeds []string) string {
+	text := l.T(deeds[0])
+	for i, deed := range deeds[1:] {
+		if i == len(deeds)-2 {
+			text = l.T(last[deed], text)
 		} else {
-			text += ", " + w
+			text += ", " + l.T(deed)
 		}
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return text
 }
 
 // narrowed says which of the things only.
-func narrowed(query string) string {
+func narrowed(l *words.Lang, query string) string {
 	if query == "" {
 		return ""
 	}
 	params, err := url.ParseQuery(query)
 	if err != nil {
-		return "Only those that match " + query + "."
+		return l.T("Only those that match %s.", query)
 	}
 	var parts []string
 	for name, values := range params {
 		for _, v := range values {
-			var of []string
+			of := ""
 			for one := range strings.SplitSeq(v, ",") {
 				code := one[strings.LastIndexByte(one, '|')+1:]
+				said := name + " " + one
 				if in, ok := categories[code]; ok && name == "category" {
-					of = append(of, in)
-				} else {
-					of = append(of, name+" "+one)
+					said = l.T(in)
 				}
+				if of != "" {
+					said = l.T("%s or %s", of, said)
+				}
+				of = said
 			}
-			parts = append(parts, strings.Join(of, " or "))
+			parts = append(parts, of)
 		}
 	}
 	slices.Sort(parts)
-	return "Only " + strings.Join(parts, ", and of these only ") + "."
+	if parts == nil {
+		return ""
+	}
+	all := parts[0]
+	for _, part := range parts[1:] {
+		all = l.T("%s, and of these only %s", all, part)
+	}
+	return l.T("Only %s.", all)
 }

@@ -8,10 +8,12 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/rest/smart"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 func TestScopesInWords(t *testing.T) {
-	me, mother, staff, unsettled := reader{self: true}, reader{name: "Una Okafor"}, reader{staff: true, name: "OKAFOR, Ada"}, reader{review: true}
+	en := words.In("en")
+	me, mother, staff, unsettled := reader{words: en, self: true}, reader{words: en, name: "Una Okafor"}, reader{words: en, staff: true, name: "OKAFOR, Ada"}, reader{words: en, review: true}
 	for _, c := range []struct {
 		who         reader
 		scope, want string
@@ -39,12 +41,12 @@ func TestScopesInWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		words, hint := c.who.words(sc)
+		said, hint := c.who.say(sc)
 		if hint != "" {
-			words += ". " + hint
+			said += ". " + hint
 		}
-		if words != c.want {
-			t.Errorf("%s is %q, want %q", c.scope, words, c.want)
+		if said != c.want {
+			t.Errorf("%s is %q, want %q", c.scope, said, c.want)
 		}
 	}
 }
@@ -63,7 +65,7 @@ func FuzzWords(f *testing.F) {
 			}
 		}
 		said := 0
-		for _, p := range permissions(&smart.Ask{Scopes: scopes}, reader{self: true}, nil, "offline", "online") {
+		for _, p := range permissions(&smart.Ask{Scopes: scopes}, reader{words: words.In("en"), self: true}, nil, "offline", "online") {
 			if p.Words == "" || utf8.ValidString(list) && !utf8.ValidString(p.Words+p.Hint) {
 				t.Errorf("%q is %q", p.Scopes, p.Words)
 			}

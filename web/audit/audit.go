@@ -6,70 +6,34 @@
 package audit
 
 import (
-	_ "embed"
-	"errors"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/kith-care/kith/access"
-	"github.com/kith-care/kith/fhir"
-	"github.com/kith-care/kith/record"
-	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
+	"github.com/kith-care/kith/words"
 )
 
-// Site serves the pages. Door and Who must be set.
+// Site serves the pages.
 type Site struct {
-	kit.Host
-	Door    *record.Door
-	Who     func(*http.Request) (access.Actor, error) // an error of kind Forbidden where nobody has signed in
-	Privacy string                                    // the name of the organisation whose privacy officer looks into what looks wrong; "" for "Privacy officer"
-	Signed  bool                                      // pages lead to the reader's account
-	Due     time.Duration                             // how long the privacy officer has; 0 for five days
+	seat.Places
+	Privacy string        // the name of the organisation whose privacy officer looks into what looks wrong; "" for "Privacy officer"
+	Due     time.Duration // how long the privacy officer has; 0 for five days
 }
 
 // Handler serves /my/seen and /audit.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /my/seen", s.looked)
-	mux.HandleFunc("GET /my/seen/wrong", s.wrong)
-	mux.HandleFunc("POST /my/seen/wrong", s.report)
+	s.Own(mux, "GET", "/seen", s.looked)
+	s.Own(mux, "GET", "/seen/wrong", s.wrong)
+	s.Own(mux, "POST", "/seen/wrong", s.report)
 	mux.HandleFunc("GET /audit", s.officer)
-	return kit.Secure(mux)
+	return s.Serve(mux, 64<<10)
 }
 
-//go:embed missing.html
-var missingHTML string
-
-var missingPage = kit.Page(missingHTML)
-
-type missingView struct {
-	Frame        kit.Frame
-	Head, Reason string
-}
-
-// fail shows an error in words for the reader.
+// fail says to staff what went wrong.
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, head, reason := http.StatusInternalServerError, "Sorry, something went wrong", "This is our fault. Try again later."
-	var e *fhir.Error
-	if errors.As(err, &e) {
-		switch e.Kind {
-		case fhir.Forbidden:
-			status, head, reason = http.StatusForbidden, "You cannot see this page", e.Msg
-		case fhir.NotFound, fhir.Gone:
-			status, head, reason = http.StatusNotFound, "Page not found", "What you asked for is not here. Go back and try again."
-		case fhir.Invalid, fhir.Unsupported:
-			status, head, reason = http.StatusBadRequest, "This address is not understood", "Go back and try again."
-		case fhir.Busy, fhir.NoRoom:
-			status, head, reason = http.StatusServiceUnavailable, "Sorry, this is not working at the moment", "Try again in a few minutes."
-		}
-	}
-	if status >= 500 {
-		s.Logger().ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
-	}
-	s.Send(w, r, status, missingPage, missingView{s.frame(head, strings.HasPrefix(r.URL.Path, "/my/")), head, reason})
+	s.Fail(w, r, staff, err)
 }
 
-func (s *Site) frame(title string, plain bool) kit.Frame {
-	return s.Frame(title, plain, s.Signed)
-}
+// staff is from where the trail is searched.
+var staff = seat.Seat{Staff: true, Words: words.In("en")}

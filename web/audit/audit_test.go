@@ -18,6 +18,8 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
+	"github.com/kith-care/kith/words"
 )
 
 var update = flag.Bool("update", false, "write the goldens again")
@@ -65,12 +67,12 @@ func place(t *testing.T) (*Site, *access.Actor) {
 	find(desk, "Patient?name=secretary,okafor") // shows two people
 	get(desk, "Patient", "secretary")
 	who := &self
-	return &Site{Door: d, Who: func(*http.Request) (access.Actor, error) {
+	return &Site{Places: seat.Places{Door: d, Who: func(*http.Request) (access.Actor, error) {
 		if who.ID == "" {
 			return access.Actor{}, fhir.Errorf(fhir.Forbidden, "Sign in first.")
 		}
 		return *who, nil
-	}, Privacy: "Merrowby shared record, privacy officer", Host: kit.Host{Now: func() time.Time { return now }}}, who
+	}, Host: kit.Host{Now: func() time.Time { return now }}}, Privacy: "Merrowby shared record, privacy officer"}, who
 }
 
 func ask(t *testing.T, s *Site, method, path string, form url.Values) (int, string, http.Header) {
@@ -232,7 +234,7 @@ func TestThingsAreSaidInWords(t *testing.T) {
 		"export: Observation, Patient":                  "took a copy of your test results and measurements; took a copy of your name, address and other details",
 		"notify x: Condition":                           "was sent what is new in your health problems",
 	} {
-		if got := strings.Join(did(&record.TrailEntry{What: what, Action: access.Read}), "; "); got != want {
+		if got := strings.Join(did(&record.TrailEntry{What: what, Action: access.Read}, words.In("en")), "; "); got != want {
 			t.Errorf("%q: %q, want %q", what, got, want)
 		}
 	}
@@ -241,7 +243,7 @@ func TestThingsAreSaidInWords(t *testing.T) {
 // Whoever opens a link to a summary is somebody, and stands among those who looked.
 func TestAnOpenedLinkIsAmongThoseWhoLooked(t *testing.T) {
 	e := &record.TrailEntry{Who: carry.Opener, Name: "Somebody with the link “Holiday”", Role: access.Kith, Purpose: "PATRQT"}
-	if computer(e) || did(e)[0] != "opened the link and saw your summary" || reason(e) != "Because you asked" {
-		t.Errorf("%v %v %s", computer(e), did(e), reason(e))
+	if computer(e) || did(e, words.In("en"))[0] != "opened the link and saw your summary" || reason(e, words.In("en")) != "Because you asked" {
+		t.Errorf("%v %v %s", computer(e), did(e, words.In("en")), reason(e, words.In("en")))
 	}
 }

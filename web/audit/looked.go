@@ -17,6 +17,8 @@ import (
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
+	"github.com/kith-care/kith/words"
 )
 
 //go:embed looked.html
@@ -53,45 +55,31 @@ type look struct {
 
 const looksAPage = 300
 
-// patientOf is the Patient who is looking.
-func (s *Site) patientOf(r *http.Request) (access.Actor, error) {
-	who, err := s.Who(r)
-	if err == nil && who.Patient == "" {
-		err = fhir.Errorf(fhir.Forbidden, "This page shows who looked at your own record. Sign in as yourself to see it.")
-	}
-	return who, err
-}
-
-func (s *Site) looked(w http.ResponseWriter, r *http.Request) {
-	who, err := s.patientOf(r)
+func (s *Site) looked(w http.ResponseWriter, r *http.Request, at seat.Seat) {
+	page, err := s.Door.Trail(r.Context(), at.Who, record.TrailQuery{Patient: at.Patient, Count: looksAPage, Page: r.URL.Query().Get("page")})
 	if err != nil {
-		s.fail(w, r, err)
+		s.Fail(w, r, at, err)
 		return
 	}
-	page, err := s.Door.Trail(r.Context(), who, record.TrailQuery{Patient: who.Patient, Count: looksAPage, Page: r.URL.Query().Get("page")})
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	view := lookedView{Frame: s.frame("Who looked at your record", true), Said: r.URL.Query().Get("did") == "told"}
+	view := lookedView{Frame: s.Frame(at, at.Words.T("Who looked at your record"), ""), Said: r.URL.Query().Get("did") == "told"}
 	if page.Next != "" {
 		view.Older = "/my/seen?" + url.Values{"page": {page.Next}}.Encode()
 	}
-	if view.Days, err = s.days(r.Context(), who, page.Entries); err != nil {
-		s.fail(w, r, err)
+	if view.Days, err = s.days(r.Context(), at, page.Entries); err != nil {
+		s.Fail(w, r, at, err)
 		return
 	}
 	s.Send(w, r, http.StatusOK, lookedPage, view)
 }
 
 // days groups entries.
-func (s *Site) days(ctx context.Context, who access.Actor, entries []record.TrailEntry) ([]day, error) {
+func (s *Site) days(ctx context.Context, at seat.Seat, entries []record.TrailEntry) ([]day, error) {
 	names := map[string]string{}
 	var out []day
 	by := map[string]*look{}
 	for i := range entries {
 		e := &entries[i]
-		name := e.At.In(london.Zone).Format("Monday 2 January 2006")
+		name := dayOfYear(at.Words, e.At)
 		if len(out) == 0 || out[len(out)-1].Name != name {
 			out = append(out, day{Name: name})
 			clear(by)
@@ -101,12 +89,12 @@ func (s *Site) days(ctx context.Context, who access.Actor, entries []record.Trai
 		l := by[key]
 		if l == nil {
 			var err error
-			if l, err = s.lookOf(ctx, e, names); err != nil {
+			if l, err = s.lookOf(ctx, at.Words, e, names); err != nil {
 				return nil, err
 			}
-			l.Self = e.Who == who.ID || e.Is != "" && e.Is == who.Patient
+			l.Self = e.Who == at.Who.ID || e.Is != "" && e.Is == at.Patient
 			if l.Self {
-				l.Who, l.Role, l.Organisation, l.Wrong = "You", "", "", ""
+				l.Who, l.Role, l.Organisation, l.Wrong = at.Words.T("You"), "", "", ""
 			}
 			by[key] = l
 			if computer(e) {
@@ -116,28 +104,34 @@ func (s *Site) days(ctx context.Context, who access.Actor, entries []record.Trai
 			}
 		}
 		l.first = e.At // entries come newest first
-		for _, phrase := range did(e) {
+		for _, phrase := range did(e, at.Words) {
 			if !slices.Contains(l.Did, phrase) {
 				l.Did = append(l.Did, phrase)
 			}
 		}
-		first, last := l.first.In(london.Zone).Format("15:04"), l.last.In(london.Zone).Format("15:04")
+		first, last := at.Words.Clock(l.first), at.Words.Clock(l.last)
 		if l.When = first; first != last {
-			l.When = first + " to " + last
+			l.When = at.Words.T("%s to %s", first, last)
 		}
 	}
 	return out, nil
 }
 
-func (s *Site) lookOf(ctx context.Context, e *record.TrailEntry, names map[string]string) (*look, error) {
-	l := &look{Who: e.Name, Role: roles[e.Role], Why: reason(e), Wrong: "/my/seen/wrong?" + url.Values{"entry": {e.ID}}.Encode(), last: e.At}
+// dayOfYear is a day with its name and year, such as Friday 20 November 2026.
+func dayOfYear(l *words.Lang, t time.Time) string {
+	return l.Day(t) + t.In(london.Zone).Format(" 2006")
+}
+
+func (s *Site) lookOf(ctx context.Context, in *words.Lang, e *record.TrailEntry, names map[string]string) (*look, error) {
+	l := &look{Role: in.T(roles[e.Role]), Why: reason(e, in), Wrong: "/my/seen/wrong?" + url.Values{"entry": {e.ID}}.Encode(), last: e.At}
+	l.Who, _ = in.Again(e.Name, words.Text("Somebody with the link “%s”"))
 	if l.Who == "" {
-		l.Who = "Somebody whose name is not known"
+		l.Who = in.T("Somebody whose name is not known")
 	}
 	if computer(e) {
-		l.Role, l.Who = "", programs[e.Who]
+		l.Role, l.Who = "", in.T(programs[e.Who])
 		if l.Who == "" {
-			l.Who = "The computer system"
+			l.Who = in.T("The computer system")
 			if e.Name != "" {
 				l.Who = e.Name
 			}
@@ -156,7 +150,7 @@ func (s *Site) lookOf(ctx context.Context, e *record.TrailEntry, names map[strin
 }
 
 // programs are parts of this program, as a patient may call them.
-var programs = map[string]string{"kith/import": "The computer system, taking in records", "kith/feeds": "The computer system, taking in records", "kith/linker": "The computer system, checking which records are yours", "kith/match": "The computer system, checking which records are yours"}
+var programs = map[string]string{"kith/import": words.Text("The computer system, taking in records"), "kith/feeds": words.Text("The computer system, taking in records"), "kith/linker": words.Text("The computer system, checking which records are yours"), "kith/match": words.Text("The computer system, checking which records are yours")}
 
 // organisation is the name of the organisation with an ODS code, the code itself where the record does not know it.
 func (s *Site) organisation(ctx context.Context, code string, names map[string]string) (string, error) {
@@ -204,56 +198,47 @@ func (s *Site) entry(r *http.Request, who access.Actor, id string) (*record.Trai
 	return e, nil
 }
 
-func (s *Site) wrong(w http.ResponseWriter, r *http.Request) {
-	s.ask(w, r, r.URL.Query().Get("entry"), http.StatusOK, "", "")
+func (s *Site) wrong(w http.ResponseWriter, r *http.Request, at seat.Seat) {
+	s.ask(w, r, at, r.URL.Query().Get("entry"), http.StatusOK, "", "")
 }
 
-func (s *Site) ask(w http.ResponseWriter, r *http.Request, id string, status int, text, problem string) {
-	who, err := s.patientOf(r)
-	var e *record.TrailEntry
-	if err == nil {
-		e, err = s.entry(r, who, id)
-	}
+func (s *Site) ask(w http.ResponseWriter, r *http.Request, at seat.Seat, id string, status int, text, problem string) {
+	e, err := s.entry(r, at.Who, id)
 	var l *look
 	if err == nil {
-		l, err = s.lookOf(r.Context(), e, map[string]string{})
+		l, err = s.lookOf(r.Context(), at.Words, e, map[string]string{})
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		s.Fail(w, r, at, err)
 		return
 	}
-	l.Did = did(e)
-	title := "What looks wrong?"
+	l.Did = did(e, at.Words)
+	title := at.Words.T("What looks wrong?")
 	if problem != "" {
-		title = "Error: " + title
+		title = at.Words.T("Error:") + " " + title
 	}
-	s.Send(w, r, status, wrongPage, wrongView{s.frame(title, true), id, l, e.At.In(london.Zone).Format("Monday 2 January 2006 at 15:04"), problem, text})
+	s.Send(w, r, status, wrongPage, wrongView{s.Frame(at, title, "/seen"), id, l, at.Words.When(e.At), problem, text})
 }
 
 const mostWords = 2000
 
 // report makes a Task for the privacy officer. Saying the same twice makes one.
-func (s *Site) report(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+func (s *Site) report(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, r, fhir.Errorf(fhir.Invalid, "the form could not be read: %w", err))
+		s.Say(w, r, at, http.StatusBadRequest, at.Words.T("This does not work"), at.Words.T("Begin again from the start."))
 		return
 	}
 	id, text := r.PostForm.Get("entry"), strings.TrimSpace(r.PostForm.Get("why"))
 	if len([]rune(text)) > mostWords {
-		s.ask(w, r, id, http.StatusUnprocessableEntity, text, "What you write must be 2,000 letters or fewer")
+		s.ask(w, r, at, id, http.StatusUnprocessableEntity, text, at.Words.T("What you write must be 2,000 letters or fewer"))
 		return
 	}
-	who, err := s.patientOf(r)
-	var e *record.TrailEntry
+	e, err := s.entry(r, at.Who, id)
 	if err == nil {
-		e, err = s.entry(r, who, id)
-	}
-	if err == nil {
-		err = s.tell(r.Context(), who, e, text)
+		err = s.tell(r.Context(), at.Who, e, text)
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		s.Fail(w, r, at, err)
 		return
 	}
 	http.Redirect(w, r, "/my/seen?did=told", http.StatusSeeOther)
@@ -272,7 +257,7 @@ func (s *Site) tell(ctx context.Context, who access.Actor, e *record.TrailEntry,
 	}
 	t := &r4.Task{ID: "looked-" + hex.EncodeToString(sum[:10]), Status: "requested", Intent: "order", Priority: "urgent", AuthoredOn: fhir.DateTimeOf(now), LastModified: fhir.DateTimeOf(now),
 		Code:        &r4.CodeableConcept{Coding: []r4.Coding{{System: "urn:kith:task", Code: "access-questioned"}}, Text: "A patient says that somebody looked at their record wrongly"},
-		Description: "The patient says that this looks wrong: " + e.At.Format(time.RFC3339) + ", " + e.Name + " (" + e.Who + "), " + strings.Join(did(e), ", ") + ".",
+		Description: "The patient says that this looks wrong: " + e.At.Format(time.RFC3339) + ", " + e.Name + " (" + e.Who + "), " + strings.Join(did(e, staff.Words), ", ") + ".",
 		For:         &r4.Reference{Reference: "Patient/" + who.Patient}, Requester: &r4.Reference{Reference: "Patient/" + who.Patient}, Owner: &r4.Reference{Display: owner},
 		Restriction: &r4.TaskRestriction{Period: &r4.Period{End: fhir.DateTimeOf(now.Add(due))}},
 		Input:       []r4.TaskInput{{Type: &r4.CodeableConcept{Text: "Entry of the audit trail"}, ValueReference: &r4.Reference{Reference: "AuditEvent/" + e.ID}}}}

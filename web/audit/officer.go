@@ -18,7 +18,7 @@ import (
 //go:embed officer.html
 var officerHTML string
 
-var officerPage = kit.Page(officerHTML)
+var officerPage = kit.English(officerHTML)
 
 // officerView is the whole trail for a privacy officer, narrowed by what they typed.
 type officerView struct {
@@ -52,7 +52,7 @@ func (s *Site) officer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	view := officerView{Frame: s.frame("Audit", false), Patient: field{ID: "patient", Label: "Person", Hint: "The id of the person’s record", Value: strings.TrimSpace(q.Get("patient"))}, Actor: field{ID: "actor", Label: "Member of staff or program", Hint: "For example Practitioner/1", Value: strings.TrimSpace(q.Get("actor"))},
+	view := officerView{Frame: s.Host.Frame("Audit", false, s.Signed), Patient: field{ID: "patient", Label: "Person", Hint: "The id of the person’s record", Value: strings.TrimSpace(q.Get("patient"))}, Actor: field{ID: "actor", Label: "Member of staff or program", Hint: "For example Practitioner/1", Value: strings.TrimSpace(q.Get("actor"))},
 		From: field{ID: "from", Label: "First day", Hint: "For example 20-Nov-2026", Value: strings.TrimSpace(q.Get("from"))}, To: field{ID: "to", Label: "Last day", Hint: "For example 21-Nov-2026", Value: strings.TrimSpace(q.Get("to"))}}
 	ask := record.TrailQuery{Patient: strings.TrimPrefix(view.Patient.Value, "Patient/"), Actor: view.Actor.Value, Count: 100, Page: q.Get("page")}
 	if ask.Patient != "" && !fhir.ValidID(ask.Patient) {
@@ -96,12 +96,12 @@ func (s *Site) rows(r *http.Request, who access.Actor, ask record.TrailQuery, vi
 	names := map[string]string{}
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		row := officerRow{When: e.At.In(london.Zone).Format("02-Jan-2006 15:04:05"), Who: e.Name, ID: e.Who, Role: e.Role, What: e.What, Why: reason(e), Refused: e.Refused, Patients: e.Patients}
+		row := officerRow{When: e.At.In(london.Zone).Format("02-Jan-2006 15:04:05"), Who: e.Name, ID: e.Who, Role: e.Role, What: e.What, Why: reason(e, staff.Words), Refused: e.Refused, Patients: e.Patients}
 		if row.Who == "" {
 			row.Who = "Not Known"
 		}
-		if verb := verbs[e.Action]; verb != "" {
-			row.What = verb + " " + e.What
+		if deed := deeds[e.Action]; deed != "" {
+			row.What = staff.Words.T(deed, e.What)
 		}
 		if e.Organization != "" {
 			if row.Organisation, err = s.organisation(r.Context(), e.Organization, names); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/kith-care/kith/town"
 	"github.com/kith-care/kith/web/audit"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
 	"github.com/kith-care/kith/web/staff"
 	"github.com/kith-care/kith/web/staff/stafftest"
 	webtrust "github.com/kith-care/kith/web/trust"
@@ -149,12 +150,12 @@ func openConsole(t *testing.T) (address, item string) {
 	t.Helper()
 	p := stafftest.Fill(t)
 	site := &staff.Site{Door: p.Door, Feeds: p.Feeds, Linker: p.Linker, Host: kit.Host{Now: func() time.Time { return stafftest.Today }}}
-	looked := &audit.Site{Door: p.Door, Who: func(r *http.Request) (access.Actor, error) {
+	looked := &audit.Site{Places: seat.Places{Door: p.Door, Who: func(r *http.Request) (access.Actor, error) {
 		if strings.HasPrefix(r.URL.Path, "/my/") {
 			return access.Actor{ID: "Patient/" + stafftest.Okafor, Name: "Ada Okafor", Role: "patient", Patient: stafftest.Okafor, Purpose: "PATRQT"}, nil
 		}
 		return access.Actor{ID: "Practitioner/9", Name: "R. Vale", Role: "privacy", Purpose: "PATSFTY"}, nil
-	}, Host: kit.Host{Now: func() time.Time { return stafftest.Today }}}
+	}, Host: kit.Host{Now: func() time.Time { return stafftest.Today }}}}
 	jessop := access.Actor{ID: "Practitioner/1", Name: "Dr A. Jessop", Role: "clinician", Organization: "M81001", Purpose: "TREAT"}
 	if _, err := p.Door.Get(t.Context(), jessop, "Patient", stafftest.Okafor); err != nil {
 		t.Fatal(err)
@@ -167,9 +168,9 @@ func openConsole(t *testing.T) (address, item string) {
 	for _, path := range []string{"/my/seen", "/my/seen/", "/audit"} {
 		mux.Handle(path, looked.Handler())
 	}
-	trusts := &webtrust.Site{Trust: &trust.Service{Door: p.Door}, Who: func(*http.Request) (access.Actor, error) {
+	trusts := &webtrust.Site{Trust: &trust.Service{Door: p.Door}, Places: seat.Places{Door: p.Door, Who: func(*http.Request) (access.Actor, error) {
 		return access.Actor{ID: "Patient/" + stafftest.Okafor, Name: "Ada Okafor", Role: "patient", Patient: stafftest.Okafor, Level: access.P9}, nil
-	}}
+	}}}
 	mux.Handle("/my/trusted", trusts.Handler())
 	mux.Handle("/my/trusted/", trusts.Handler())
 	server := httptest.NewServer(mux)

@@ -92,8 +92,8 @@ func openFamily(t *testing.T) map[string]string {
 		site := &family.Site{Places: seat.Places{Door: door, Who: asks, Signed: true, Help: "01632 960000", Host: host}, Visits: &home.Service{Door: door}, Carers: &carer.Service{Door: door}, Growing: &growing.Service{Door: door}, Behalf: &behalf.Service{Door: door}, Needs: &needs.Service{Door: door}}
 		mux := http.NewServeMux()
 		mux.Handle("/static/", kit.Static())
-		mux.Handle("/my/trusted", (&webtrust.Site{Host: host, Trust: trusts, Who: asks}).Handler())
-		mux.Handle("/my/trusted/", (&webtrust.Site{Host: host, Trust: trusts, Who: asks}).Handler())
+		mux.Handle("/my/trusted", (&webtrust.Site{Places: seat.Places{Door: door, Who: asks, Signed: true, Host: host}, Trust: trusts}).Handler())
+		mux.Handle("/my/trusted/", (&webtrust.Site{Places: seat.Places{Door: door, Who: asks, Signed: true, Host: host}, Trust: trusts}).Handler())
 		mux.Handle("/", site.Handler())
 		server := httptest.NewServer(kit.Chooser(http.NewCrossOriginProtection().Handler(mux)))
 		t.Cleanup(server.Close)

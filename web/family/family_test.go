@@ -381,7 +381,7 @@ func onBehalfAndTheSheet(t *testing.T, db string) {
 	}
 	// What Rita does through a page names both as well, and Ada reads it: who, where, and that it was on her behalf.
 	says(t, p.follow("/person/ada/tasks/new", url.Values{"kind": {"other"}, "text": {"Fetch her glasses"}}), "It is on the list")
-	seen := &audit.Site{Door: p.door, Who: func(*http.Request) (access.Actor, error) { return ada, nil }, Host: kit.Host{Now: p.now}}
+	seen := &audit.Site{Places: seat.Places{Door: p.door, Who: func(*http.Request) (access.Actor, error) { return ada, nil }, Host: kit.Host{Now: p.now}}}
 	says(t, look(t, seen.Handler(), "/my/seen", nil).Body.String(), "Rita at Merrow Surgery, on your behalf", "added to your messages", "changed your appointments")
 
 	p.who = ada

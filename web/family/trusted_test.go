@@ -12,6 +12,7 @@ import (
 	"github.com/kith-care/kith/access/trust"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
+	"github.com/kith-care/kith/web/seat"
 	webtrust "github.com/kith-care/kith/web/trust"
 )
 
@@ -55,7 +56,7 @@ func TestTrustedAcrossOrganisationsAndEndedEverywhere(t *testing.T) {
 			t.Fatalf("before: %d and %d", a, b)
 		}
 		who := ada
-		pages := (&webtrust.Site{Trust: &trust.Service{Door: p.door}, Who: func(*http.Request) (access.Actor, error) { return who, nil }}).Handler()
+		pages := (&webtrust.Site{Trust: &trust.Service{Door: p.door}, Places: seat.Places{Door: p.door, Who: func(*http.Request) (access.Actor, error) { return who, nil }}}).Handler()
 		const asking, accepting = "/my/trusted/new", "/my/trusted/accept"
 		page := look(t, pages, asking, nil).Body.String()
 		for _, answer := range []url.Values{{"name": {"My daughter Joy"}}, {"may": {"see"}}, {"long": {"year"}}, nil} {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kith-care/kith/fhir/london"
+	"github.com/kith-care/kith/words"
 )
 
 // Date writes a FHIR date or dateTime as 14-Jul-1945, Jul-1945 or 1945, as precisely as it is known.
@@ -21,6 +22,14 @@ func Date(text string) string {
 		return t.Format("Jan-2006")
 	}
 	return text
+}
+
+// DateIn writes a FHIR date in a language, such as 14 July 1945; as Date does where it is not known to the day.
+func DateIn(l *words.Lang, text string) string {
+	if t, err := time.ParseInLocation("2006-01-02", text, london.Zone); err == nil {
+		return l.Date(t)
+	}
+	return Date(text)
 }
 
 // Clock writes the time of day of a dateTime, "" where it has none.

@@ -67,6 +67,16 @@ func Sentence(text string) string {
 	return strings.TrimSuffix(Capital(text), ".") + "."
 }
 
+// Refusal is a sentence of what a use said when it refused, in the reader's language. known are the English texts that it may say, with %s for what varies
+// (words.Lang.Again). What is not among them is shown to those who read English; others read that it cannot be done, rather than a language they may not understand.
+func Refusal(l *words.Lang, said string, known []string) string {
+	text, is := l.Again(said, known...)
+	if is || l.Code == "en" {
+		return Sentence(text)
+	}
+	return l.T("This cannot be done. Go back and try again, or ask at your practice.")
+}
+
 // Capital begins a text with a capital letter.
 func Capital(text string) string {
 	first, size := utf8.DecodeRuneInString(text)

@@ -86,11 +86,11 @@ func (s *Site) outcome(w http.ResponseWriter, r *http.Request, at seat.Seat, c *
 	}
 	for _, b := range o.Contributions {
 		if len(v.Weighed) < mostWeighed && b.Points > 0 {
-			v.Weighed = append(v.Weighed, t(b.Words))
+			v.Weighed = append(v.Weighed, s.Triage.Book.Explain(b, t))
 		}
 	}
 	for _, f := range o.Facts {
-		text := kit.Capital(f.Name)
+		text := kit.Capital(t(f.Name))
 		if f.Words != "" {
 			text += ": " + f.Words
 		}

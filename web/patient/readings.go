@@ -171,7 +171,7 @@ func (v *readingsView) told(r *http.Request, got *reading.Reading, now time.Time
 	if v.Day.Day+v.Day.Month+v.Day.Year+v.Clock.Value == "" {
 		return got.Route != ""
 	}
-	iso, wrong := v.Day.Born(now)
+	iso, wrong := v.Day.Born(now, words.In("en"))
 	day, _ := time.Parse(time.DateOnly, iso)
 	clock, err := time.Parse("15:04", v.Clock.Value)
 	at, _ := london.Time(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), 0)

@@ -160,8 +160,7 @@ func (p *Places) absent(w http.ResponseWriter, r *http.Request, at Seat) {
 	p.Say(w, r, at, http.StatusNotFound, at.Words.T("Not found"), at.Words.T("There is no page at this address."))
 }
 
-// Fail says in words what went wrong; what only operators understand goes to the log. What a refusal or a conflict says is a sentence of the use that refused, which is
-// in English unless the use was told the language.
+// Fail says in words what went wrong; what only operators understand goes to the log. What a refusal or a conflict says is a sentence of the use that refused (refusals.go).
 func (p *Places) Fail(w http.ResponseWriter, r *http.Request, at Seat, err error) {
 	var e *fhir.Error
 	if !errors.As(err, &e) {
@@ -170,13 +169,13 @@ func (p *Places) Fail(w http.ResponseWriter, r *http.Request, at Seat, err error
 	t := at.Words.T
 	switch e.Kind {
 	case fhir.Forbidden:
-		p.Say(w, r, at, http.StatusForbidden, t("You cannot do this"), kit.Sentence(e.Msg))
+		p.Say(w, r, at, http.StatusForbidden, t("You cannot do this"), Refusal(at.Words, e.Msg))
 	case fhir.NotFound, fhir.Gone:
 		p.Say(w, r, at, http.StatusNotFound, t("Not found"), t("What stood here is over, or never was."))
 	case fhir.Conflict:
-		p.Say(w, r, at, http.StatusConflict, t("Begin again"), kit.Sentence(e.Msg))
+		p.Say(w, r, at, http.StatusConflict, t("Begin again"), Refusal(at.Words, e.Msg))
 	case fhir.Invalid:
-		p.Say(w, r, at, http.StatusBadRequest, t("This does not work"), kit.Sentence(e.Msg))
+		p.Say(w, r, at, http.StatusBadRequest, t("This does not work"), Refusal(at.Words, e.Msg))
 	case fhir.Busy, fhir.NoRoom:
 		w.Header().Set("Retry-After", "10")
 		p.Say(w, r, at, http.StatusServiceUnavailable, t("Not now"), t("This does not work at the moment. Try again in a minute. If it cannot wait, call 111, or 999 in an emergency."))

@@ -17,6 +17,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/web/seat"
 )
 
 var update = flag.Bool("update", false, "write the goldens again")
@@ -48,7 +49,7 @@ func site(t *testing.T, who *access.Actor) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	return (&Site{Trust: &trust.Service{Door: door, Now: now}, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, Host: kit.Host{Now: now, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}}).Handler()
+	return (&Site{Trust: &trust.Service{Door: door, Now: now}, Places: seat.Places{Door: door, Signed: true, Who: func(*http.Request) (access.Actor, error) { return *who, nil }, Host: kit.Host{Now: now, MadeUp: func() *kit.MadeUp { return &kit.MadeUp{Place: "Merrowby"} }}}}).Handler()
 }
 
 func visit(t *testing.T, h http.Handler, path string, form url.Values) *httptest.ResponseRecorder {

@@ -30,11 +30,12 @@
     return { clientDataJSON: text(c.response.clientDataJSON), attestationObject: text(c.response.attestationObject), transports: c.response.getTransports ? c.response.getTransports() : [], of: c };
   }
 
+  // The page says in its reader's language what can go wrong.
   function words(e) {
-    if (e.name === "NotAllowedError") return "The passkey was not used. You may have cancelled, or waited too long. Try again, or use another way.";
-    if (e.name === "InvalidStateError") return "This phone or computer already has a passkey for you. You can sign in with it.";
-    if (e.name === "TypeError" || e.name === "SyntaxError") return "There was no answer. Check your connection and try again.";
-    return e.message || "This did not work. Try again, or use another way.";
+    if (e.name === "NotAllowedError") return wrong.dataset.cancelled;
+    if (e.name === "InvalidStateError") return wrong.dataset.known;
+    if (e.name === "TypeError" || e.name === "SyntaxError") return wrong.dataset.silent;
+    return e.message || wrong.dataset.failed;
   }
 
   button.addEventListener("click", async () => {

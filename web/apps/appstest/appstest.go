@@ -145,7 +145,7 @@ func (p *Place) people(_ context.Context, who access.Actor) ([]smart.Person, err
 	defer p.mu.Unlock()
 	list := []smart.Person{{Patient: who.Patient, Name: who.Name}}
 	if who.Patient == "ada" {
-		list = append(list, smart.Person{Patient: "una", Name: "Una Okafor", Born: "03-Mar-1925", Relation: "your mother"})
+		list = append(list, smart.Person{Patient: "una", Name: "Una Okafor", Born: "03-Mar-1925", Relation: "trusts you"})
 	}
 	if also := p.trust[who.Patient]; also != "" {
 		list = append(list, smart.Person{Patient: also, Name: "Somebody Else", Relation: "your friend"})
