@@ -94,7 +94,7 @@ await attempt("a wrong search says what is wrong", {}, async (page) => {
 
 await attempt("turn the page, narrow the timeline, go back", {}, async (page) => {
   await look(page, asked.person.path);
-  const visits = page.locator(".kith-filter a", { hasText: "Visits" });
+  const visits = page.locator(".kith-filter a", { hasText: /^Visits/ });
   await visits.click();
   must(page.url().includes("show=visits"), page.url());
   const kinds = await page.locator(".kith-timeline tbody tr").count();

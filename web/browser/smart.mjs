@@ -70,7 +70,7 @@ await attempt("a clinician opens an app for a patient from our pages", {}, async
   await page.getByRole("button", { name: "Open Growth Chart" }).click();
   await page.waitForURL(/auth\/authorize/);
   const text = await page.locator("main").innerText();
-  must(text.includes("OKAFOR, Ada") && text.includes("03-Feb-1950") && text.includes("recorded under your name"), text);
+  must(text.includes("OKAFOR, Ada") && text.includes("3 February 1950") && text.includes("recorded under your name"), text);
   await press(page, "Allow");
   const got = await said(page);
   must(got.patient === "ada" && got.observations === 2 && got.user === "Practitioner/sam", JSON.stringify(got));
