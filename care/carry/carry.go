@@ -65,7 +65,19 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	}
 	o.Base = strings.TrimSuffix(o.Base, "/")
 	s := &Service{Options: o, box: o.Door.Box(Room)}
+	// A key that is there is only read: a place whose disk is full still serves what it has.
+	have, err := s.box.Get(ctx, kindKey, keyName)
+	if err != nil {
+		return nil, err
+	}
+	if have != nil {
+		return s, s.readKey(have)
+	}
 	made, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(made)
 	if err != nil {
 		return nil, err
 	}
@@ -74,24 +86,25 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 		if err != nil {
 			return record.Noted{}, err
 		}
-		if have != nil {
-			raw, err := s.Secrets.Read("carry/"+keyName, have)
-			if err != nil {
-				return record.Noted{}, err
-			}
-			if err := json.Unmarshal(raw, &s.key); err != nil {
-				return record.Noted{}, fhir.Errorf(fhir.Broken, "the key of certificates cannot be read: %w", err)
-			}
-			return record.Noted{}, nil
-		}
-		raw, err := json.Marshal(made)
-		if err != nil {
-			return record.Noted{}, err
+		if have != nil { // another process was first
+			return record.Noted{}, s.readKey(have)
 		}
 		s.key = made
 		return record.Noted{Items: []record.BoxItem{{Kind: kindKey, Key: keyName, Value: s.Secrets.Keep("carry/"+keyName, raw)}}}, nil
 	})
 	return s, err
+}
+
+// readKey opens the key of certificates.
+func (s *Service) readKey(sealed []byte) error {
+	raw, err := s.Secrets.Read("carry/"+keyName, sealed)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, &s.key); err != nil {
+		return fhir.Errorf(fhir.Broken, "the key of certificates cannot be read: %w", err)
+	}
+	return nil
 }
 
 // newKey makes an ES256 key that is named by its thumbprint, as SMART Health Cards ask. https://spec.smarthealth.cards/#generating-and-resolving-cryptographic-keys
