@@ -178,7 +178,7 @@ func (s *Service) clash(ctx context.Context, patient string, start, end time.Tim
 			return err
 		}
 		var a r4.Appointment
-		if err := decode(m, &a); err != nil {
+		if err := m.Decode(&a); err != nil {
 			return err
 		}
 		if a.ID != but && a.Start.Low().Before(end) && a.End.Clock.Known != 0 && start.Before(a.End.Low()) {

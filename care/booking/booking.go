@@ -121,22 +121,13 @@ func (s *Service) logger() *slog.Logger {
 
 func (s *Service) box() record.Box { return s.Door.Box("booking") }
 
-// decode reads a stored resource into a struct of fhir/r4.
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
-}
-
 // get reads a resource as this package.
 func (s *Service) get(ctx context.Context, typ, id string, into any) (*record.Stored, error) {
 	m, err := s.Door.Get(ctx, me, typ, id)
 	if err != nil {
 		return nil, err
 	}
-	return m, decode(m, into)
+	return m, m.Decode(into)
 }
 
 // put is the operation that writes x, a struct of fhir/r4, over the version that was read; 0 for one that must not be there yet.

@@ -48,7 +48,7 @@ func (s *Service) offerings(ctx context.Context) ([]*clinic, error) {
 			return nil, err
 		}
 		var h r4.HealthcareService
-		if err := decode(m, &h); err != nil {
+		if err := m.Decode(&h); err != nil {
 			return nil, err
 		}
 		c := new(clinic)
@@ -221,7 +221,7 @@ func (s *Service) of(ctx context.Context, patient string) (*person, error) {
 			return nil, err
 		}
 		var e r4.EpisodeOfCare
-		if err := decode(m, &e); err != nil {
+		if err := m.Decode(&e); err != nil {
 			return nil, err
 		}
 		p.registered(e.ManagingOrganization, organizations)
@@ -245,7 +245,7 @@ func (s *Service) of(ctx context.Context, patient string) (*person, error) {
 			return nil, err
 		}
 		var r r4.ServiceRequest
-		if err := decode(m, &r); err != nil {
+		if err := m.Decode(&r); err != nil {
 			return nil, err
 		}
 		if r.Code != nil && isWait(&r) {

@@ -77,7 +77,7 @@ func (s *Service) Appointments(ctx context.Context, who access.Actor, patient st
 			return nil, nil, err
 		}
 		a := new(r4.Appointment)
-		if err := decode(m, a); err != nil {
+		if err := m.Decode(a); err != nil {
 			return nil, nil, err
 		}
 		if a.Status == "entered-in-error" {
@@ -208,7 +208,7 @@ func (s *Service) asked(ctx context.Context, who access.Actor, patient string) (
 			return nil, err
 		}
 		var r r4.AppointmentResponse
-		if err := decode(m, &r); err != nil {
+		if err := m.Decode(&r); err != nil {
 			return nil, err
 		}
 		if r.ParticipantStatus == "declined" || r.ParticipantStatus == "tentative" {

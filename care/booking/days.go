@@ -67,7 +67,7 @@ func (s *Service) freeOn(ctx context.Context, days []string) ([]freeSlot, error)
 			return nil, err
 		}
 		slot := new(r4.Slot)
-		if err := decode(m, slot); err != nil {
+		if err := m.Decode(slot); err != nil {
 			return nil, err
 		}
 		one := freeSlot{slot, m.Version, slot.Start.Low()}

@@ -99,7 +99,7 @@ func (s *Service) effect(ctx context.Context, a *r4.Appointment) (Effect, error)
 				return Effect{}, err
 			}
 			other := new(r4.Appointment)
-			if err := decode(m, other); err != nil {
+			if err := m.Decode(other); err != nil {
 				return Effect{}, err
 			}
 			if other.ID != a.ID {
@@ -120,7 +120,7 @@ func (s *Service) mine(ctx context.Context, who access.Actor, action access.Acti
 		return nil, 0, err
 	}
 	a := new(r4.Appointment)
-	if err := decode(stored, a); err != nil {
+	if err := stored.Decode(a); err != nil {
 		return nil, 0, err
 	}
 	group, err := s.Door.Person(ctx, patient)

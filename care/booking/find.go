@@ -271,7 +271,7 @@ func (s *Service) InterpreterOf(ctx context.Context, who access.Actor, patient s
 			return "", err
 		}
 		var f r4.Flag
-		if err := decode(m, &f); err != nil {
+		if err := m.Decode(&f); err != nil {
 			return "", err
 		}
 		code, _ := codeIn(concepts(f.Code), needSystem)

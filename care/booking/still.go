@@ -83,7 +83,7 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, patient, referra
 		return err
 	}
 	r := new(r4.ServiceRequest)
-	if err := decode(stored, r); err != nil {
+	if err := stored.Decode(r); err != nil {
 		return err
 	}
 	group, err := s.Door.Person(ctx, patient)
@@ -142,7 +142,7 @@ func (s *Service) answers(ctx context.Context, who access.Actor, patient string)
 			return nil, err
 		}
 		var q r4.QuestionnaireResponse
-		if err := decode(m, &q); err != nil {
+		if err := m.Decode(&q); err != nil {
 			return nil, err
 		}
 		for i := range q.BasedOn {
@@ -174,7 +174,7 @@ func (s *Service) AskStillNeeded(ctx context.Context) error {
 			return err
 		}
 		var r r4.ServiceRequest
-		if err := decode(m, &r); err != nil {
+		if err := m.Decode(&r); err != nil {
 			return err
 		}
 		patient := idOf(r.Subject, "Patient")

@@ -84,7 +84,7 @@ func (s *Service) Waits(ctx context.Context, who access.Actor, patient string) (
 			return nil, err
 		}
 		var r r4.ServiceRequest
-		if err := decode(m, &r); err != nil {
+		if err := m.Decode(&r); err != nil {
 			return nil, err
 		}
 		if !isWait(&r) {
@@ -123,7 +123,7 @@ func (s *Service) nextOf(ctx context.Context, who access.Actor, referral string)
 			return nil, err
 		}
 		a := new(r4.Appointment)
-		if err := decode(m, a); err != nil {
+		if err := m.Decode(a); err != nil {
 			return nil, err
 		}
 		if one := s.says(a, m.Version); one.Coming(s.now()) && (next == nil || one.Start.Before(next.Start)) {
@@ -213,7 +213,7 @@ func (s *Service) waitsOf(ctx context.Context, system, code, from string) ([]wai
 			return nil, err
 		}
 		var r r4.ServiceRequest
-		if err := decode(m, &r); err != nil {
+		if err := m.Decode(&r); err != nil {
 			return nil, err
 		}
 		if r.AuthoredOn.Year == 0 || !isWait(&r) || feedOf(r.Meta) != from {

@@ -73,7 +73,7 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) (ops []r
 			continue
 		}
 		a := new(r4.Appointment)
-		if err := decode(m, a); err != nil {
+		if err := m.Decode(a); err != nil {
 			return nil, nil, err
 		}
 		more, kept, err := s.remind(ctx, a)

@@ -43,7 +43,7 @@ func (y *place) reminders() string {
 			y.t.Fatal(err)
 		}
 		var r r4.CommunicationRequest
-		if err := decode(m, &r); err != nil {
+		if err := m.Decode(&r); err != nil {
 			y.t.Fatal(err)
 		}
 		if code, _ := codeIn(r.Category, categorySystem); code == "reminder" {

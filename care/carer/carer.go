@@ -126,14 +126,6 @@ func (s *Service) find(ctx context.Context, who access.Actor, patient, key strin
 	return &items[at], nil
 }
 
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
-}
-
 func textOf(c *r4.CodeableConcept) string {
 	switch {
 	case c == nil:

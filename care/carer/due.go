@@ -42,7 +42,7 @@ func (s *Service) visits(ctx context.Context, who access.Actor, patient string) 
 			return nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, err
 		}
 		text, _, _ := strings.Cut(t.Description, ". ")
@@ -67,7 +67,7 @@ func (s *Service) measures(ctx context.Context, who access.Actor, patient string
 			return nil, err
 		}
 		var c r4.CarePlan
-		if err := decode(m, &c); err != nil {
+		if err := m.Decode(&c); err != nil {
 			return nil, err
 		}
 		watched := slices.ContainsFunc(c.Category, func(k r4.CodeableConcept) bool {
@@ -110,7 +110,7 @@ func (s *Service) request(ctx context.Context, who access.Actor, ref string) (*r
 		return nil, ignore(err)
 	}
 	var r r4.ServiceRequest
-	if err := decode(m, &r); err != nil || r.Status != "active" {
+	if err := m.Decode(&r); err != nil || r.Status != "active" {
 		return nil, err
 	}
 	return &r4.CarePlanActivityDetail{Code: r.Code, ScheduledTiming: r.OccurrenceTiming}, nil
@@ -147,7 +147,7 @@ func (s *Service) appointments(ctx context.Context, who access.Actor, patient st
 			return nil, err
 		}
 		var a r4.Appointment
-		if err := decode(m, &a); err != nil {
+		if err := m.Decode(&a); err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(a.Extension, func(x r4.Extension) bool { return atHome(&x) }) {

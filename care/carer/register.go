@@ -38,7 +38,7 @@ func (s *Service) Known(ctx context.Context, who access.Actor) (c Carer, err err
 		return c, ignore(err)
 	}
 	var f r4.Flag
-	if err := decode(m, &f); err != nil {
+	if err := m.Decode(&f); err != nil {
 		return c, err
 	}
 	c.Registered = f.Status == "active"

@@ -45,7 +45,7 @@ func (s *Service) tasks(ctx context.Context, who access.Actor, patient string) (
 			return nil, nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, nil, err
 		}
 		done := t.Status == "completed"
@@ -204,7 +204,7 @@ func (s *Service) patch(ctx context.Context, who access.Actor, patient, id, code
 		return err
 	}
 	var t r4.Task
-	if err := decode(m, &t); err != nil {
+	if err := m.Decode(&t); err != nil {
 		return err
 	}
 	group, err := s.Door.Person(ctx, patient)

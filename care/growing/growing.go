@@ -228,7 +228,7 @@ func (s *Service) asked(ctx context.Context, who access.Actor) (*Asked, error) {
 		return nil, err
 	}
 	var t r4.Task
-	if err := decode(&page.Matches[0], &t); err != nil {
+	if err := page.Matches[0].Decode(&t); err != nil {
 		return nil, err
 	}
 	return &Asked{At: t.AuthoredOn.Low(), By: t.Restriction.Period.End.Low()}, nil
@@ -281,15 +281,7 @@ func (s *Service) patient(ctx context.Context, who access.Actor, id string) (*r4
 		return nil, err
 	}
 	p := new(r4.Patient)
-	return p, decode(m, p)
-}
-
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
+	return p, m.Decode(p)
 }
 
 func idFrom(parts ...string) string {

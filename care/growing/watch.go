@@ -45,7 +45,7 @@ func (s *Service) Sweep(ctx context.Context) (told int, err error) {
 			return told, err
 		}
 		var c r4.Consent
-		if err := decode(m, &c); err != nil {
+		if err := m.Decode(&c); err != nil {
 			return told, err
 		}
 		child := ""

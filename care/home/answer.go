@@ -33,7 +33,7 @@ func (s *Service) Queue(ctx context.Context, who access.Actor) (out []Open, err 
 			return nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, err
 		}
 		o := Open{Task: t.ID, Title: textOf(t.Code), Words: t.Description, Urgent: t.Priority == "stat", At: t.AuthoredOn.Low(), Taken: t.Status != "requested"}
@@ -82,7 +82,7 @@ func (s *Service) change(ctx context.Context, who access.Actor, task string, do 
 		return err
 	}
 	var t r4.Task
-	if err := decode(stored, &t); err != nil {
+	if err := stored.Decode(&t); err != nil {
 		return err
 	}
 	if t.Code == nil || len(t.Code.Coding) == 0 || t.Code.Coding[0].Code != missedCode && t.Code.Coding[0].Code != medicineCode || t.For == nil {

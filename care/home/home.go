@@ -189,7 +189,7 @@ func (v *Visit) at() time.Time {
 // visitOf reads a visit from its Encounter.
 func visitOf(m *record.Stored) (*Visit, error) {
 	var e r4.Encounter
-	if err := decode(m, &e); err != nil {
+	if err := m.Decode(&e); err != nil {
 		return nil, err
 	}
 	v := &Visit{ID: e.ID, status: e.Status, said: m.Updated}
@@ -243,7 +243,7 @@ func (s *Service) given(ctx context.Context, who access.Actor, patient, refs str
 			return err
 		}
 		var a r4.MedicationAdministration
-		if err := decode(m, &a); err != nil {
+		if err := m.Decode(&a); err != nil {
 			return err
 		}
 		if a.Context == nil || by[strings.TrimPrefix(a.Context.Reference, "Encounter/")] == nil {
@@ -276,7 +276,7 @@ func (s *Service) did(ctx context.Context, who access.Actor, patient, refs strin
 			return err
 		}
 		var o r4.Observation
-		if err := decode(m, &o); err != nil {
+		if err := m.Decode(&o); err != nil {
 			return err
 		}
 		if o.Encounter == nil || by[strings.TrimPrefix(o.Encounter.Reference, "Encounter/")] == nil {
@@ -325,7 +325,7 @@ func (s *Service) answer(ctx context.Context, who access.Actor, id string) (told
 		return told, "", ignore(err)
 	}
 	var t r4.Task
-	if err := decode(m, &t); err != nil {
+	if err := m.Decode(&t); err != nil {
 		return told, "", err
 	}
 	for _, o := range t.Output {
@@ -344,7 +344,7 @@ func (s *Service) services(ctx context.Context, who access.Actor, patient string
 			return nil, err
 		}
 		var c r4.CarePlan
-		if err := decode(m, &c); err != nil {
+		if err := m.Decode(&c); err != nil {
 			return nil, err
 		}
 		// The council's submission makes a plan for each service, with the time of care it belongs to.
@@ -359,14 +359,6 @@ func (s *Service) services(ctx context.Context, who access.Actor, patient string
 	}
 	slices.SortFunc(out, func(a, b Help) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
-}
-
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
 }
 
 // textOf is a concept in words.

@@ -115,7 +115,7 @@ func (h *house) tasks() (out []r4.Task) {
 	for m, err := range h.Door.All(h.t.Context(), kith, "Task?code=urn:kith:task|visit-missed,urn:kith:task|medicine-missed") {
 		var t r4.Task
 		if err == nil {
-			err = decode(m, &t)
+			err = m.Decode(&t)
 		}
 		if err != nil {
 			h.t.Fatal(err)

@@ -202,7 +202,7 @@ func (s *Service) settle(ctx context.Context, v *Visit, heard time.Time) ([]reco
 		return s.missed(ctx, v, id)
 	case (state == Done || state == Here) && there:
 		var t r4.Task
-		if err := decode(m, &t); err != nil || !slices.Contains(strings.Split(openStates, ","), t.Status) {
+		if err := m.Decode(&t); err != nil || !slices.Contains(strings.Split(openStates, ","), t.Status) {
 			return nil, err
 		}
 		t.Status, t.LastModified = "cancelled", fhir.DateTimeOf(s.now().UTC())
@@ -240,7 +240,7 @@ func (s *Service) usually(ctx context.Context, v *Visit) (names []string, urgent
 			return nil, "", err
 		}
 		var a r4.MedicationAdministration
-		if err := decode(m, &a); err != nil {
+		if err := m.Decode(&a); err != nil {
 			return nil, "", err
 		}
 		at := a.EffectiveDateTime
@@ -276,7 +276,7 @@ func (s *Service) notGiven(ctx context.Context, c *record.Stored) ([]record.Op, 
 		return nil, nil
 	}
 	var a r4.MedicationAdministration
-	if err := decode(c, &a); err != nil {
+	if err := c.Decode(&a); err != nil {
 		return nil, err
 	}
 	one := s.medicine(&a)

@@ -32,7 +32,7 @@ func (s *Service) told(ctx context.Context, c *r4.Communication, created bool) e
 // requested puts what somebody asked to be sent into the queue: a CommunicationRequest to a person, for its time.
 func (s *Service) requested(ctx context.Context, c *record.Stored) error {
 	var r r4.CommunicationRequest
-	if err := decode(c, &r); err != nil {
+	if err := c.Decode(&r); err != nil {
 		return err
 	}
 	patient := whose(&r)

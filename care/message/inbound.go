@@ -138,7 +138,7 @@ func (s *Service) newest(ctx context.Context, patient string) (string, *Thread, 
 	}
 	for i := range page.Matches {
 		var c r4.Communication
-		if err := decode(&page.Matches[i], &c); err != nil {
+		if err := page.Matches[i].Decode(&c); err != nil {
 			return "", nil, err
 		}
 		if s.now().Sub(timeOf(c.Sent)) > answersFor {

@@ -155,15 +155,6 @@ func idOf(prefix string, parts ...string) string {
 	return prefix + hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-// decode reads a stored resource into a struct of fhir/r4.
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
-}
-
 // op writes a struct of fhir/r4 under its own id.
 func op(typ, id string, resource any) (record.Op, error) {
 	res, err := fhir.Parse(r4.Encode(resource))
@@ -195,7 +186,7 @@ func get[T any](ctx context.Context, s *Service, who access.Actor, ref string) (
 	if err != nil {
 		return out, false, err
 	}
-	return out, true, decode(m, &out)
+	return out, true, m.Decode(&out)
 }
 
 // stands reports whether an error says that what was to be made is there already.

@@ -28,7 +28,7 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) ([]recor
 			continue
 		}
 		var m r4.Communication
-		if err := decode(c, &m); err != nil {
+		if err := c.Decode(&m); err != nil {
 			return nil, nil, err
 		}
 		if err := s.told(ctx, &m, c.Created); err != nil {
@@ -135,7 +135,7 @@ func (s *Service) regularly(ctx context.Context) ([]record.Op, []record.BoxItem,
 			return nil, nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, nil, err
 		}
 		if t.Restriction == nil || t.Restriction.Period == nil || !t.Restriction.Period.End.Low().Before(now) {
@@ -181,7 +181,7 @@ func (s *Service) Waiting(ctx context.Context, who access.Actor) ([]Item, error)
 			return nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, err
 		}
 		out = append(out, s.item(ctx, who, &t))

@@ -129,7 +129,7 @@ func (s *Service) Failures(ctx context.Context, who access.Actor, patient string
 			return nil, err
 		}
 		var c r4.Communication
-		if err := decode(m, &c); err != nil {
+		if err := m.Decode(&c); err != nil {
 			return nil, err
 		}
 		f := Failure{Patient: patientOf(c.Subject), Unsure: c.Status == "unknown", At: m.Updated, Channel: "app"}

@@ -49,7 +49,7 @@ func (s *Service) Teams(ctx context.Context, who access.Actor, patient string) (
 				return nil, err
 			}
 			var h r4.HealthcareService
-			if err := decode(m, &h); err != nil {
+			if err := m.Decode(&h); err != nil {
 				return nil, err
 			}
 			if h.Active == nil || *h.Active {
@@ -78,7 +78,7 @@ func (s *Service) organisations(ctx context.Context, as access.Actor, patient st
 			return nil, err
 		}
 		var e r4.EpisodeOfCare
-		if err := decode(m, &e); err != nil {
+		if err := m.Decode(&e); err != nil {
 			return nil, err
 		}
 		add(e.ManagingOrganization)
@@ -103,7 +103,7 @@ func (s *Service) organisations(ctx context.Context, as access.Actor, patient st
 			return nil, err
 		}
 		var e r4.Encounter
-		if err := decode(m, &e); err != nil {
+		if err := m.Decode(&e); err != nil {
 			return nil, err
 		}
 		add(e.ServiceProvider)

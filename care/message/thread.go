@@ -132,7 +132,7 @@ func (s *Service) entries(ctx context.Context, who access.Actor, query string) (
 			return nil, err
 		}
 		var c r4.Communication
-		if err := decode(m, &c); err != nil {
+		if err := m.Decode(&c); err != nil {
 			return nil, err
 		}
 		if e, ok := entryOf(&c); ok {

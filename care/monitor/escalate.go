@@ -146,7 +146,7 @@ func (s *Service) escalate(ctx context.Context, t *telling) error {
 			return err
 		}
 		var task r4.Task
-		if err := decode(m, &task); err != nil {
+		if err := m.Decode(&task); err != nil {
 			return err
 		}
 		if task.Restriction == nil || task.Restriction.Period == nil || task.Restriction.Period.End.Low().After(now) {

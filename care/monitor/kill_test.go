@@ -67,7 +67,7 @@ func outcomeOf(t *testing.T, db string, disturbed bool) string {
 			t.Fatal(err)
 		}
 		var task r4.Task
-		if err := decode(m, &task); err != nil {
+		if err := m.Decode(&task); err != nil {
 			t.Fatal(err)
 		}
 		if coded(task.Code, taskSystem, alertCode) {

@@ -155,7 +155,7 @@ func (s *Service) waited(ctx context.Context, t *telling) error {
 				continue
 			}
 			var o r4.Observation
-			if err := decode(c, &o); err != nil {
+			if err := c.Decode(&o); err != nil {
 				return err
 			}
 			if err := s.judge(ctx, t, w, &o, c); err != nil {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
-	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/work"
 )
@@ -162,13 +161,4 @@ func joined(a, b State) State {
 		}
 	}
 	return a
-}
-
-// decode reads a stored resource into a struct of fhir/r4.
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
 }

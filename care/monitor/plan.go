@@ -93,7 +93,7 @@ func (s *Service) known(ctx context.Context, patient string, home bool) (*watche
 // planned takes in a plan as it is now.
 func (s *Service) planned(ctx context.Context, m *record.Stored) error {
 	var c r4.CarePlan
-	if err := decode(m, &c); err != nil {
+	if err := m.Decode(&c); err != nil {
 		return err
 	}
 	patient := patientOf(c.Subject)
@@ -143,7 +143,7 @@ func (s *Service) planOf(ctx context.Context, patient string) (*Plan, error) {
 	now := s.now()
 	for i := range page.Matches {
 		var c r4.CarePlan
-		if err := decode(&page.Matches[i], &c); err != nil {
+		if err := page.Matches[i].Decode(&c); err != nil {
 			return nil, err
 		}
 		if c.Period != nil && (c.Period.Start.Year != 0 && c.Period.Start.Low().After(now) || c.Period.End.Year != 0 && c.Period.End.High().Before(now)) {
@@ -346,7 +346,7 @@ func (s *Service) get(ctx context.Context, ref string, into any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, decode(m, into)
+	return true, m.Decode(into)
 }
 
 func patientOf(r *r4.Reference) string {

@@ -58,7 +58,7 @@ func Sends(ctx context.Context, door *record.Door, who access.Actor, patient str
 			return nil, err
 		}
 		var o r4.Observation
-		if err := decode(m, &o); err != nil {
+		if err := m.Decode(&o); err != nil {
 			return nil, err
 		}
 		out = append(out, PointsOf(&o)...)

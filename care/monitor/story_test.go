@@ -301,7 +301,7 @@ func (y *story) open() (out []r4.Task) {
 			y.t.Fatal(err)
 		}
 		var task r4.Task
-		if err := decode(m, &task); err != nil {
+		if err := m.Decode(&task); err != nil {
 			y.t.Fatal(err)
 		}
 		out = append(out, task)
@@ -329,7 +329,7 @@ func (y *story) is(what string) error {
 				return err
 			}
 			var f r4.Flag
-			if err := decode(m, &f); err != nil {
+			if err := m.Decode(&f); err != nil {
 				return err
 			}
 			if f.Status == "active" {

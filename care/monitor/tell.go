@@ -171,7 +171,7 @@ func (t *telling) came(w *watched, e Event) error {
 			return err
 		}
 		var task r4.Task
-		if err := decode(m, &task); err != nil {
+		if err := m.Decode(&task); err != nil {
 			return err
 		}
 		if coded(task.ReasonCode, ruleSystem, "missing") {

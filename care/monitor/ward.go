@@ -38,7 +38,7 @@ func Board(ctx context.Context, door *record.Door, who access.Actor, now time.Ti
 			return nil, err
 		}
 		var task r4.Task
-		if err := decode(m, &task); err != nil {
+		if err := m.Decode(&task); err != nil {
 			return nil, err
 		}
 		if patient := patientOf(task.For); patient != "" {
@@ -104,7 +104,7 @@ func scored(ctx context.Context, door *record.Door, who access.Actor, now time.T
 			return err
 		}
 		var o r4.Observation
-		if err := decode(m, &o); err != nil {
+		if err := m.Decode(&o); err != nil {
 			return err
 		}
 		r := rows[patientOf(o.Subject)]

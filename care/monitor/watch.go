@@ -258,7 +258,7 @@ func (s *Service) read(ctx context.Context, key string, before int64) ([]Sent, e
 			continue // it comes by the feed
 		}
 		var o r4.Observation
-		if err := decode(m, &o); err != nil {
+		if err := m.Decode(&o); err != nil {
 			return nil, err
 		}
 		for _, one := range PointsOf(&o) {
@@ -280,7 +280,7 @@ func (s *Service) attended(ctx context.Context, t *telling, c *record.Stored) er
 		return nil
 	}
 	var task r4.Task
-	if err := decode(c, &task); err != nil {
+	if err := c.Decode(&task); err != nil {
 		return err
 	}
 	switch task.Status {

@@ -58,7 +58,7 @@ func (s *Service) Known(ctx context.Context, who access.Actor, patient string) (
 			return Need{}, err
 		}
 		var p r4.Patient
-		if err := decode(m, &p); err != nil {
+		if err := m.Decode(&p); err != nil {
 			return Need{}, err
 		}
 		patients = append(patients, p)
@@ -72,7 +72,7 @@ func (s *Service) Known(ctx context.Context, who access.Actor, patient string) (
 			return Need{}, err
 		}
 		var f r4.Flag
-		if err := decode(m, &f); err != nil {
+		if err := m.Decode(&f); err != nil {
 			return Need{}, err
 		}
 		flags = append(flags, f)
@@ -153,7 +153,7 @@ func (s *Service) flag(ctx context.Context, who access.Actor, group []string, ki
 			continue
 		}
 		var f r4.Flag
-		if err := decode(m, &f); err != nil {
+		if err := m.Decode(&f); err != nil {
 			return nil, err
 		}
 		same := len(f.Code.Coding) > 0 && f.Code.Coding[0].Code == code
@@ -224,12 +224,4 @@ func authorOf(who access.Actor) *r4.Reference {
 func put(typ, id string, resource any) (record.Op, error) {
 	res, err := fhir.Parse(r4.Encode(resource))
 	return record.Op{Method: record.Update, Type: typ, ID: id, Resource: res}, err
-}
-
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
 }

@@ -149,7 +149,7 @@ func TestWhatIsSetIsKept(t *testing.T) {
 		for m, err := range s.Door.All(t.Context(), kith, "Flag?patient=ada") {
 			var f r4.Flag
 			if err == nil {
-				err = decode(m, &f)
+				err = m.Decode(&f)
 			}
 			if err != nil {
 				t.Fatal(err)

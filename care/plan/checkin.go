@@ -34,7 +34,7 @@ func (s *Service) checks(ctx context.Context, who access.Actor, goal string) (ou
 			return nil, err
 		}
 		var o r4.Observation
-		if err := decode(m, &o); err != nil {
+		if err := m.Decode(&o); err != nil {
 			return nil, err
 		}
 		out = append(out, checkOf(&o))

@@ -165,7 +165,7 @@ func (s *Service) goal(ctx context.Context, who access.Actor, patient, id string
 		return nil, nil, err
 	}
 	r := new(r4.Goal)
-	if err := decode(m, r); err != nil {
+	if err := m.Decode(r); err != nil {
 		return nil, nil, err
 	}
 	if g.Patient != patient && !slices.Contains(group, g.Patient) || !inCategory(r.Category, PlanSystem, CoachGoal) {
@@ -176,7 +176,7 @@ func (s *Service) goal(ctx context.Context, who access.Actor, patient, id string
 
 func (s *Service) goalOf(m *record.Stored) (*Goal, error) {
 	var r r4.Goal
-	if err := decode(m, &r); err != nil {
+	if err := m.Decode(&r); err != nil {
 		return nil, err
 	}
 	book, err := s.book()

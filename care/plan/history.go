@@ -51,7 +51,7 @@ func (s *Service) History(ctx context.Context, who access.Actor, patient string)
 			continue
 		}
 		var c r4.CarePlan
-		if err := decode(v, &c); err != nil {
+		if err := v.Decode(&c); err != nil {
 			return nil, err
 		}
 		is := &Plan{Says: map[Part]Said{}}

@@ -161,7 +161,7 @@ func (s *Service) draft(ctx context.Context, who access.Actor, r *Repeat, pharma
 		return nil, err
 	}
 	var plan r4.MedicationRequest
-	if err := decode(stored, &plan); err != nil {
+	if err := stored.Decode(&plan); err != nil {
 		return nil, err
 	}
 	number := strconv.Itoa(r.number + 1)
@@ -217,7 +217,7 @@ func (s *Service) called(ctx context.Context, ref *r4.Reference) (string, error)
 		stored, err := s.Door.Get(ctx, me, r.Type, r.ID)
 		var o r4.Organization
 		if err == nil {
-			err = decode(stored, &o)
+			err = stored.Decode(&o)
 		}
 		if err != nil && !absent(err) {
 			return "", err
@@ -283,7 +283,7 @@ func (s *Service) orders(ctx context.Context, who access.Actor, query string, mo
 	for i := range page.Matches {
 		m := &page.Matches[i]
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, false, err
 		}
 		o := orderOf(&t)

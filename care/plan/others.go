@@ -27,7 +27,7 @@ func (s *Service) Others(ctx context.Context, who access.Actor, patient string) 
 			return nil, err
 		}
 		var c r4.CarePlan
-		if err := decode(m, &c); err != nil {
+		if err := m.Decode(&c); err != nil {
 			return nil, err
 		}
 		// Measuring at home has pages of its own.

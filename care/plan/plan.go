@@ -90,15 +90,6 @@ func (s *Service) now() time.Time {
 
 func (s *Service) box() record.Box { return s.Door.Box("plan") }
 
-// decode reads a stored resource into a struct of fhir/r4.
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
-}
-
 // put is the operation that writes x, a struct of fhir/r4, over the version that was read; 0 for one that must not be there yet.
 func put(typ, id string, version int64, x any) (record.Op, error) {
 	res, err := r4.Resource(x)

@@ -36,7 +36,7 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, task string, ver
 		return err
 	}
 	var t r4.Task
-	if err := decode(m, &t); err != nil {
+	if err := m.Decode(&t); err != nil {
 		return err
 	}
 	switch {
@@ -60,7 +60,7 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, task string, ver
 			return err // what somebody may not see they cannot answer for
 		}
 		var x r4.MedicationRequest
-		if err := decode(stored, &x); err != nil {
+		if err := stored.Decode(&x); err != nil {
 			return err
 		}
 		reason, no := refuse[ref.ID]

@@ -102,7 +102,7 @@ func (s *Service) closed(ctx context.Context, patient, why, but string) (ops []r
 			return nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(t.Identifier, func(i r4.Identifier) bool { return i.System == Source && i.Value == but }) {
@@ -133,7 +133,7 @@ func (s *Service) QuietPeople(ctx context.Context, who access.Actor) (out []Quie
 			return nil, err
 		}
 		var t r4.Task
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, err
 		}
 		q := Quiet{Task: t.ID, Patient: patientOf(t.For), Words: t.Description, Since: t.AuthoredOn.Low(), Taken: t.Status != "requested"}
@@ -180,7 +180,7 @@ func (s *Service) changeTask(ctx context.Context, who access.Actor, id, code str
 		return err
 	}
 	var t r4.Task
-	if err := decode(m, &t); err != nil {
+	if err := m.Decode(&t); err != nil {
 		return err
 	}
 	if codeOf(t.Code, taskSystem) != code {

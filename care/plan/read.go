@@ -30,7 +30,7 @@ func (s *Service) Repeats(ctx context.Context, who access.Actor, patient string)
 			return nil, err
 		}
 		var x r4.MedicationRequest
-		if err := decode(m, &x); err != nil {
+		if err := m.Decode(&x); err != nil {
 			return nil, err
 		}
 		if err := s.medicine(ctx, who, &x); err != nil {
@@ -68,7 +68,7 @@ func (s *Service) medicine(ctx context.Context, who access.Actor, x *r4.Medicati
 		stored, err := s.Door.Get(ctx, who, ref.Type, ref.ID)
 		var m r4.Medication
 		if err == nil {
-			err = decode(stored, &m)
+			err = stored.Decode(&m)
 		}
 		if err != nil && !absent(err) {
 			return err
@@ -163,7 +163,7 @@ func (s *Service) issued(ctx context.Context, who access.Actor, patient string, 
 			return err
 		}
 		t := new(r4.Task)
-		if err := decode(m, t); err != nil {
+		if err := m.Decode(t); err != nil {
 			return err
 		}
 		for _, b := range t.BasedOn {
@@ -175,7 +175,7 @@ func (s *Service) issued(ctx context.Context, who access.Actor, patient string, 
 			return err
 		}
 		var x r4.MedicationRequest
-		if err := decode(m, &x); err != nil {
+		if err := m.Decode(&x); err != nil {
 			return err
 		}
 		if err := s.medicine(ctx, who, &x); err != nil {
@@ -287,7 +287,7 @@ func (s *Service) patients(ctx context.Context, who access.Actor, patient string
 			return nil, err
 		}
 		p := new(r4.Patient)
-		if err := decode(stored, p); err != nil {
+		if err := stored.Decode(p); err != nil {
 			return nil, err
 		}
 		out = append(out, p)
@@ -302,7 +302,7 @@ func (s *Service) organisation(ctx context.Context, ods string) (string, error) 
 		return ods, err
 	}
 	var o r4.Organization
-	if err := decode(&page.Matches[0], &o); err != nil {
+	if err := page.Matches[0].Decode(&o); err != nil {
 		return ods, err
 	}
 	return cmp.Or(o.Name, ods), nil

@@ -60,7 +60,7 @@ func (s *Service) items(ctx context.Context, who access.Actor, t *r4.Task, o *Or
 				return err
 			}
 			var d r4.MedicationDispense
-			if err := decode(m, &d); err != nil {
+			if err := m.Decode(&d); err != nil {
 				return err
 			}
 			dispensed = append(dispensed, d)
@@ -71,7 +71,7 @@ func (s *Service) items(ctx context.Context, who access.Actor, t *r4.Task, o *Or
 			return err
 		}
 		var x r4.MedicationRequest
-		if err := decode(m, &x); err != nil {
+		if err := m.Decode(&x); err != nil {
 			return err
 		}
 		issues = append(issues, x)
@@ -89,7 +89,7 @@ func (s *Service) items(ctx context.Context, who access.Actor, t *r4.Task, o *Or
 			return err
 		}
 		var x r4.MedicationRequest
-		if err := decode(m, &x); err != nil {
+		if err := m.Decode(&x); err != nil {
 			return err
 		}
 		if err := s.medicine(ctx, who, &x); err != nil {

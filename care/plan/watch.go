@@ -56,7 +56,7 @@ func (s *Service) whose(ctx context.Context, m *record.Stored) (string, error) {
 		m = before
 	}
 	var g r4.Goal
-	if err := decode(m, &g); err != nil {
+	if err := m.Decode(&g); err != nil {
 		return "", err
 	}
 	if !inCategory(g.Category, PlanSystem, CoachGoal) || patientOf(g.Subject) == "" {

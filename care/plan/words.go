@@ -78,7 +78,7 @@ func (s *Service) read(ctx context.Context, who access.Actor, id string, version
 		return nil, err
 	}
 	var c r4.CarePlan
-	if err := decode(stored, &c); err != nil {
+	if err := stored.Decode(&c); err != nil {
 		return nil, err
 	}
 	p.Version = stored.Version
@@ -195,7 +195,7 @@ func (s *Service) write(ctx context.Context, who access.Actor, patient string, i
 		if err != nil {
 			return err
 		}
-		if err := decode(stored, c); err != nil {
+		if err := stored.Decode(c); err != nil {
 			return err
 		}
 	}

@@ -102,15 +102,6 @@ func (s *Service) Run(ctx context.Context) error {
 	return <-watched
 }
 
-// decode reads a stored resource into a struct of fhir/r4.
-func decode(m *record.Stored, into any) error {
-	res, err := m.Resource()
-	if err != nil {
-		return err
-	}
-	return r4.Decode(res, into)
-}
-
 // op writes a struct of fhir/r4 under its own id.
 func op(typ, id string, resource any) (record.Op, error) {
 	res, err := fhir.Parse(r4.Encode(resource))
@@ -144,7 +135,7 @@ func all[T any](ctx context.Context, s *Service, query string) ([]T, error) {
 			return nil, err
 		}
 		var t T
-		if err := decode(m, &t); err != nil {
+		if err := m.Decode(&t); err != nil {
 			return nil, err
 		}
 		out = append(out, t)

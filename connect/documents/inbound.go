@@ -132,7 +132,7 @@ func (s *Service) Watch(ctx context.Context) error {
 // owned is the Task of a new document, nothing where it needs none: one of our own, or one that came with a practice's record.
 func (s *Service) owned(ctx context.Context, stored *record.Stored) ([]record.Op, error) {
 	var doc r4.DocumentReference
-	if err := decode(stored, &doc); err != nil {
+	if err := stored.Decode(&doc); err != nil {
 		return nil, err
 	}
 	source := ""

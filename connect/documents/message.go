@@ -415,7 +415,7 @@ func (s *Service) acknowledged(ctx context.Context, h *r4.MessageHeader) ([]byte
 		return nil, fhir.Errorf(fhir.NotFound, "no letter of ours has the id %s", id)
 	}
 	var t r4.Task
-	if err := decode(stored, &t); err != nil {
+	if err := stored.Decode(&t); err != nil {
 		return nil, err
 	}
 	if t.Owner == nil || t.Owner.Identifier == nil || h.Sender == nil || h.Sender.Identifier == nil || h.Sender.Identifier.Value != t.Owner.Identifier.Value {

@@ -47,7 +47,7 @@ func (s *Service) Best(ctx context.Context, who access.Actor, ods string) (Route
 		return Route{}, nil, fhir.Errorf(fhir.NotFound, "no organisation here has the ODS code %s", ods)
 	}
 	var org r4.Organization
-	if err := decode(&page.Matches[0], &org); err != nil {
+	if err := page.Matches[0].Decode(&org); err != nil {
 		return Route{}, nil, err
 	}
 	best, rank := Route{Kind: "paper"}, len(routes)
@@ -74,7 +74,7 @@ func (s *Service) Send(ctx context.Context, who access.Actor, l Letter) (*Sent, 
 		return nil, err
 	}
 	var doc r4.DocumentReference
-	if err := decode(stored, &doc); err != nil {
+	if err := stored.Decode(&doc); err != nil {
 		return nil, err
 	}
 	if doc.Subject == nil {
@@ -228,7 +228,7 @@ func (s *Service) get(ctx context.Context, reference string, into any) error {
 	if err != nil {
 		return err
 	}
-	return decode(stored, into)
+	return stored.Decode(into)
 }
 
 // sendHL7 sends a letter as MDM^T02, with REF^I12 before it where it is a referral.
