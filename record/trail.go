@@ -133,6 +133,7 @@ func (d *Door) trail(ctx context.Context, q TrailQuery) (*TrailPage, []int64, er
 	want := ask.Limit
 	ask.Limit++ // one more than wanted tells whether there is another page
 	page := &TrailPage{}
+	named := names{}
 	var last store.Entry
 	// Of a patient's entries only one actor's may be wanted, and two actors may share a number: go on until there are enough.
 	for {
@@ -142,7 +143,7 @@ func (d *Door) trail(ctx context.Context, q TrailQuery) (*TrailPage, []int64, er
 		}
 		for i := range found {
 			ask.Before = found[i]
-			e, err := d.trailEntry(ctx, &found[i])
+			e, err := d.trailEntry(ctx, &found[i], named)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -176,7 +177,7 @@ func (d *Door) TrailEntry(ctx context.Context, who access.Actor, id string) (*Tr
 	if found == nil {
 		return nil, fhir.Errorf(fhir.NotFound, "there is no %s", what)
 	}
-	e, err := d.trailEntry(ctx, found)
+	e, err := d.trailEntry(ctx, found, names{})
 	if err != nil {
 		return nil, err
 	}
@@ -262,8 +263,24 @@ func ofPatients(numbers []int64) []*store.Version {
 	return out
 }
 
+// names are ids of Patients by their numbers, "" of those who are no more: most entries of a page are about the same few.
+type names map[int64]string
+
+func (n names) of(ctx context.Context, s *store.Store, number int64) (string, error) {
+	id, known := n[number]
+	if known {
+		return id, nil
+	}
+	id, err := s.Patient(ctx, number)
+	if err != nil && fhir.KindOf(err) != fhir.NotFound {
+		return "", err
+	}
+	n[number] = id
+	return id, nil
+}
+
 // trailEntry reads an entry. Patients are named by their ids.
-func (d *Door) trailEntry(ctx context.Context, e *store.Entry) (TrailEntry, error) {
+func (d *Door) trailEntry(ctx context.Context, e *store.Entry, named names) (TrailEntry, error) {
 	var raw struct {
 		At                                                                      int64
 		Who, Name, Role, Org, Is, Helper, App, Why, From, Action, What, Refused string
@@ -275,11 +292,11 @@ func (d *Door) trailEntry(ctx context.Context, e *store.Entry) (TrailEntry, erro
 	out := TrailEntry{ID: trailID(e), At: time.UnixMicro(raw.At).UTC(), Who: raw.Who, Name: raw.Name, Role: raw.Role, Organization: raw.Org, Is: raw.Is, Helper: raw.Helper,
 		App: raw.App, Purpose: raw.Why, From: raw.From, Action: access.Action(raw.Action), What: raw.What, Refused: raw.Refused}
 	for _, n := range raw.Patients {
-		id, err := d.store.Patient(ctx, n)
-		if err != nil && fhir.KindOf(err) != fhir.NotFound {
+		id, err := named.of(ctx, d.store, n)
+		if err != nil {
 			return out, err
 		}
-		if err == nil {
+		if id != "" {
 			out.Patients = append(out.Patients, id)
 		}
 	}
