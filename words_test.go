@@ -14,6 +14,8 @@ import (
 	"testing"
 	"text/template/parse"
 
+	"github.com/kith-care/kith/care/explain"
+	"github.com/kith-care/kith/care/plan"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/plain"
 	"github.com/kith-care/kith/words"
@@ -99,6 +101,24 @@ func packTexts(t *testing.T) map[string][]string {
 	return book.Texts()
 }
 
+// dataTexts are what the data Kith comes with says to people, by where it stands.
+func dataTexts(t *testing.T) map[string][]string {
+	t.Helper()
+	glossary, err := explain.Load(explain.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	programmes, err := plan.Load(plan.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{"care/explain": glossary.Texts(), "care/plan": programmes.Texts()}
+	for kind, all := range packTexts(t) {
+		out["care/triage, "+kind] = all
+	}
+	return out
+}
+
 // said finds the texts of a template.
 func said(node parse.Node, found func(string)) {
 	list := func(nodes ...*parse.ListNode) {
@@ -147,12 +167,12 @@ func said(node parse.Node, found func(string)) {
 	}
 }
 
-// How soon, and where to, is the same in Welsh as in English, whatever triage says.
+// How soon, and where to, is the same in Welsh as in English, whatever triage, the glossary and the programmes say.
 func TestWelshAdviceIsAsUrgent(t *testing.T) {
-	said, welsh := packTexts(t), words.In("cy")
+	said, welsh := dataTexts(t), words.In("cy")
 	for english, cy := range map[string]string{"now": "nawr", "today": "heddiw", "a&e": "achosion brys", "999": "999", "111": "111", "ambulance": "ambiwlans"} {
 		word := regexp.MustCompile(`\b` + english + `\b`)
-		for _, text := range slices.Concat(said[triage.TextAdvice], said[triage.TextReasons], said[triage.TextTitles]) {
+		for _, text := range slices.Concat(said["care/triage, "+triage.TextAdvice], said["care/triage, "+triage.TextReasons], said["care/triage, "+triage.TextTitles], said["care/explain"], said["care/plan"]) {
 			if strings.Contains(text, "now and then") {
 				continue
 			}
@@ -172,9 +192,9 @@ func TestNoTextLacksWelsh(t *testing.T) {
 	if len(used) < 20 {
 		t.Fatalf("only %d texts were found", len(used))
 	}
-	for kind, all := range packTexts(t) {
+	for place, all := range dataTexts(t) {
 		for _, text := range all {
-			used[text] = "care/triage, " + kind
+			used[text] = place
 		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(used)) {

@@ -178,6 +178,19 @@ func (g *Glossary) read(folder fs.FS, name string, taken map[string]string) (fau
 	return faults
 }
 
+// Texts are what the entries say to people, which is translated (words). Each stands once.
+func (g *Glossary) Texts() []string {
+	var out []string
+	for _, e := range g.Entries {
+		for _, said := range []string{e.Name, e.What, e.Self, e.Help} {
+			if said != "" && !slices.Contains(out, said) {
+				out = append(out, said)
+			}
+		}
+	}
+	return out
+}
+
 func expand(code string) (string, bool) {
 	if system, value, ok := strings.Cut(code, "|"); ok {
 		return code, system != "" && value != ""

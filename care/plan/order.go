@@ -280,19 +280,17 @@ func (s *Service) orders(ctx context.Context, who access.Actor, query string, mo
 	if err != nil {
 		return nil, false, err
 	}
+	tasks := make([]r4.Task, len(page.Matches))
 	for i := range page.Matches {
-		m := &page.Matches[i]
-		var t r4.Task
-		if err := m.Decode(&t); err != nil {
+		m, t := &page.Matches[i], &tasks[i]
+		if err := m.Decode(t); err != nil {
 			return nil, false, err
 		}
-		o := orderOf(&t)
-		o.Version = m.Version
-		if err := s.items(ctx, who, &t, o); err != nil {
-			return nil, false, err
-		}
-		o.track(&t)
-		out = append(out, *o)
+		out = append(out, *orderOf(t))
+		out[i].Version = m.Version
+	}
+	if err := s.items(ctx, who, tasks, out); err != nil {
+		return nil, false, err
 	}
 	slices.SortFunc(out, func(a, b Order) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Task, b.Task)) })
 	return out, page.Next != "", nil

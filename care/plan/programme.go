@@ -72,6 +72,21 @@ func (b *Book) Programme(name string) *Programme {
 	return nil
 }
 
+// Texts are what programmes and rules about orders say to people, which is translated (words). What they link to is in English.
+func (b *Book) Texts() []string {
+	var out []string
+	for _, p := range b.Programmes {
+		out = slices.Concat(out, []string{p.Title, p.What}, p.Before, p.Stop)
+		for _, w := range p.Weeks {
+			out = slices.Concat(out, []string{w.Title}, w.Do)
+		}
+	}
+	for _, a := range b.AskFirst {
+		out = append(out, a.Why)
+	}
+	return out
+}
+
 //go:embed programmes/*.yaml
 var shipped embed.FS
 

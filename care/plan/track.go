@@ -47,57 +47,126 @@ type Item struct {
 	Issued   time.Time // when the practice's own system issued it, zero where it has not said so
 }
 
-// items reads the medicines of an order and what became of each; nothing for those who may see no medicines.
-func (s *Service) items(ctx context.Context, who access.Actor, t *r4.Task, o *Order) error {
-	if d, err := s.Door.Decide(ctx, who, access.Read, "MedicationRequest", o.Patient); err != nil || !d.Permit {
-		return err
-	}
-	var dispensed []r4.MedicationDispense
-	var issues []r4.MedicationRequest
-	if t.Status != "requested" {
-		for m, err := range s.Door.All(ctx, who, "MedicationDispense?patient="+url.QueryEscape(o.Patient)) {
+// items reads the medicines of orders and what became of each, and from these how far each order has come; no medicines for those who may see none. All are asked for at
+// once, so that a long queue takes not much longer than a short one.
+func (s *Service) items(ctx context.Context, who access.Actor, tasks []r4.Task, orders []Order) error {
+	may := map[string]bool{}      // whose medicines are seen
+	var from time.Time            // when the first of these orders was made
+	var patients, looked []string // whose they are, and of whom something may have been given out
+	var wanted []string           // the medicines
+	for i := range orders {
+		o := &orders[i]
+		if _, known := may[o.Patient]; !known {
+			d, err := s.Door.Decide(ctx, who, access.Read, "MedicationRequest", o.Patient)
 			if err != nil {
 				return err
 			}
-			var d r4.MedicationDispense
-			if err := m.Decode(&d); err != nil {
-				return err
+			if may[o.Patient] = d.Permit; d.Permit {
+				patients = append(patients, o.Patient)
 			}
-			dispensed = append(dispensed, d)
 		}
-	}
-	for m, err := range s.Door.All(ctx, who, "MedicationRequest?intent=order&patient="+url.QueryEscape(o.Patient)+"&authoredon=ge"+since(o.At).Format(time.DateOnly)) {
-		if err != nil {
-			return err
-		}
-		var x r4.MedicationRequest
-		if err := m.Decode(&x); err != nil {
-			return err
-		}
-		issues = append(issues, x)
-	}
-	for _, b := range t.BasedOn {
-		ref := fhir.ParseReference(b.Reference)
-		if ref.Type != "MedicationRequest" {
+		if !may[o.Patient] {
 			continue
 		}
-		m, err := s.Door.Get(ctx, who, ref.Type, ref.ID)
-		if absent(err) {
-			continue // hidden from whoever asks
+		if from.IsZero() || o.At.Before(from) {
+			from = o.At
 		}
-		if err != nil {
-			return err
+		if o.State != "requested" && !slices.Contains(looked, o.Patient) {
+			looked = append(looked, o.Patient)
 		}
-		var x r4.MedicationRequest
-		if err := m.Decode(&x); err != nil {
-			return err
+		for _, b := range tasks[i].BasedOn {
+			if ref := fhir.ParseReference(b.Reference); ref.Type == "MedicationRequest" {
+				wanted = append(wanted, ref.ID)
+			}
 		}
-		if err := s.medicine(ctx, who, &x); err != nil {
-			return err
+	}
+	requests, err := s.requests(ctx, who, wanted)
+	if err != nil {
+		return err
+	}
+	issues, err := s.issues(ctx, who, patients, from)
+	if err != nil {
+		return err
+	}
+	dispensed, err := s.dispensed(ctx, who, looked)
+	if err != nil {
+		return err
+	}
+	for i := range orders {
+		o, t := &orders[i], &tasks[i]
+		for _, b := range t.BasedOn {
+			if x := requests[b.Reference]; x != nil && may[o.Patient] { // what is not there is hidden from whoever asks
+				o.Items = append(o.Items, itemOf(x, t, dispensed[o.Patient], issues))
+			}
 		}
-		o.Items = append(o.Items, itemOf(&x, t, dispensed, issues))
+		o.track(t)
 	}
 	return nil
+}
+
+// manyIDs is how many ids or patients one search names.
+const manyIDs = 100
+
+// listed reads what a search finds of many ids.
+func listed[T any](ctx context.Context, s *Service, who access.Actor, query string, ids []string, each func(*T) error) error {
+	for some := range slices.Chunk(ids, manyIDs) {
+		for m, err := range s.Door.All(ctx, who, query+url.QueryEscape(strings.Join(some, ","))) {
+			if err != nil {
+				return err
+			}
+			x := new(T)
+			if err := m.Decode(x); err != nil {
+				return err
+			}
+			if err := each(x); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// requests are MedicationRequests by their references, each with its medicine.
+func (s *Service) requests(ctx context.Context, who access.Actor, ids []string) (map[string]*r4.MedicationRequest, error) {
+	out := map[string]*r4.MedicationRequest{}
+	return out, listed(ctx, s, who, "MedicationRequest?_id=", ids, func(x *r4.MedicationRequest) error {
+		out["MedicationRequest/"+x.ID] = x
+		return s.medicine(ctx, who, x)
+	})
+}
+
+// issues are the prescriptions that practices' own systems issued for people since a moment.
+func (s *Service) issues(ctx context.Context, who access.Actor, patients []string, from time.Time) (out []r4.MedicationRequest, err error) {
+	err = listed(ctx, s, who, "MedicationRequest?intent=order&authoredon=ge"+since(from).Format(time.DateOnly)+"&patient=", patients, func(x *r4.MedicationRequest) error {
+		if len(x.BasedOn) > 0 {
+			out = append(out, *x)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// dispensed is what pharmacies gave out, by whom of these people it was for.
+func (s *Service) dispensed(ctx context.Context, who access.Actor, patients []string) (map[string][]r4.MedicationDispense, error) {
+	by := map[string][]r4.MedicationDispense{} // by the Patient in whose record it is
+	err := listed(ctx, s, who, "MedicationDispense?patient=", patients, func(d *r4.MedicationDispense) error {
+		by[patientOf(d.Subject)] = append(by[patientOf(d.Subject)], *d)
+		return nil
+	})
+	if err != nil || len(by) == 0 {
+		return nil, err
+	}
+	out := map[string][]r4.MedicationDispense{}
+	for _, patient := range patients {
+		group, err := s.Door.Person(ctx, patient)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range group {
+			out[patient] = append(out[patient], by[id]...)
+		}
+	}
+	return out, nil
 }
 
 // itemOf says how far one medicine has come.
@@ -115,8 +184,9 @@ func itemOf(x *r4.MedicationRequest, t *r4.Task, dispensed []r4.MedicationDispen
 		it.Dose = x.DosageInstruction[0].Text
 	}
 	for i := range issues {
-		if it.Repeat != "" && basedOn(issues[i].BasedOn, it.Repeat) && issues[i].AuthoredOn.Year != 0 {
-			it.Issued = issues[i].AuthoredOn.Low()
+		at := issues[i].AuthoredOn
+		if it.Repeat != "" && basedOn(issues[i].BasedOn, it.Repeat) && at.Year != 0 && !at.Low().Before(since(t.AuthoredOn.Low())) {
+			it.Issued = at.Low()
 		}
 	}
 	switch {

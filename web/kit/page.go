@@ -50,6 +50,7 @@ func parse(text string, l *words.Lang) *template.Template {
 		"offered":    words.Offered,
 		"t":          l.T,
 		"h":          func(english string) template.HTML { return template.HTML(l.T(english)) },
+		"told":       func(english string) template.HTML { return told(l, english) },
 		"n":          func(n int, one, many string, args ...any) string { return l.N(n, one, many, args...) },
 		"day":        func(t time.Time) string { return l.Day(t) },
 		"date":       func(t time.Time) string { return l.Date(t) },
@@ -60,6 +61,16 @@ func parse(text string, l *words.Lang) *template.Template {
 		template.Must(t.Parse(part))
 	}
 	return t
+}
+
+// told is a text that stands in data, such as the glossary's: in the language where the language has it, else in English and marked as such, since a place may
+// add entries of its own.
+func told(l *words.Lang, english string) template.HTML {
+	said := template.HTML(template.HTMLEscapeString(l.T(english)))
+	if l.Has(english) {
+		return said
+	}
+	return `<span lang="en-GB">` + said + `</span>`
 }
 
 // in is the page in a language, or in English where it has it not.

@@ -63,7 +63,7 @@ func (s *Site) begin(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		q.Head, q.Hint, q.Field = t("What do you want to be able to do?"), t("In your own words. For example: walk to the shop, sleep through the night."), kit.Field{ID: "words", Value: said, Error: wrong}
 		q.Hidden = append(q.Hidden, hidden{"asked", "words"})
 		if p != nil {
-			q.Lead = p.Title
+			q.Lead = t(p.Title)
 		}
 		return q
 	}
@@ -79,7 +79,7 @@ func (s *Site) begin(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		q.Head, q.Hint, q.Field, q.Choices = t("How sure are you that you can do this?"), t("0 is not sure at all, 10 is quite sure."), kit.Field{ID: "sure", Error: wrong}, sure(at.Words, "")
 		q.Hidden = append(q.Hidden, hidden{"asked", "sure"}, hidden{"words", said}, hidden{"step", step})
 		if q.Lead = step; p != nil {
-			q.Lead = p.Weeks[0].Title
+			q.Lead = t(p.Weeks[0].Title)
 		}
 		q.Button = t("Begin")
 		return q
@@ -209,7 +209,7 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	went, felt, said, asked := r.PostFormValue("went"), r.PostFormValue("felt"), strings.TrimSpace(r.PostFormValue("more")), r.PostFormValue("asked")
 	q := question{Action: back + "/check", Hidden: []hidden{{"version", version}}, Lead: g.Step}
 	if week := g.WeekOf(); week != nil {
-		q.Lead = week.Title
+		q.Lead = t(week.Title)
 	}
 	first := func(wrong string) question {
 		q := q
@@ -359,7 +359,7 @@ func (s *Site) programme(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		s.Say(w, r, at, http.StatusNotFound, at.Words.T("Not found"), at.Words.T("There is no page at this address."))
 		return
 	}
-	v := programmeView{Frame: s.Frame(at, p.Title, "/plan/programmes"), Base: at.Base, Name: at.Name, Programme: p}
+	v := programmeView{Frame: s.Frame(at, at.Words.T(p.Title), "/plan/programmes"), Base: at.Base, Name: at.Name, Programme: p}
 	if by, ok := kit.Moment(p.ReviewBy); ok {
 		v.Until, v.Past = day(at.Words, by), s.Time().After(by)
 	}

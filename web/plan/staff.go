@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"cmp"
+	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,14 +57,19 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, status int, wro
 		s.Fail(w, r, desk(), err)
 		return
 	}
+	var patients []string
+	for i := range orders {
+		patients = append(patients, orders[i].Patient)
+	}
+	called, err := s.namesOf(r.Context(), who, patients)
+	if err != nil {
+		s.Fail(w, r, desk(), err)
+		return
+	}
 	v := queueView{More: more, Frame: s.Host.Frame("Repeat prescriptions", false, s.Signed), Said: saidOfOrders[r.URL.Query().Get("did")], Wrong: wrong}
 	for i := range orders {
 		o := &orders[i]
-		row := queueRow{orderRow: s.orderRowOf(words.In("en"), o), Since: kit.Date(o.At.Format(time.DateOnly)), DueOn: kit.Date(o.Due.Format(time.DateOnly)), Taken: o.State != "requested"}
-		if row.Person, err = s.nameOf(r, who, o.Patient); err != nil {
-			s.Fail(w, r, desk(), err)
-			return
-		}
+		row := queueRow{Person: called[o.Patient], orderRow: s.orderRowOf(words.In("en"), o), Since: kit.Date(o.At.Format(time.DateOnly)), DueOn: kit.Date(o.Due.Format(time.DateOnly)), Taken: o.State != "requested"}
 		d, err := s.Door.Decide(r.Context(), who, access.Update, "MedicationRequest", o.Patient)
 		if err != nil {
 			s.Fail(w, r, desk(), err)
@@ -74,29 +82,45 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, status int, wro
 	s.Send(w, r, status, queuePage, v)
 }
 
-// nameOf is what a person is called in any of their Patients, as far as whoever asks may know.
-func (s *Site) nameOf(r *http.Request, who access.Actor, patient string) (string, error) {
-	group, err := s.Door.Person(r.Context(), patient)
-	if err != nil {
-		return "", err
+// namesOf are what people are called, as far as whoever asks may know: as their own Patient says, else as any other of the same person does.
+func (s *Site) namesOf(ctx context.Context, who access.Actor, patients []string) (map[string]string, error) {
+	slices.Sort(patients)
+	patients = slices.Compact(patients)
+	out := map[string]string{}
+	read := func(ids []string, patient string) error {
+		for some := range slices.Chunk(ids, 100) {
+			for m, err := range s.Door.All(ctx, who, "Patient?_id="+url.QueryEscape(strings.Join(some, ","))) {
+				if err != nil {
+					return err
+				}
+				res, err := m.Resource()
+				if err != nil {
+					return err
+				}
+				if key := cmp.Or(patient, m.ID); out[key] == "" && kit.FirstOf(res.Root().Get("name")).Exists() {
+					out[key] = signin.NameOf(res.Root())
+				}
+			}
+		}
+		return nil
 	}
-	for _, id := range append([]string{patient}, group...) {
-		stored, err := s.Door.Get(r.Context(), who, "Patient", id)
-		if k := fhir.KindOf(err); err != nil && (k == fhir.NotFound || k == fhir.Gone) {
+	if err := read(patients, ""); err != nil {
+		return nil, err
+	}
+	for _, patient := range patients {
+		if out[patient] != "" {
 			continue
 		}
+		group, err := s.Door.Person(ctx, patient)
+		if err == nil {
+			err = read(group, patient)
+		}
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		res, err := stored.Resource()
-		if err != nil {
-			return "", err
-		}
-		if kit.FirstOf(res.Root().Get("name")).Exists() {
-			return signin.NameOf(res.Root()), nil
-		}
+		out[patient] = cmp.Or(out[patient], "Name "+kit.NotKnown)
 	}
-	return "Name " + kit.NotKnown, nil
+	return out, nil
 }
 
 // answer says what becomes of an order: that somebody looks at it, or for each medicine that it was sent or why not.
@@ -184,13 +208,18 @@ func (s *Site) showQuiet(w http.ResponseWriter, r *http.Request, status int, wro
 		s.Fail(w, r, desk(), err)
 		return
 	}
+	var patients []string
+	for i := range people {
+		patients = append(patients, people[i].Patient)
+	}
+	called, err := s.namesOf(r.Context(), who, patients)
+	if err != nil {
+		s.Fail(w, r, desk(), err)
+		return
+	}
 	v := quietView{Frame: s.Host.Frame("Health coaching", false, s.Signed), Said: saidOfQuiet[r.URL.Query().Get("did")], Wrong: wrong}
 	for _, q := range people {
-		row := quietRow{Quiet: q, Since: kit.Date(q.Since.Format(time.DateOnly)), DueOn: kit.Date(q.Due.Format(time.DateOnly)), Late: s.Time().After(q.Due)}
-		if row.Person, err = s.nameOf(r, who, q.Patient); err != nil {
-			s.Fail(w, r, desk(), err)
-			return
-		}
+		row := quietRow{Person: called[q.Patient], Quiet: q, Since: kit.Date(q.Since.Format(time.DateOnly)), DueOn: kit.Date(q.Due.Format(time.DateOnly)), Late: s.Time().After(q.Due)}
 		v.Rows = append(v.Rows, row)
 	}
 	s.Send(w, r, status, quietPage, v)

@@ -93,13 +93,13 @@ func (s *Site) shots(at seat.Seat, card *carry.Card) []shotRow {
 	var out []shotRow
 	for i := range card.Shots {
 		shot := &card.Shots[i]
-		out = append(out, shotRow{s.vaccine(shot), on(at.Words, shot.On), shot.Batch})
+		out = append(out, shotRow{s.vaccine(at, shot), on(at.Words, shot.On), shot.Batch})
 	}
 	return out
 }
 
 // vaccine is a vaccine in plain words, with its term where it has one.
-func (s *Site) vaccine(shot *carry.Shot) string {
+func (s *Site) vaccine(at seat.Seat, shot *carry.Shot) string {
 	system, code, _ := strings.Cut(shot.Code, "|")
 	x := s.Glossary.OfCode(system, code)
 	switch {
@@ -108,9 +108,9 @@ func (s *Site) vaccine(shot *carry.Shot) string {
 	case x == nil:
 		return shot.Vaccine
 	case shot.Vaccine == "":
-		return x.Name
+		return at.Words.T(x.Name)
 	}
-	return x.Name + " (" + shot.Vaccine + ")"
+	return at.Words.T(x.Name) + " (" + shot.Vaccine + ")"
 }
 
 // certificateFile sends the certificates as health apps take them.

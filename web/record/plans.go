@@ -134,7 +134,7 @@ func (s *Site) social(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	}
 	v := socialView{head: s.head(at, at.Words.T("Social care"), "/social-care")}
 	for _, p := range s.plansOf(at, f) {
-		if !strings.HasPrefix(p.ID, "CarePlan-monitor") && p.Meaning != nil && strings.Contains(p.Meaning.Name, "council") {
+		if !strings.HasPrefix(p.ID, "CarePlan-monitor") && p.Meaning != nil && strings.Contains(p.Meaning.key, "council") {
 			v.Services = append(v.Services, p)
 		}
 	}

@@ -134,19 +134,21 @@ func (s *Site) titles() map[string]string {
 
 // meaning is what an entry means, in plain words.
 type meaning struct {
-	Name, What, Self, Help string
-	Link                   string // of the page it was written from; "" until somebody has checked it
-	Reviewer, Review       string
-	Open                   bool
+	Name             string // in the reader's language
+	What, Self, Help string // in English, as the glossary has it
+	key              string // the name in English
+	Link             string // of the page it was written from; "" until somebody has checked it
+	Reviewer, Review string
+	Open             bool
 }
 
 // meaningOf explains a term of an entry, nil where nothing does.
-func (s *Site) meaningOf(e entry.Entry, concept fhir.Value) *meaning {
+func (s *Site) meaningOf(at seat.Seat, e entry.Entry, concept fhir.Value) *meaning {
 	x := s.Glossary.Of(e.Kind, concept)
 	if x == nil {
 		return nil
 	}
-	m := &meaning{Name: x.Name, What: x.What, Self: x.Self, Help: x.Help}
+	m := &meaning{Name: at.Words.T(x.Name), key: x.Name, What: x.What, Self: x.Self, Help: x.Help}
 	if x.File.Reviewer != "none yet" {
 		m.Link, m.Reviewer, m.Review = x.Link(), x.File.Reviewer, x.File.Review
 	}
@@ -175,7 +177,7 @@ type item struct {
 
 // itemOf begins an item of an entry: what it is called, when, who says so.
 func (s *Site) itemOf(at seat.Seat, f *facts, e entry.Entry, concept fhir.Value) item {
-	i := item{ID: e.Kind + "-" + e.ID, Term: kit.Words(concept), On: on(at.Words, e.When()), Source: e.Source(), Meaning: s.meaningOf(e, concept), feed: e.Feed, moment: -1 << 62}
+	i := item{ID: e.Kind + "-" + e.ID, Term: kit.Words(concept), On: on(at.Words, e.When()), Source: e.Source(), Meaning: s.meaningOf(at, e, concept), feed: e.Feed, moment: -1 << 62}
 	if rest, ok := strings.CutPrefix(i.Term, "code "); ok {
 		i.Term = rest
 	}

@@ -97,7 +97,7 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 		i = of("visits", t("Visit"), concept)
 		reason := kit.FirstOf(e.V.Get("reasonCode"))
 		if x := s.Glossary.Of("Encounter", reason); x != nil {
-			i.Detail = x.Name
+			i.Detail = t(x.Name)
 		} else {
 			i.Detail = strings.TrimPrefix(kit.Words(reason), "code ")
 		}
