@@ -268,10 +268,10 @@ func Verbs(said string) []string {
 			continue
 		}
 		end := i + 1
-		for end < len(said) && strings.IndexByte("[]0123456789.+-# ", said[end]) >= 0 {
+		for end < len(said) && strings.IndexByte("[]0123456789.+-#", said[end]) >= 0 {
 			end++
 		}
-		if end < len(said) && said[end] != '%' {
+		if end < len(said) && said[end] != '%' && said[end] != ' ' { // "95 % or more" has none
 			out = append(out, "%"+said[end:end+1])
 		}
 		i = end

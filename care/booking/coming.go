@@ -159,7 +159,7 @@ func (s *Service) says(a *r4.Appointment, version int64) *Appointment {
 		one.What = name
 	}
 	if one.What == "" {
-		one.What = firstText(a.ServiceType)
+		one.What = cmp.Or(firstText(a.ServiceType), "Appointment")
 	}
 	for _, i := range a.Identifier {
 		if i.System == ReferenceSystem {

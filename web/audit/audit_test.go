@@ -34,7 +34,7 @@ func place(t *testing.T) (*Site, *access.Actor) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	feed := access.Actor{ID: "kith/feeds", Role: access.Kith}
+	feed := access.Actor{ID: "kith/intake", Role: access.Kith}
 	for _, text := range []string{`{"resourceType":"Patient","id":"okafor","name":[{"family":"Okafor"}]}`, `{"resourceType":"Patient","id":"secretary","name":[{"family":"Secretary"}]}`,
 		`{"resourceType":"Observation","id":"o","status":"final","code":{"text":"Weight"},"subject":{"reference":"Patient/okafor"}}`,
 		`{"resourceType":"Observation","id":"p","status":"final","code":{"text":"Weight"},"subject":{"reference":"Patient/secretary"}}`,

@@ -146,11 +146,40 @@ func (s *Site) lookOf(ctx context.Context, in *words.Lang, e *record.TrailEntry,
 	if e.App != "" {
 		l.App = e.App
 	}
-	return l, s.behalf(ctx, l, e)
+	return l, s.behalf(ctx, in, l, e)
 }
 
 // programs are parts of this program, as a patient may call them.
-var programs = map[string]string{"kith/import": words.Text("The computer system, taking in records"), "kith/feeds": words.Text("The computer system, taking in records"), "kith/linker": words.Text("The computer system, checking which records are yours"), "kith/match": words.Text("The computer system, checking which records are yours")}
+var programs = map[string]string{
+	"kith/access":    words.Text("The computer system, checking who may see what"),
+	"kith/account":   words.Text("The computer system, at sign in"),
+	"kith/behalf":    words.Text("The computer system, printing what was done with you"),
+	"kith/booking":   words.Text("The computer system, booking appointments"),
+	"kith/carry":     words.Text("The computer system, making copies that you asked for"),
+	"kith/documents": words.Text("The computer system, taking in letters"),
+	"kith/extract":   words.Text("The computer system, making copies that were asked for"),
+	"kith/growing":   words.Text("The computer system, checking what parents may see"),
+	"kith/home":      words.Text("The computer system, following home care visits"),
+	"kith/import":    words.Text("The computer system, taking in records"),
+	"kith/intake":    words.Text("The computer system, taking in records"),
+	"kith/looked":    words.Text("The computer system, passing on what you said"),
+	"kith/match":     words.Text("The computer system, checking which records are yours"),
+	"kith/message":   words.Text("The computer system, sending messages"),
+	"kith/monitor":   words.Text("The computer system, looking at your readings"),
+	"kith/near":      words.Text("The computer system, finding services near you"),
+	"kith/need":      words.Text("The computer system, keeping how to reach you"),
+	"kith/optout":    words.Text("The computer system, keeping what you do not share"),
+	"kith/page":      words.Text("The computer system, showing a page"),
+	"kith/plan":      words.Text("The computer system, with your plans and prescriptions"),
+	"kith/profile":   words.Text("The computer system, passing on what you said"),
+	"kith/record":    words.Text("The computer system, passing on what you said"),
+	"kith/release":   words.Text("The computer system, checking when you see results"),
+	"kith/signin":    words.Text("The computer system, at sign in"),
+	"kith/text":      words.Text("The computer system, reading your text messages"),
+	"kith/triage":    words.Text("The computer system, asking about a health problem"),
+	"kith/trust":     words.Text("The computer system, keeping whom you trust"),
+	"kith/unusual":   words.Text("The computer system, watching for looks that are not usual"),
+}
 
 // organisation is the name of the organisation with an ODS code, the code itself where the record does not know it.
 func (s *Site) organisation(ctx context.Context, code string, names map[string]string) (string, error) {

@@ -1,9 +1,13 @@
 package audit
 
 import (
+	"io/fs"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,5 +56,37 @@ func TestEveryDeedHasWelshWords(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// commands are programs that somebody runs at the server by hand, which bear their own name.
+var commands = []string{"kith/audit", "kith/debug", "kith/demo", "kith/glossary", "kith/restore", "kith/score", "kith/smart"}
+
+// Every part of this program that looks at records has a name that a patient understands.
+func TestEveryProgramHasAName(t *testing.T) {
+	found := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`ID: "(kith/[a-z]+)"`).FindAllStringSubmatch(string(text), -1) {
+			found++
+			if programs[m[1]] == "" && !slices.Contains(commands, m[1]) {
+				t.Errorf("%s: %s has no name in programs", path, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 20 {
+		t.Errorf("only %d programs were found", found)
 	}
 }

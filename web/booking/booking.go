@@ -165,7 +165,7 @@ func (s *Site) one(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 			v.Done = "undone"
 		}
 	}
-	v.Frame = s.Frame(at, a.What, "/appointments")
+	v.Frame = s.Frame(at, at.Words.T(a.What), "/appointments")
 	s.Send(w, r, http.StatusOK, onePage, v)
 }
 

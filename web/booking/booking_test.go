@@ -2,6 +2,7 @@ package booking
 
 import (
 	"flag"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -54,7 +55,9 @@ type place struct {
 	lang string
 }
 
-func open(t *testing.T) *place {
+func open(t *testing.T) *place { return openWith(t, sessions) }
+
+func openWith(t *testing.T, sessions string) *place {
 	t.Helper()
 	y := &place{t: t, who: ada}
 	y.now.Store(noon.UnixNano())
@@ -336,6 +339,27 @@ func TestOnBehalfOfSomebody(t *testing.T) {
 	}
 	if !strings.Contains(trail, "Practitioner/desk") || !strings.Contains(trail, "Appointment/"+at[strings.LastIndex(at, "/")+1:]) {
 		t.Errorf("the audit does not name who booked for whom:\n%s", trail)
+	}
+}
+
+// From the first times one comes to later ones, as often as there are any.
+func TestLaterTimes(t *testing.T) {
+	y := openWith(t, strings.Replace(sessions, `to: "09:40"`, `to: "12:00"`, 1))
+	later := regexp.MustCompile(`href="([^"]+)">Later times`)
+	at, pages := "/my/appointments/times?need=gp", 0
+	for {
+		page, _ := y.visit(at, nil, http.StatusOK)
+		next := later.FindStringSubmatch(page)
+		if next == nil {
+			break
+		}
+		if pages++; html.UnescapeString(next[1]) == at || pages > 50 {
+			t.Fatalf("%s leads to %s", at, next[1])
+		}
+		at = html.UnescapeString(next[1])
+	}
+	if pages == 0 {
+		t.Error("there are no later times")
 	}
 }
 

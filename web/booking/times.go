@@ -27,7 +27,7 @@ type timesView struct {
 	Effects    []string // of moving it
 	Taken      bool
 	Days       []dayView
-	Later      string // query of later times, "" where there are none
+	Later      string // address of later times, "" where there are none
 	Filter     filter
 	Filtered   bool // something is asked for besides the need
 }
@@ -109,8 +109,12 @@ func (s *Site) showTimes(w http.ResponseWriter, r *http.Request, at seat.Seat, q
 	}
 	if len(offers) > shownTimes {
 		later := maybeCopy(q)
-		later.Set("from", offers[shownTimes-1].Start.UTC().Format(time.RFC3339))
-		v.Later = later.Encode()
+		from := offers[shownTimes-1].Start
+		if from.Equal(offers[0].Start) {
+			from = from.Add(time.Second) // a page of one time alone would lead to itself
+		}
+		later.Set("from", from.UTC().Format(time.RFC3339))
+		v.Later = at.Base + "/appointments/times?" + later.Encode()
 		offers = offers[:shownTimes]
 	}
 	for _, o := range offers {

@@ -1,6 +1,6 @@
 // Drives the front door of the whole program in a real Chromium, from signing in on, and prints one JSON line for each thing that was tried: {name, fault, note}.
 // Usage: node frontdoor.mjs '{"chromium":"/usr/bin/chromium","site":"http://localhost:…"}', where kith demo --auth on serves
-import { barriers, fits, must, open, tabTo } from "./attempt.mjs";
+import { barriers, fits, must, noBarriers, open, tabTo } from "./attempt.mjs";
 
 const asked = JSON.parse(process.argv[2]);
 const { browser, attempt } = await open(asked.chromium);
@@ -118,6 +118,68 @@ async function ways(page, from, base) {
   }
   return `${to.length} ways`;
 }
+
+// crawl follows links below an address, at most some of each shape of address, and looks at each page.
+async function crawl(page, from, most, check) {
+  const seen = new Set([from]), shapes = new Map(), queue = [from];
+  const by = new Map();
+  for (let path; (path = queue.shift()); ) {
+    for (const to of await check(path, by.get(path))) {
+      const shape = to.replace(/\?.*/, "?").replace(/\/[^/?]*[0-9][^/?]{8,}/g, "/ID");
+      if (!to.startsWith("/my/") || /[?&](words|set|file)=|\.ics|\/(file|document)$/.test(to) || seen.has(to)) continue;
+      shapes.set(shape, (shapes.get(shape) ?? 0) + 1);
+      if (shapes.get(shape) > most) continue;
+      seen.add(to);
+      by.set(to, path);
+      queue.push(to);
+    }
+  }
+  must(seen.size > 60, `only ${seen.size} pages were found`);
+  return `${seen.size} pages`;
+}
+const links = (page) => page.locator("a[href]").evaluateAll((all) => all.map((a) => a.getAttribute("href").replace(/#.*/, "")));
+
+await attempt("every page that links lead to, looked at by axe", { bypassCSP: true, viewport: { width: 320, height: 640 } }, async (page) => {
+  await signIn(page);
+  return crawl(page, "/my", 2, async (path, by) => {
+    const answer = await look(page, path);
+    must(answer.status() === 200, `${path} (from ${by}) answers ${answer.status()}`);
+    await noBarriers(page).catch((e) => { throw new Error(`${path}: ${e.message}`); });
+    await fits(page).catch((e) => { throw new Error(`${path}: ${e.message}`); });
+    return links(page);
+  });
+});
+
+// What a page says in Welsh has no English in it but names, and what sources wrote, which is marked as English.
+await attempt("every page that links lead to, in Welsh", { bypassCSP: true }, async (page) => {
+  await signIn(page);
+  await look(page, "/my/near");
+  const names = await page.locator(".kith-card h2 a").allInnerTexts();
+  names.push("The pharmacy in Market Street");
+  await look(page, "/my?words=cy");
+  const english = /(?<![a-zâêîôûŵŷ'’])(the|and|your|you|with|this|that|for|not|are|was|have|has|from|they|their|what|when|which|who|how|of|will|been|may|cannot|please)(?![a-zâêîôûŵŷ'’])/i;
+  return crawl(page, "/my", 12, async (path) => {
+    const answer = await look(page, path);
+    must(answer.status() === 200 && (await page.locator("html").getAttribute("lang")) === "cy", `${path} answers ${answer.status()}, or not in Welsh`);
+    const said = await page.evaluate(() => {
+      const out = [document.title];
+      const read = (of) => {
+        for (const one of of.childNodes) {
+          if (one.nodeType === Node.TEXT_NODE) out.push(one.textContent.trim());
+          if (one.nodeType !== Node.ELEMENT_NODE || one.getAttribute("lang")?.startsWith("en") || one.classList.contains("kith-said")) continue;
+          for (const name of ["aria-label", "alt", "placeholder", "data-label"]) out.push(one.getAttribute(name) ?? "");
+          read(one);
+        }
+      };
+      read(document.body);
+      return out;
+    });
+    // A summary has the terms that professionals read in brackets.
+    const bare = (text) => names.reduce((rest, name) => rest.replaceAll(name, ""), path === "/my/record/summary" ? text.replace(/ \(.*\)$/, "") : text);
+    for (const text of said) must(!english.test(bare(text)) || text.startsWith("Peidiwch ag yfed coffi na the"), `${path} says in English: ${text}`);
+    return links(page);
+  });
+});
 
 await attempt("every way from the hub, on a small telephone, looked at by axe", { bypassCSP: true, viewport: { width: 320, height: 640 } }, async (page) => {
   await signIn(page);

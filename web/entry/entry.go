@@ -124,8 +124,11 @@ func (f Entry) Source() string {
 	if s := f.V.Get("meta").Get("source").Text(); s != "" {
 		return s
 	}
-	return "source " + kit.NotKnown
+	return NoSource
 }
+
+// NoSource is what is said where nobody is known who said so.
+const NoSource = "source " + kit.NotKnown
 
 // said is who a reference names; of what came by a feed only what it calls them, since ids say nothing to a reader.
 func (f Entry) said(ref fhir.Value) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // Categories in the order they are shown; what belongs to none comes last.
@@ -39,8 +40,8 @@ func Category(f Entry) string {
 }
 
 // ValueOf writes what was found, whatever kind of value it is.
-func ValueOf(v fhir.Value) string {
-	if text := simpleValue(v); text != "" {
+func ValueOf(l *words.Lang, v fhir.Value) string {
+	if text := simpleValue(l, v); text != "" {
 		return text
 	}
 	if s, d, unit, ok := pressure(v); ok {
@@ -48,7 +49,7 @@ func ValueOf(v fhir.Value) string {
 	}
 	var parts []string
 	for c := range v.Get("component").Items() {
-		if text := simpleValue(c); text != "" {
+		if text := simpleValue(l, c); text != "" {
 			parts = append(parts, kit.Words(c.Get("code"))+" "+text)
 		}
 	}
@@ -56,23 +57,36 @@ func ValueOf(v fhir.Value) string {
 		return strings.Join(parts, ", ")
 	}
 	if why := kit.Words(v.Get("dataAbsentReason")); why != "" {
-		return "no value: " + why
+		return l.T("no value: %s", why)
 	}
-	return "no value"
+	return l.T("no value")
 }
 
-func simpleValue(v fhir.Value) string {
+// Valued reports whether something was found.
+func Valued(v fhir.Value) bool {
+	if _, _, _, ok := pressure(v); ok || simpleValue(words.In("en"), v) != "" {
+		return true
+	}
+	for c := range v.Get("component").Items() {
+		if simpleValue(words.In("en"), c) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func simpleValue(l *words.Lang, v fhir.Value) string {
 	switch {
 	case v.Get("valueQuantity").Exists():
 		return kit.Quantity(v.Get("valueQuantity"))
 	case v.Get("valueCodeableConcept").Exists():
 		return kit.Words(v.Get("valueCodeableConcept"))
 	case v.Get("valueBoolean").Exists():
-		return map[bool]string{true: "Yes", false: "No"}[v.Get("valueBoolean").Bool()]
+		return map[bool]string{true: l.T("Yes"), false: l.T("No")}[v.Get("valueBoolean").Bool()]
 	case v.Get("valueDateTime").Exists():
 		return kit.Date(v.Get("valueDateTime").Text())
 	case v.Get("valueRange").Exists():
-		return kit.Quantity(v.Get("valueRange").Get("low")) + " to " + kit.Quantity(v.Get("valueRange").Get("high"))
+		return l.T("%s to %s", kit.Quantity(v.Get("valueRange").Get("low")), kit.Quantity(v.Get("valueRange").Get("high")))
 	case v.Get("valueRatio").Exists():
 		return kit.Quantity(v.Get("valueRatio").Get("numerator")) + ":" + kit.Quantity(v.Get("valueRatio").Get("denominator"))
 	}
@@ -155,11 +169,11 @@ func UnitOf(q fhir.Value) string {
 
 // ChartOf draws the values that have the unit of the latest; values in another unit are left out, and that is said:
 // a line through two units would show a change that never was.
-func ChartOf(name string, newest []Entry) (template.HTML, string) {
-	c := kit.Chart{Name: name, Low: math.NaN(), High: math.NaN()}
+func ChartOf(l *words.Lang, name string, newest []Entry) (template.HTML, string) {
+	c := kit.Chart{Words: l, Name: name, Low: math.NaN(), High: math.NaN()}
 	unit, left := "", 0
 	for i, f := range newest {
-		p, u, ok := pointOf(f)
+		p, u, ok := pointOf(l, f)
 		if !ok {
 			left++
 			continue
@@ -180,15 +194,15 @@ func ChartOf(name string, newest []Entry) (template.HTML, string) {
 	if len(c.Points) < 2 || left == 0 {
 		return c.SVG(), ""
 	}
-	return c.SVG(), strconv.Itoa(left) + " not drawn: another unit, or not a number"
+	return c.SVG(), l.T("%d not drawn: another unit, or not a number", left)
 }
 
-func pointOf(f Entry) (p kit.Point, unit string, ok bool) {
+func pointOf(l *words.Lang, f Entry) (p kit.Point, unit string, ok bool) {
 	at, dated := kit.Moment(f.When())
 	if !dated {
 		return p, "", false
 	}
-	p = kit.Point{At: at, Pair: math.NaN(), Text: ValueOf(f.V)}
+	p = kit.Point{At: at, Pair: math.NaN(), Text: ValueOf(l, f.V)}
 	if s, d, u, pair := pressure(f.V); pair {
 		x, err1 := strconv.ParseFloat(s, 64)
 		y, err2 := strconv.ParseFloat(d, 64)

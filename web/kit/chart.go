@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kith-care/kith/words"
 )
 
 // Chart is a small picture of one measurement over time: a line with a dot for each value over the band of the
@@ -18,6 +20,7 @@ type Chart struct {
 	Points []Point // oldest first, all in Unit
 	Low    float64 // reference range; NaN where there is none
 	High   float64
+	Words  *words.Lang // nil is English
 }
 
 // Point is one value, or a pair.
@@ -71,12 +74,17 @@ func (c Chart) SVG() template.HTML {
 
 // Describe says what the chart shows.
 func (c Chart) Describe() string {
+	l := c.Words
+	if l == nil {
+		l = words.In("en")
+	}
 	least, most := math.Inf(1), math.Inf(-1)
 	for _, p := range c.Points {
 		least, most = min(least, p.Value), max(most, p.Value)
 	}
-	return fmt.Sprintf("%s: %d values from %s to %s, between %s and %s %s, the latest %s", c.Name, len(c.Points),
-		c.Points[0].At.Format("Jan 2006"), c.Points[len(c.Points)-1].At.Format("Jan 2006"), number(least), number(most), c.Unit, c.Points[len(c.Points)-1].Text)
+	month := func(p Point) string { return l.Month(p.At.Month()) + " " + strconv.Itoa(p.At.Year()) }
+	first, last := c.Points[0], c.Points[len(c.Points)-1]
+	return l.T("%s: %d values from %s to %s, between %s and %s %s, the latest %s", c.Name, len(c.Points), month(first), month(last), number(least), number(most), c.Unit, last.Text)
 }
 
 // span is what the height stands for: all values, and as much of the reference range as does not flatten them.

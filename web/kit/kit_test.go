@@ -119,7 +119,7 @@ func TestChart(t *testing.T) {
 	none := math.NaN()
 	c := Chart{Name: "HbA1c <b>", Unit: "mmol/mol", Low: 20, High: 41, Points: []Point{{at(2022), 38, none, "38"}, {at(2024), 48, none, "48"}, {at(2026), 44, none, "44 mmol/mol"}}}
 	svg := string(c.SVG())
-	for _, want := range []string{`role="img"`, "HbA1c &lt;b&gt;: 3 values from Mar 2022 to Mar 2026, between 38 and 48 mmol/mol, the latest 44 mmol/mol", `class="band"`, ">2022<", ">2026<"} {
+	for _, want := range []string{`role="img"`, "HbA1c &lt;b&gt;: 3 values from March 2022 to March 2026, between 38 and 48 mmol/mol, the latest 44 mmol/mol", `class="band"`, ">2022<", ">2026<"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the chart does not hold %q:\n%s", want, svg)
 		}

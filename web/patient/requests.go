@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/web/kit"
 	"github.com/kith-care/kith/web/seat"
@@ -20,8 +21,8 @@ var requestsHTML string
 
 var requestsPage = kit.Page(requestsHTML)
 
-// asked are the Tasks that come of what people ask for, by their code, with what they are called and where more stands; the address has the Task's focus in
-// place of %s.
+// asked are the Tasks that come of what people ask for, by their code, with what they are called and where more stands; the address has in
+// place of %s what the Task is about.
 var asked = map[string]struct{ text, more string }{
 	"triage":             {words.Text("Help with a health problem"), "/ask/%s"},
 	"details-changed":    {words.Text("A change of name, address or telephone"), "/profile"},
@@ -107,7 +108,7 @@ func (s *Site) requestOf(t *r4.Task, at seat.Seat) (row requestRow, ok bool) {
 		}
 		row = requestRow{What: at.Words.T(kind.text), Asked: t.AuthoredOn.Low(), More: at.Base + kind.more}
 		if strings.Contains(kind.more, "%s") {
-			id := focusOf(t)
+			id := aboutOf(t)
 			if row.More = at.Base + strings.Replace(kind.more, "%s", id, 1); id == "" {
 				row.More = ""
 			}
@@ -147,11 +148,15 @@ func (s *Site) requestOf(t *r4.Task, at seat.Seat) (row requestRow, ok bool) {
 	return row, true
 }
 
-// focusOf is the id of what a Task is about.
-func focusOf(t *r4.Task) string {
-	if t.Focus == nil {
-		return ""
+// aboutOf is the id of what a Task is about: the interview that it came of, whose focus is the risk that was found, else its focus.
+func aboutOf(t *r4.Task) string {
+	for _, ref := range []*r4.Reference{t.ReasonReference, t.Focus} {
+		if ref == nil {
+			continue
+		}
+		if r := fhir.ParseReference(ref.Reference); r.Type == "QuestionnaireResponse" || ref == t.Focus {
+			return r.ID
+		}
 	}
-	_, id, _ := strings.Cut(t.Focus.Reference, "/")
-	return id
+	return ""
 }

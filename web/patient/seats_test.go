@@ -157,5 +157,6 @@ func TestWhatWasAskedForAndHowItStands(t *testing.T) {
 	at, _ := follow(t, h, "/my/ask", url.Values{"text": {"cough for 4 weeks and losing weight"}})
 	at, page = follow(t, h, at, url.Values{"answer": {"cough"}})
 	finish(t, h, at, page)
-	want(t, visit(t, h, "/my/requests", nil).Body.String(), "Help with a health problem", "cough for 4 weeks and losing weight", "You hear by")
+	want(t, visit(t, h, "/my/requests", nil).Body.String(), "Help with a health problem", "cough for 4 weeks and losing weight", "You hear by", `href="`+at+`"`)
+	want(t, visit(t, h, at, nil).Body.String(), "Why we say this")
 }

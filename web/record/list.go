@@ -77,9 +77,9 @@ func (s *Site) rows(at seat.Seat, f *facts, kind reconcile.Kind, of string) (now
 		first := by[row.Sources[0].Ref]
 		i := s.itemOf(at, f, first, first.V.Get(element))
 		if kind == reconcile.Medicines {
-			i.Title, i.Term = row.Name, ""
+			i.Title, i.Term, i.TitleLang = row.Name, "", recorded(at)
 		}
-		i.Detail = row.Sources[0].Detail
+		i.Detail, i.DetailLang = row.Sources[0].Detail, recorded(at)
 		if latest := on(at.Words, row.Sources[0].Latest.String()); row.Sources[0].Latest.Year != 0 && latest != "" {
 			i.Also = append(i.Also, t("Given out last on %s", latest))
 		}

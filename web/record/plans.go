@@ -139,7 +139,7 @@ func (s *Site) social(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		}
 	}
 	for _, e := range entry.NewestFirst(f.of["QuestionnaireResponse"]) {
-		a := asked{On: on(at.Words, e.At("authored")), Source: e.Source()}
+		a := asked{On: on(at.Words, e.At("authored")), Source: sourceIn(at, e)}
 		for one := range e.V.Get("item").Items() {
 			a.Rows = append(a.Rows, row{one.Get("text").Text(), answer(one)})
 		}

@@ -159,6 +159,8 @@ func (s *Site) meaningOf(at seat.Seat, e entry.Entry, concept fhir.Value) *meani
 type item struct {
 	ID           string // Type-id, an anchor
 	Title, Term  string // in plain words, and as the record has it where that differs
+	TitleLang    string // the language of Title where it is not the reader's
+	DetailLang   string
 	Kind, Detail string
 	Flag         string
 	On           string
@@ -177,7 +179,7 @@ type item struct {
 
 // itemOf begins an item of an entry: what it is called, when, who says so.
 func (s *Site) itemOf(at seat.Seat, f *facts, e entry.Entry, concept fhir.Value) item {
-	i := item{ID: e.Kind + "-" + e.ID, Term: kit.Words(concept), On: on(at.Words, e.When()), Source: e.Source(), Meaning: s.meaningOf(at, e, concept), feed: e.Feed, moment: -1 << 62}
+	i := item{ID: e.Kind + "-" + e.ID, Term: kit.Words(concept), On: on(at.Words, e.When()), Source: sourceIn(at, e), Meaning: s.meaningOf(at, e, concept), feed: e.Feed, moment: -1 << 62}
 	if rest, ok := strings.CutPrefix(i.Term, "code "); ok {
 		i.Term = rest
 	}
@@ -187,9 +189,12 @@ func (s *Site) itemOf(at seat.Seat, f *facts, e entry.Entry, concept fhir.Value)
 	if i.On == "" {
 		i.On = at.Words.T("date not known")
 	}
-	i.Title = i.Term
+	i.Title, i.TitleLang = i.Term, recorded(at)
 	if i.Meaning != nil {
 		i.Title = i.Meaning.Name
+		if at.Words.Has(i.Meaning.key) {
+			i.TitleLang = ""
+		}
 		if strings.EqualFold(i.Title, i.Term) {
 			i.Term = ""
 		}
@@ -204,6 +209,22 @@ func (s *Site) itemOf(at seat.Seat, f *facts, e entry.Entry, concept fhir.Value)
 		}
 	}
 	return i
+}
+
+// recorded is the language of what sources wrote, where it is not the reader's. https://www.w3.org/TR/WCAG22/#language-of-parts
+func recorded(at seat.Seat) string {
+	if at.Words.Code == "en" {
+		return ""
+	}
+	return "en-GB"
+}
+
+// sourceIn is who said so, or which system it came from.
+func sourceIn(at seat.Seat, e entry.Entry) string {
+	if source := e.Source(); source != entry.NoSource {
+		return source
+	}
+	return at.Words.T("somebody not known")
 }
 
 // way is a link between these pages.

@@ -402,7 +402,7 @@ func TestPagesSpeakPlainlyAndWelsh(t *testing.T) {
 	r.Header.Set("Accept-Language", "cy")
 	w := httptest.NewRecorder()
 	p.ServeHTTP(w, r)
-	want(t, w.Body.String(), "Canlyniadau profion", `lang="cy"`, "Beth mae hyn yn ei olygu", `lang="en-GB"`)
+	want(t, w.Body.String(), "Canlyniadau profion", `lang="cy"`, "Beth mae hyn yn ei olygu", "Siwgr gwaed cyfartalog (HbA1c)")
 	tags, blocks := regexp.MustCompile(`<[^>]*>`), regexp.MustCompile(`</(p|li|h1|h2|h3|label|div|legend|button|summary|th|td|dt|dd|b)>`)
 	theirs := regexp.MustCompile(`(?s)<svg.*?</svg>|<p class="kith-entry__(what|from)">.*?</p>`)
 	for _, path := range []string{"", "/problems", "/medicines", "/allergies", "/results", "/vaccinations", "/plans", "/social-care", "/links", "/wrong?about=Condition/diabetes", "/certificate"} {

@@ -109,7 +109,8 @@ func (s *Site) tests(at seat.Seat, f *facts) []test {
 	for _, key := range order {
 		one := by[key]
 		latest := one.values[0]
-		one.Detail, one.Flag = entry.ValueOf(latest.V), flagIn(at, latest)
+		one.Detail, one.DetailLang = valueIn(at, latest)
+		one.Flag = flagIn(at, latest)
 		one.Range, one.Beyond = rangeIn(at, latest)
 		out = append(out, *one)
 	}
@@ -150,7 +151,7 @@ type resultView struct {
 	Earlier int // values that are not shown
 }
 
-type testValue struct{ On, Value, Flag, From, Held, Wrong string }
+type testValue struct{ On, Value, Lang, Flag, From, Held, Wrong string }
 
 const mostValues = 100
 
@@ -173,13 +174,24 @@ func (s *Site) result(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 	}
 	v := resultView{head: s.head(at, one.Title, "/results"), Test: one}
 	v.Frame.Back.To = at.Base + "/record/results"
-	v.Chart, v.Note = entry.ChartOf(one.Title, one.values)
+	v.Chart, v.Note = entry.ChartOf(at.Words, one.Title, one.values)
 	for _, e := range one.values[:min(len(one.values), mostValues)] {
 		shown := s.itemOf(at, f, e, e.V.Get("code"))
-		v.Values = append(v.Values, testValue{shown.On, entry.ValueOf(e.V), flagIn(at, e), shown.Source, shown.Held, shown.Wrong})
+		value, lang := valueIn(at, e)
+		v.Values = append(v.Values, testValue{shown.On, value, lang, flagIn(at, e), shown.Source, shown.Held, shown.Wrong})
 	}
 	v.Earlier = len(one.values) - len(v.Values)
 	s.Send(w, r, http.StatusOK, resultPage, v)
+}
+
+// valueIn is what was found, and its language where that is not the reader's: numbers are of every language.
+func valueIn(at seat.Seat, e entry.Entry) (value, lang string) {
+	for _, member := range []string{"valueString", "valueCodeableConcept"} {
+		if e.V.Get(member).Exists() {
+			lang = recorded(at)
+		}
+	}
+	return entry.ValueOf(at.Words, e.V), lang
 }
 
 // flagIn is what the laboratory said of a value, and that it is not final.

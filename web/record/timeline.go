@@ -99,7 +99,7 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 		if x := s.Glossary.Of("Encounter", reason); x != nil {
 			i.Detail = t(x.Name)
 		} else {
-			i.Detail = strings.TrimPrefix(kit.Words(reason), "code ")
+			i.Detail, i.DetailLang = strings.TrimPrefix(kit.Words(reason), "code "), recorded(at)
 		}
 	case "Observation":
 		if cared(e) {
@@ -109,7 +109,7 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 		if worded(e) {
 			i.show, i.Kind = "notes", t("Note")
 		} else {
-			i.Detail = entry.ValueOf(e.V)
+			i.Detail, i.DetailLang = valueIn(at, e)
 			i.Flag = flagIn(at, e)
 		}
 	case "Condition":
@@ -126,6 +126,7 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 		}
 		i = of("medicines", t("Medicine"), e.V.Get("medicationCodeableConcept"))
 		i.Title, i.Term, i.Detail = entry.Medicine(e.V), "", entry.Dose(e.V)
+		i.TitleLang, i.DetailLang = recorded(at), recorded(at)
 	case "AllergyIntolerance":
 		i = of("allergies", t("Allergy"), e.V.Get("code"))
 		if e.Has("verificationStatus", "refuted") {
@@ -143,7 +144,7 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 		}
 	case "DiagnosticReport":
 		i = of("results", t("Report"), e.V.Get("code"))
-		i.Detail = e.At("conclusion")
+		i.Detail, i.DetailLang = e.At("conclusion"), recorded(at)
 	case "DocumentReference":
 		i = of("letters", t("Letter"), e.V.Get("type"))
 		i.Letter = at.Base + "/record/letters/" + e.ID
@@ -154,13 +155,13 @@ func (s *Site) line(at seat.Seat, f *facts, e entry.Entry) (item, bool) {
 	case "CarePlan":
 		i = of("plans", t("Care plan"), kit.FirstOf(e.V.Get("category")))
 		if title := e.At("title"); title != "" {
-			i.Title = title
+			i.Title, i.TitleLang = title, recorded(at)
 		}
 	default:
 		return i, false
 	}
 	if i.Title == "" {
-		i.Title = i.Kind
+		i.Title, i.TitleLang = i.Kind, ""
 	}
 	return i, true
 }

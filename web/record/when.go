@@ -63,7 +63,7 @@ func (s *Site) heardOf(ctx context.Context, l *words.Lang, f *facts, now time.Ti
 
 // worded reports whether an Observation only says something in words, such as what was done at a visit: it is no result.
 func worded(e entry.Entry) bool {
-	return entry.Category(e) == "" && len(entry.ValueOf(e.V)) >= 8 && entry.ValueOf(e.V)[:8] == "no value"
+	return entry.Category(e) == "" && !entry.Valued(e.V)
 }
 
 // cared reports whether an Observation is about care at home or from the council: it has no code of any system.

@@ -100,7 +100,7 @@ func (s *Site) records(r *http.Request, id string) ([]recordRow, error) {
 			return nil, err
 		}
 		p := rowOf(f.V.Resource(), s.Time())
-		out = append(out, recordRow{ID: one, Name: p.Name, Born: p.Born, Number: p.Number, Address: p.Address, Source: words(titles[f.Feed], f.Feed, f.At("meta.source"), "written directly"), Trace: f.Trace(),
+		out = append(out, recordRow{ID: one, Name: p.Name, Born: p.Born, Number: p.Number, Address: p.Address, Source: cmp.Or(titles[f.Feed], f.Feed, f.At("meta.source"), "written directly"), Trace: f.Trace(),
 			Updated: clock(stored.Updated), Current: one == id})
 	}
 	slices.SortFunc(out, func(a, b recordRow) int {
@@ -119,7 +119,7 @@ func arrivals(facts map[string][]fact) []arrivedRow {
 			if !ok {
 				i = len(out)
 				at[f.Feed] = i
-				out = append(out, arrivedRow{Kind: words(kindsOfEntries[kind], kind), Source: words(f.From, "written directly"), order: order, withoutSource: f.Feed == ""})
+				out = append(out, arrivedRow{Kind: cmp.Or(kindsOfEntries[kind], kind), Source: cmp.Or(f.From, "written directly"), order: order, withoutSource: f.Feed == ""})
 			}
 			row := &out[i]
 			row.facts = append(row.facts, f)
@@ -128,7 +128,7 @@ func arrivals(facts map[string][]fact) []arrivedRow {
 			}
 			if when := f.When(); when != "" {
 				row.first = when
-				row.last = words(row.last, when)
+				row.last = cmp.Or(row.last, when)
 			}
 		}
 	}
@@ -137,7 +137,7 @@ func arrivals(facts map[string][]fact) []arrivedRow {
 		row.Count, row.Newest = count(len(row.facts)), clock(row.updated)
 		switch first, last := kit.Date(row.first), kit.Date(row.last); {
 		case first == last:
-			row.Span = words(first, "date "+kit.NotKnown)
+			row.Span = cmp.Or(first, "date "+kit.NotKnown)
 		default:
 			row.Span = first + " – " + last
 		}

@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/csv"
 	"mime"
@@ -53,7 +54,7 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	here := "/feeds/" + f.Name + "/checks/" + c.Name
-	view := checkView{Feed: f.Name, FeedTitle: words(f.Title, f.Name), Title: titleOf(c), Family: capital(string(c.Family)), Wrong: c.Wrong, CSV: here + "/csv", Messages: s.Feeds.Formats[f.Kind] == nil}
+	view := checkView{Feed: f.Name, FeedTitle: cmp.Or(f.Title, f.Name), Title: titleOf(c), Family: capital(string(c.Family)), Wrong: c.Wrong, CSV: here + "/csv", Messages: s.Feeds.Formats[f.Kind] == nil}
 	if view.Order = "newest file first"; c.Name == "understood" {
 		view.Order = "in order of key"
 	}
@@ -146,7 +147,7 @@ func cell(text string) string {
 }
 
 // titleOf is what passes a check, in words.
-func titleOf(c intake.Check) string { return words(measures[c.Title], sentence(c.Title)) }
+func titleOf(c intake.Check) string { return cmp.Or(measures[c.Title], sentence(c.Title)) }
 
 func rowsOf(n int) string {
 	if n == 1 {

@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func medicineRows(facts map[string][]fact, today time.Time) (now, stopped []row)
 		if plan, ok := latest[f.BasedOn()]; ok && (plan.current || !f.Current()) {
 			continue // an issue, or the same medicine said once more: it belongs to the prescription it is based on
 		}
-		when := words(latest[f.Kind+"/"+f.ID].when, f.When())
+		when := cmp.Or(latest[f.Kind+"/"+f.ID].when, f.When())
 		r := row{Text: entry.Medicine(f.V), Detail: entry.Dose(f.V), Since: kit.Date(when), Source: f.Source(), Trace: f.Trace(), Recorded: f.Recorded()}
 		switch status := f.V.Get("status").Text(); status {
 		case "active", "on-hold", "intended", "unknown":

@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"io"
@@ -148,7 +149,7 @@ func validation(f *intake.Feed) string {
 // items fills in the page of what arrived, and what became of a file that was just sent.
 func (s *Site) items(view *feedView, r *http.Request, name string) error {
 	q := r.URL.Query()
-	before, err := strconv.ParseInt(words(q.Get("before"), "0"), 10, 64)
+	before, err := strconv.ParseInt(cmp.Or(q.Get("before"), "0"), 10, 64)
 	if err != nil || before < 0 {
 		return fhir.Errorf(fhir.Invalid, "%q is no number of an item", q.Get("before"))
 	}

@@ -97,7 +97,7 @@ var kinds = map[string]string{"emis": "EMIS Web extract", "tpp": "SystmOne extra
 
 func (s *Site) rowOfFeed(st *feeds.Status) feedRow {
 	f := st.Feed
-	row := feedRow{Name: f.Name, Title: words(f.Title, f.Name), Organization: f.Organization, Kind: words(kinds[f.Kind], f.Kind), Doing: st.Doing, Limit: spell(f.Silence()),
+	row := feedRow{Name: f.Name, Title: cmp.Or(f.Title, f.Name), Organization: f.Organization, Kind: cmp.Or(kinds[f.Kind], f.Kind), Doing: st.Doing, Limit: spell(f.Silence()),
 		In: count(st.Rows.In), Filed: count(st.Rows.Filed), Unchanged: count(st.Rows.Unchanged), Taken: count(st.Rows.Retracted), Older: count(st.Rows.Older),
 		Quarantined: atLeast(st.Quarantined), Parked: atLeast(st.Parked), Waiting: atLeast(st.Waiting), Bad: st.Quarantined > 0}
 	if st.Last != nil {
@@ -201,7 +201,7 @@ func (s *Site) titles() map[string]string {
 	titles := map[string]string{}
 	if s.Feeds != nil {
 		for _, f := range s.Feeds.Desk.Feeds() {
-			titles[f.Name] = words(f.Title, f.Name)
+			titles[f.Name] = cmp.Or(f.Title, f.Name)
 		}
 	}
 	return titles

@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"maps"
 	"mime"
@@ -50,7 +51,7 @@ func (s *Site) item(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	view := itemView{Frame: s.frame(it.Name), Item: itemOf(it), Feed: f.Name, FeedTitle: words(f.Title, f.Name), Number: strconv.FormatInt(it.Number, 10), Digest: it.SHA256, Drop: it.Drop,
+	view := itemView{Frame: s.frame(it.Name), Item: itemOf(it), Feed: f.Name, FeedTitle: cmp.Or(f.Title, f.Name), Number: strconv.FormatInt(it.Number, 10), Digest: it.SHA256, Drop: it.Drop,
 		Unchanged: count(it.Rows.Unchanged), Taken: count(it.Rows.Retracted), Older: count(it.Rows.Older), Patients: it.Patients, Columns: strings.Join(it.Header, ", "), Text: readable(begin, it)}
 	if !it.Finished.IsZero() {
 		view.Finished = clock(it.Finished) + ", " + spell(it.Finished.Sub(it.Received)) + " after it arrived"

@@ -92,7 +92,7 @@ func (s *Site) linkRows(r *http.Request, records []recordRow) ([]linkRow, error)
 				continue
 			}
 			seen[l.ID()] = true
-			row := linkRow{Address: "/matches/" + l.ID(), A: words(name[l.A], "another record ("+l.A+")"), B: words(name[l.B], "another record ("+l.B+")"), State: "Apart", History: history(l)}
+			row := linkRow{Address: "/matches/" + l.ID(), A: cmp.Or(name[l.A], "another record ("+l.A+")"), B: cmp.Or(name[l.B], "another record ("+l.B+")"), State: "Apart", History: history(l)}
 			switch {
 			case l.Doubt != nil:
 				row.State = "Open question"

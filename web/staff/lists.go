@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"net/http"
 	"regexp"
@@ -98,12 +99,12 @@ func (s *Site) lists(w http.ResponseWriter, r *http.Request) {
 }
 
 func listRowOf(row reconcile.Row, titles, traces map[string]string) listRow {
-	out := listRow{Name: words(row.Name, "without a name"), None: row.None, Over: !row.Active, Conflict: row.Conflict}
+	out := listRow{Name: cmp.Or(row.Name, "without a name"), None: row.None, Over: !row.Active, Conflict: row.Conflict}
 	from := map[string]int{}
 	var order []string
 	for _, src := range row.Sources {
-		title := words(titles[src.From], src.From)
-		one := listSource{Source: title, Trace: traces[src.Ref], Words: words(src.Words, "without a name"), Status: sentence(src.Status), Since: day(src.Date), Until: day(src.Ended), Detail: src.Detail}
+		title := cmp.Or(titles[src.From], src.From)
+		one := listSource{Source: title, Trace: traces[src.Ref], Words: cmp.Or(src.Words, "without a name"), Status: sentence(src.Status), Since: day(src.Date), Until: day(src.Ended), Detail: src.Detail}
 		if src.Issues > 0 {
 			one.Issued = count(src.Issues) + " times, last on " + day(src.Latest)
 		}
@@ -121,7 +122,7 @@ func listRowOf(row reconcile.Row, titles, traces map[string]string) listRow {
 		out.Sources = append(out.Sources, one)
 	}
 	for _, name := range order {
-		who := words(titles[name], name)
+		who := cmp.Or(titles[name], name)
 		if n := from[name]; n > 1 {
 			who += " (" + count(n) + ")"
 		}

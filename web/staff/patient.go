@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,7 +76,7 @@ func (s *Site) practiceOf(r *http.Request, patient fhir.Value) string {
 	if err != nil {
 		return name
 	}
-	return words(organization.Root().Get("name").Text(), name)
+	return cmp.Or(organization.Root().Get("name").Text(), name)
 }
 
 func practice(patient fhir.Value) string {

@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"math"
 	"net/http"
@@ -114,14 +115,14 @@ func (v *questionView) sides(patients [2]*record.Stored, parts []match.Part, tit
 			return err
 		}
 		values[i] = compared(f.V)
-		*side = sideOf{ID: f.ID, Name: kit.Name(f.V.Get("name")), Source: words(titles[f.Feed], f.Feed, f.At("meta.source"), "written directly"), Trace: f.Trace(), Practice: practice(f.V), Deceased: deceased(f.V)}
+		*side = sideOf{ID: f.ID, Name: kit.Name(f.V.Get("name")), Source: cmp.Or(titles[f.Feed], f.Feed, f.At("meta.source"), "written directly"), Trace: f.Trace(), Practice: practice(f.V), Deceased: deceased(f.V)}
 	}
 	weighed := map[string]match.Part{}
 	for _, p := range parts {
 		weighed[p.Field] = p
 	}
 	for _, f := range fieldsCompared {
-		row := fieldRow{Name: f.name, A: words(values[0][f.key], kit.NotKnown), B: words(values[1][f.key], kit.NotKnown), Level: "Not compared", Words: "Says nothing"}
+		row := fieldRow{Name: f.name, A: cmp.Or(values[0][f.key], kit.NotKnown), B: cmp.Or(values[1][f.key], kit.NotKnown), Level: "Not compared", Words: "Says nothing"}
 		if p, ok := weighed[f.key]; ok {
 			row.Level, row.Words, row.Bits = sentence(p.Level), weight(p.Bits), bits(p.Bits)
 			delete(weighed, f.key)
@@ -130,7 +131,7 @@ func (v *questionView) sides(patients [2]*record.Stored, parts []match.Part, tit
 	}
 	for _, p := range parts {
 		if _, left := weighed[p.Field]; left {
-			v.Parts = append(v.Parts, fieldRow{Name: words(otherParts[p.Field], p.Field), Level: sentence(p.Level), Words: weight(p.Bits), Bits: bits(p.Bits)})
+			v.Parts = append(v.Parts, fieldRow{Name: cmp.Or(otherParts[p.Field], p.Field), Level: sentence(p.Level), Words: weight(p.Bits), Bits: bits(p.Bits)})
 		}
 	}
 	return nil
@@ -247,7 +248,7 @@ var rules = map[string]string{match.ByNumber: "NHS number and birth date agree",
 func history(l *match.Link) (out []saidRow) {
 	for i := len(l.Said) - 1; i >= 0; i-- {
 		a := l.Said[i]
-		row := saidRow{When: clock(a.When), By: a.By, What: "One person", Rule: words(rules[a.Rule], a.Rule), Odds: strings.ToLower(odds(a.Weight)), Reason: a.Reason}
+		row := saidRow{When: clock(a.When), By: a.By, What: "One person", Rule: cmp.Or(rules[a.Rule], a.Rule), Odds: strings.ToLower(odds(a.Weight)), Reason: a.Reason}
 		if !a.Same {
 			row.What = "Two people"
 		}

@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"net/http"
 
@@ -24,7 +25,7 @@ func (s *Site) releasing(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	title := words(f.Title, f.Name)
+	title := cmp.Or(f.Title, f.Name)
 	s.Send(w, r, http.StatusOK, releasePage, releaseView{s.frame("Release " + title), f.Name, title, f.Held})
 }
 
@@ -34,7 +35,7 @@ func (s *Site) release(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	title := words(f.Title, f.Name)
+	title := cmp.Or(f.Title, f.Name)
 	if f.Held == "" || r.PostFormValue("held") != f.Held {
 		s.Send(w, r, http.StatusConflict, releasePage, releaseView{s.frame("Not released: " + title), f.Name, title, f.Held})
 		return

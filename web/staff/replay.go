@@ -2,6 +2,7 @@ package staff
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"net/http"
@@ -57,7 +58,7 @@ func (s *Site) replaying(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	view := replayView{Name: f.Name, Title: words(f.Title, f.Name), Said: happened[q.Get("did")], From: field{ID: "from", Value: strings.TrimSpace(q.Get("from"))}, To: field{ID: "to", Value: strings.TrimSpace(q.Get("to"))}}
+	view := replayView{Name: f.Name, Title: cmp.Or(f.Title, f.Name), Said: happened[q.Get("did")], From: field{ID: "from", Value: strings.TrimSpace(q.Get("from"))}, To: field{ID: "to", Value: strings.TrimSpace(q.Get("to"))}}
 	view.Frame = s.frame("Replay " + view.Title)
 	if view.From.Value == "" && view.To.Value == "" {
 		s.Send(w, r, http.StatusOK, replayPage, view)
@@ -89,7 +90,7 @@ func (s *Site) replay(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	view := replayView{Name: f.Name, Title: words(f.Title, f.Name), From: field{ID: "from", Value: r.PostFormValue("from")}, To: field{ID: "to", Value: r.PostFormValue("to")}}
+	view := replayView{Name: f.Name, Title: cmp.Or(f.Title, f.Name), From: field{ID: "from", Value: r.PostFormValue("from")}, To: field{ID: "to", Value: r.PostFormValue("to")}}
 	view.Frame = s.frame("Replay " + view.Title)
 	from, to := view.span()
 	if view.Errors != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // resultGroup is results of one category, a row for each test.
@@ -61,7 +62,7 @@ func resultGroups(facts map[string][]fact, now time.Time) []resultGroup {
 
 func rowOfResults(name string, newest []fact, now time.Time) resultRow {
 	latest := newest[0]
-	r := resultRow{Test: name, Value: entry.ValueOf(latest.V), Flag: entry.FlagOf(latest), Range: entry.RangeOf(latest.V), On: kit.Date(latest.When()), Ago: kit.Ago(latest.When(), now), Source: latest.Source(), Trace: latest.Trace()}
+	r := resultRow{Test: name, Value: entry.ValueOf(words.In("en"), latest.V), Flag: entry.FlagOf(latest), Range: entry.RangeOf(latest.V), On: kit.Date(latest.When()), Ago: kit.Ago(latest.When(), now), Source: latest.Source(), Trace: latest.Trace()}
 	if r.Test == "" {
 		r.Test = "Test without a name"
 	}
@@ -73,8 +74,8 @@ func rowOfResults(name string, newest []fact, now time.Time) resultRow {
 		if on == "" {
 			on = "date " + kit.NotKnown
 		}
-		r.Earlier = append(r.Earlier, resultValue{on, entry.ValueOf(f.V), entry.FlagOf(f)})
+		r.Earlier = append(r.Earlier, resultValue{on, entry.ValueOf(words.In("en"), f.V), entry.FlagOf(f)})
 	}
-	r.Chart, r.Note = entry.ChartOf(r.Test, newest)
+	r.Chart, r.Note = entry.ChartOf(words.In("en"), r.Test, newest)
 	return r
 }

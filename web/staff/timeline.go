@@ -1,11 +1,13 @@
 package staff
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/kith-care/kith/web/entry"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // line is one entry of the timeline: what happened on a day, who said so, when it was recorded.
@@ -66,7 +68,7 @@ func lineOf(f fact) line {
 	}
 	switch f.Kind {
 	case "Encounter":
-		l.Show, l.Kind = "visits", words(kit.Words(kit.FirstOf(f.V.Get("type"))), visitClass(f.At("class.code")), "Visit")
+		l.Show, l.Kind = "visits", cmp.Or(kit.Words(kit.FirstOf(f.V.Get("type"))), visitClass(f.At("class.code")), "Visit")
 		l.Text = kit.Words(kit.FirstOf(f.V.Get("reasonCode")))
 		if status := f.At("status"); status != "finished" {
 			l.Flag = capital(status)
@@ -74,7 +76,7 @@ func lineOf(f fact) line {
 	case "Observation":
 		l.observation(f)
 	case "Condition":
-		l.Show, l.Kind, l.Text = "problems", "Problem", words(kit.Words(f.V.Get("code")), "Problem without a name")
+		l.Show, l.Kind, l.Text = "problems", "Problem", cmp.Or(kit.Words(f.V.Get("code")), "Problem without a name")
 		if until := f.At("abatementDateTime"); until != "" {
 			l.Detail = "until " + kit.Date(until)
 		}
@@ -110,7 +112,7 @@ func lineOf(f fact) line {
 	case "DiagnosticReport":
 		l.Show, l.Kind, l.Text, l.Detail = "documents", "Report", kit.Words(f.V.Get("code")), f.At("conclusion")
 	default:
-		l.Show, l.Kind, l.Text = "documents", "Document", words(f.At("description"), kit.Words(f.V.Get("type")))
+		l.Show, l.Kind, l.Text = "documents", "Document", cmp.Or(f.At("description"), kit.Words(f.V.Get("type")))
 	}
 	if l.Text == "" {
 		l.Text = "reason " + kit.NotKnown
@@ -131,7 +133,7 @@ func (l *line) observation(f fact) {
 	case "survey":
 		l.Kind = "Questionnaire"
 	}
-	l.Text = words(kit.Words(f.V.Get("code")), "Test without a name") + " " + entry.ValueOf(f.V)
+	l.Text = cmp.Or(kit.Words(f.V.Get("code")), "Test without a name") + " " + entry.ValueOf(words.In("en"), f.V)
 	if flag := entry.FlagOf(f); flag != "" {
 		l.Text += " (" + strings.ToLower(flag) + ")"
 	}
@@ -140,14 +142,4 @@ func (l *line) observation(f fact) {
 
 func visitClass(code string) string {
 	return map[string]string{"AMB": "Appointment", "EMER": "Emergency", "IMP": "Hospital stay", "VR": "Remote consultation", "HH": "Home visit"}[code]
-}
-
-// words returns the first that says something.
-func words(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

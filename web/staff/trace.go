@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	_ "embed"
 	"net/http"
 	"strconv"
@@ -137,15 +138,15 @@ func entryOf(f fact) line {
 			return lineOf(f)
 		}
 	}
-	l := line{On: kit.Date(f.When()), Kind: words(kindsOfEntries[f.Kind], f.Kind), Source: f.Source(), Trace: f.Trace()}
+	l := line{On: kit.Date(f.When()), Kind: cmp.Or(kindsOfEntries[f.Kind], f.Kind), Source: f.Source(), Trace: f.Trace()}
 	for _, member := range []string{"code", "type", "serviceType", "vaccineCode", "medicationCodeableConcept", "relationship", "category", "class"} {
 		if l.Text == "" {
 			l.Text = kit.Words(kit.FirstOf(f.V.Get(member)))
 		}
 	}
-	l.Text = words(l.Text, f.At("description"), f.At("name"), sentence(f.At("status")))
+	l.Text = cmp.Or(l.Text, f.At("description"), f.At("name"), sentence(f.At("status")))
 	if l.On == "" {
-		l.On = kit.Date(words(f.At("start"), f.At("occurrencePeriod.start"), f.At("created")))
+		l.On = kit.Date(cmp.Or(f.At("start"), f.At("occurrencePeriod.start"), f.At("created")))
 	}
 	return l
 }
@@ -157,7 +158,7 @@ var kindsOfEntries = map[string]string{"Patient": "Patient", "Condition": "Probl
 	"CarePlan": "Care plan", "QuestionnaireResponse": "Assessment", "Organization": "Organisation", "Practitioner": "Member of staff", "PractitionerRole": "Role of staff", "Location": "Place", "Schedule": "Session", "Slot": "Slot"}
 
 func originOf(o *intake.Origin) originRow {
-	row := originRow{Feed: o.Feed.Name, FeedTitle: words(o.Feed.Title, o.Feed.Name), Item: o.Item.Name, Address: "/feeds/" + o.Feed.Name + "/items/" + strconv.FormatInt(o.Item.Number, 10), Received: clock(o.Item.Received)}
+	row := originRow{Feed: o.Feed.Name, FeedTitle: cmp.Or(o.Feed.Title, o.Feed.Name), Item: o.Item.Name, Address: "/feeds/" + o.Feed.Name + "/items/" + strconv.FormatInt(o.Item.Number, 10), Received: clock(o.Item.Received)}
 	if o.Line > 0 {
 		row.Place = "line " + strconv.FormatInt(o.Line, 10)
 	} else if o.Place != "" {
