@@ -15,6 +15,8 @@ import (
 	"text/template/parse"
 
 	"github.com/kith-care/kith/care/explain"
+	"github.com/kith-care/kith/care/message"
+	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/care/plan"
 	"github.com/kith-care/kith/care/triage"
 	"github.com/kith-care/kith/plain"
@@ -112,7 +114,11 @@ func dataTexts(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string][]string{"care/explain": glossary.Texts(), "care/plan": programmes.Texts()}
+	rules, err := monitor.ReadRules("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{"care/explain": glossary.Texts(), "care/plan": programmes.Texts(), "care/monitor": rules.Texts()}
 	for kind, all := range packTexts(t) {
 		out["care/triage, "+kind] = all
 	}
@@ -172,7 +178,7 @@ func TestWelshAdviceIsAsUrgent(t *testing.T) {
 	said, welsh := dataTexts(t), words.In("cy")
 	for english, cy := range map[string]string{"now": "nawr", "today": "heddiw", "a&e": "achosion brys", "999": "999", "111": "111", "ambulance": "ambiwlans"} {
 		word := regexp.MustCompile(`\b` + english + `\b`)
-		for _, text := range slices.Concat(said["care/triage, "+triage.TextAdvice], said["care/triage, "+triage.TextReasons], said["care/triage, "+triage.TextTitles], said["care/explain"], said["care/plan"]) {
+		for _, text := range slices.Concat(said["care/triage, "+triage.TextAdvice], said["care/triage, "+triage.TextReasons], said["care/triage, "+triage.TextTitles], said["care/explain"], said["care/plan"], said["care/monitor"]) {
 			if strings.Contains(text, "now and then") {
 				continue
 			}
@@ -236,5 +242,20 @@ func TestTextsOfPagesArePlain(t *testing.T) {
 	t.Logf("%d pages of 50 words and more, %d above grade 6", long, hard)
 	if long < 20 || float64(hard) > 0.05*float64(long) {
 		t.Errorf("%d of %d pages are above grade 6", hard, long)
+	}
+}
+
+// What is said of a reading fits a text message in every language, since it answers a reading that came by one. 3GPP TS 23.038.
+func TestWhatIsSaidOfReadingsFitsATextMessage(t *testing.T) {
+	rules, err := monitor.ReadRules("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range words.Offered() {
+		for _, text := range rules.Texts() {
+			if n := len([]rune(l.T(text))); n > message.MostSeptets {
+				t.Errorf("%d letters: %s", n, l.T(text))
+			}
+		}
 	}
 }

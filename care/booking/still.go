@@ -10,6 +10,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/words"
 )
 
 // Choice is what somebody who waits answers when they are asked whether they still need it.
@@ -193,8 +194,12 @@ func (s *Service) AskStillNeeded(ctx context.Context) error {
 		} else if s.now().Sub(said[r.ID].at) < askEach {
 			continue
 		}
-		q := &r4.CommunicationRequest{ID: named("still", r.ID+s.now().UTC().Format("-20060102")), Meta: ours(), Status: "active", Priority: "routine", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "still-needed"}}, Text: "Do you still need this?"}},
-			Subject: r.Subject, Recipient: []r4.Reference{*r.Subject}, About: []r4.Reference{{Reference: "ServiceRequest/" + r.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: StillText}},
+		l, err := s.speaks(ctx, patient)
+		if err != nil {
+			return err
+		}
+		q := &r4.CommunicationRequest{ID: named("still", r.ID+s.now().UTC().Format("-20060102")), Meta: ours(), Status: "active", Priority: "routine", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "still-needed"}}, Text: l.T("Do you still need this?")}},
+			Subject: r.Subject, Recipient: []r4.Reference{*r.Subject}, About: []r4.Reference{{Reference: "ServiceRequest/" + r.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: l.T(StillText)}},
 			OccurrenceDateTime: fhir.DateTimeOf(s.now().UTC().Truncate(time.Second)), AuthoredOn: fhir.DateTimeOf(s.now().UTC().Truncate(time.Second))}
 		ops := []record.Op{{Method: record.Update, Type: "CommunicationRequest", ID: q.ID, Resource: must(r4.Resource(q))}}
 		if _, err := s.box().Commit(ctx, me, ops, record.JSONItem("asked", r.ID, s.now())); err != nil {
@@ -205,4 +210,4 @@ func (s *Service) AskStillNeeded(ctx context.Context) error {
 }
 
 // StillText asks in a text message of at most 160 characters, naming nobody and nothing.
-const StillText = "You are on a hospital waiting list. Do you still need it? Reply YES, NO or TALK (we will ring you), or sign in to answer. Nobody is taken off by a computer."
+var StillText = words.Text("You are on a hospital waiting list. Do you still need it? Reply YES, NO or TALK (we will ring you), or sign in to answer. Nobody is taken off by a computer.")

@@ -5,10 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/words"
 )
 
 // Run keeps Slots open ahead, ends holds, and follows Appointments, until ctx ends. Any number of processes may.
@@ -82,7 +84,11 @@ func (s *Service) changed(ctx context.Context, changes []record.Stored) (ops []r
 		}
 		ops, items = append(ops, more...), append(items, kept...)
 		if wasRefused(a) {
-			ops = append(ops, s.refusal(a)...)
+			told, err := s.refusal(ctx, a)
+			if err != nil {
+				return nil, nil, err
+			}
+			ops = append(ops, told...)
 		}
 		free, err := s.leftOpen(ctx, a, slots)
 		if err != nil {
@@ -118,7 +124,11 @@ func (s *Service) remind(ctx context.Context, a *r4.Appointment) (ops []record.O
 	if !wants {
 		return ops, items, nil
 	}
-	r := s.reminder(a, patient)
+	l, err := s.speaks(ctx, patient)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := s.reminder(a, patient, l)
 	op := record.Op{Method: record.Update, Type: "CommunicationRequest", ID: r.ID, Resource: must(r4.Resource(r))}
 	item := record.JSONItem("reminded", a.ID, reminded{Request: r.ID, Start: a.Start.Low()})
 	return append(ops, op), append(items[:0], item), nil
@@ -140,41 +150,51 @@ func (s *Service) revoked(ctx context.Context, id string) ([]record.Op, error) {
 }
 
 // reminder is what is to be sent. Its words name nobody and no illness, so that they may stand on the screen of a locked telephone; they fit a text message.
-func (s *Service) reminder(a *r4.Appointment, patient string) *r4.CommunicationRequest {
+func (s *Service) reminder(a *r4.Appointment, patient string, l *words.Lang) *r4.CommunicationRequest {
 	start := a.Start.Low()
 	due := start.Add(-remindBefore)
 	if due.Before(s.now()) {
 		due = s.now()
 	}
 	return &r4.CommunicationRequest{ID: named("reminder", a.ID+"-"+start.UTC().Format("20060102t1504")), Meta: ours(), Status: "active", Priority: "routine",
-		Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "reminder"}}, Text: "Reminder"}},
+		Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "reminder"}}, Text: l.T("Reminder")}},
 		Subject:  &r4.Reference{Reference: "Patient/" + patient}, Recipient: []r4.Reference{{Reference: "Patient/" + patient}}, About: []r4.Reference{{Reference: "Appointment/" + a.ID}},
-		Payload: []r4.CommunicationRequestPayload{{ContentString: reminderText(start)}}, OccurrenceDateTime: london.DateTime(due), AuthoredOn: fhir.DateTimeOf(s.now().UTC().Truncate(time.Second)),
+		Payload: []r4.CommunicationRequestPayload{{ContentString: reminderText(l, start)}}, OccurrenceDateTime: london.DateTime(due), AuthoredOn: fhir.DateTimeOf(s.now().UTC().Truncate(time.Second)),
 		Sender: organizationOf(a)}
 }
 
 // RefusedText tells, in a text message of at most 160 characters, somebody who asked for a time that another system must confirm that it said no.
-const RefusedText = "The appointment time you asked for could not be booked: somebody else has it. Sign in to choose another time, or telephone your practice."
+var RefusedText = words.Text("The appointment time you asked for could not be booked: somebody else has it. Sign in to choose another time, or telephone your practice.")
 
 // refusal is what is sent to somebody whose time was refused after they had gone.
-func (s *Service) refusal(a *r4.Appointment) (ops []record.Op) {
+func (s *Service) refusal(ctx context.Context, a *r4.Appointment) (ops []record.Op, err error) {
 	now := fhir.DateTimeOf(s.now().UTC().Truncate(time.Second))
 	for _, p := range a.Participant {
-		if idOf(p.Actor, "Patient") == "" {
+		patient := idOf(p.Actor, "Patient")
+		if patient == "" {
 			continue
 		}
+		l, err := s.speaks(ctx, patient)
+		if err != nil {
+			return nil, err
+		}
 		once := r4.Identifier{System: Source, Value: named("refused", a.ID)}
-		r := &r4.CommunicationRequest{Identifier: []r4.Identifier{once}, Meta: ours(), Status: "active", Priority: "urgent", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "appointment"}}, Text: "About your appointment"}},
-			Subject: p.Actor, Recipient: []r4.Reference{*p.Actor}, About: []r4.Reference{{Reference: "Appointment/" + a.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: RefusedText}}, OccurrenceDateTime: now, AuthoredOn: now}
+		r := &r4.CommunicationRequest{Identifier: []r4.Identifier{once}, Meta: ours(), Status: "active", Priority: "urgent", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: categorySystem, Code: "appointment"}}, Text: l.T("About your appointment")}},
+			Subject: p.Actor, Recipient: []r4.Reference{*p.Actor}, About: []r4.Reference{{Reference: "Appointment/" + a.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: l.T(RefusedText)}}, OccurrenceDateTime: now, AuthoredOn: now}
 		// Whoever changes the appointment again has it sent once all the same: what is there stays as it is.
 		ops = append(ops, record.Op{Method: record.Create, Type: "CommunicationRequest", Resource: must(r4.Resource(r)), IfNoneExist: "identifier=" + once.System + "|" + once.Value})
 	}
-	return ops
+	return ops, nil
 }
 
 // reminderText is at most 160 characters.
-func reminderText(start time.Time) string {
-	return "Reminder: you have an appointment on " + start.In(london.Zone).Format("Monday 2 January at 3:04pm") + ". Sign in to see where, or to change or cancel it."
+func reminderText(l *words.Lang, start time.Time) string {
+	return l.T("Reminder: you have an appointment on %s. Sign in to see where, or to change or cancel it.", l.When(start))
+}
+
+// speaks is the language in which somebody is written to.
+func (s *Service) speaks(ctx context.Context, patient string) (*words.Lang, error) {
+	return (&need.Service{Door: s.Door, Now: s.Now}).Speaks(ctx, me, patient)
 }
 
 // organizationOf is who gives an appointment, nil where it does not say.

@@ -12,6 +12,7 @@ import (
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
 	"github.com/kith-care/kith/store/storetest"
+	"github.com/kith-care/kith/words"
 )
 
 // running lets the service follow until the test ends.
@@ -65,7 +66,7 @@ func TestRemindersAndSlotsFollowAppointments(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := y.book(ada, offers[0].Slot)
-		want := "2026-11-29T09:00:00Z Reminder: you have an appointment on Tuesday 1 December at 9:00am. Sign in to see where, or to change or cancel it."
+		want := "2026-11-29T09:00:00Z Reminder: you have an appointment on Tuesday 1 December at 9am. Sign in to see where, or to change or cancel it."
 		y.soon("a reminder", func() bool { return y.reminders() == want })
 		if _, err := y.Change(ctx, ada, "ada", a.ID, y.key(ada, a.ID), Request{Slot: offers[7].Slot}); err != nil {
 			t.Fatal(err)
@@ -100,6 +101,17 @@ func TestRemindersAndSlotsFollowAppointments(t *testing.T) {
 	})
 }
 
+// A reminder is in the language in which somebody is written to.
+func TestARemindersLanguage(t *testing.T) {
+	y := open(t, "sqlite::memory:")
+	y.put(`{"resourceType":"Patient","id":"ben","name":[{"given":["Ben"],"family":"Reed"}],"birthDate":"1960-03-01","managingOrganization":{"reference":"Organization/mill"},"communication":[{"language":{"coding":[{"system":"urn:ietf:bcp:47","code":"cy"}]},"preferred":true}]}`)
+	y.running(t)
+	y.book(ben, y.first(ben, "blood-test").Slot)
+	y.soon("a reminder in Welsh", func() bool {
+		return strings.Contains(y.reminders(), "Nodyn atgoffa o'ch apwyntiad: Dydd Mawrth 1 Rhagfyr am ")
+	})
+}
+
 // Somebody whose time the practice's system refused is told, once.
 func TestWhoseTimeWasRefusedIsTold(t *testing.T) {
 	y := open(t, "sqlite::memory:")
@@ -114,15 +126,15 @@ func TestWhoseTimeWasRefusedIsTold(t *testing.T) {
 	if n := told(); n != 2 || a.Refused {
 		t.Errorf("she is told %d times", n)
 	}
-	if n := len(RefusedText); n > 160 {
-		t.Errorf("%d letters", n)
-	}
 }
 
 func TestRemindersFitATextMessage(t *testing.T) {
-	longest := reminderText(time.Date(2026, 9, 30, 9, 59, 0, 0, time.UTC)) // Wednesday 30 September at 10:59am
-	if n := len(longest); n > 160 {
-		t.Errorf("%d letters: %s", n, longest)
+	for _, l := range words.Offered() {
+		for _, text := range []string{reminderText(l, time.Date(2026, 9, 30, 9, 59, 0, 0, time.UTC)), l.T(RefusedText), l.T(StillText)} { // Wednesday 30 September at 10:59am
+			if n := len([]rune(text)); n > 160 {
+				t.Errorf("%d letters: %s", n, text)
+			}
+		}
 	}
 }
 

@@ -124,12 +124,20 @@ func (s *Service) notices(ctx context.Context, c *r4.Consent, child string, age 
 			continue
 		}
 		id := idFrom("parent", child, a.Reference.Reference, year)
-		if err := put("CommunicationRequest", id, s.notice(id, a.Reference.Reference, s.inTheirs(ctx, a.Reference.Reference, toParent[age]), day)); err != nil {
+		l, err := s.speaks(ctx, a.Reference.Reference)
+		if err != nil {
+			return nil, err
+		}
+		if err := put("CommunicationRequest", id, s.notice(id, a.Reference.Reference, l, toParent[age], day)); err != nil {
 			return nil, err
 		}
 	}
 	id := idFrom("child", child, year)
-	if err := put("CommunicationRequest", id, s.notice(id, "Patient/"+child, s.inTheirs(ctx, "Patient/"+child, toChild[age]), day)); err != nil {
+	l, err := s.speaks(ctx, child)
+	if err != nil {
+		return nil, err
+	}
+	if err := put("CommunicationRequest", id, s.notice(id, "Patient/"+child, l, toChild[age], day)); err != nil {
 		return nil, err
 	}
 	id = idFrom("review", child, year)
@@ -143,19 +151,15 @@ func (s *Service) notices(ctx context.Context, c *r4.Consent, child string, age 
 	return ops, err
 }
 
-// inTheirs is a text in the language in which somebody is written to; in English where that is not known.
-func (s *Service) inTheirs(ctx context.Context, patient, text string) string {
-	n, err := (&need.Service{Door: s.Door, Now: s.Now}).Known(ctx, me, strings.TrimPrefix(patient, "Patient/"))
-	if err != nil {
-		return text
-	}
-	return words.In(n.Written()).T(text)
+// speaks is the language in which somebody is written to.
+func (s *Service) speaks(ctx context.Context, patient string) (*words.Lang, error) {
+	return (&need.Service{Door: s.Door, Now: s.Now}).Speaks(ctx, me, patient)
 }
 
-// notice is a text to one person.
-func (s *Service) notice(id, to, text string, day time.Time) *r4.CommunicationRequest {
+// notice is a text to one person, in their language.
+func (s *Service) notice(id, to string, l *words.Lang, text string, day time.Time) *r4.CommunicationRequest {
 	now := fhir.DateTimeOf(s.now().UTC().Truncate(time.Second))
 	ref := r4.Reference{Reference: to}
-	return &r4.CommunicationRequest{ID: id, Status: "active", Priority: "routine", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: "https://kith.care/fhir/CodeSystem/message-category", Code: "growing-up"}}, Text: "About who may see a health record"}},
-		Subject: &ref, Recipient: []r4.Reference{ref}, Payload: []r4.CommunicationRequestPayload{{ContentString: text}}, AuthoredOn: now, OccurrencePeriod: &r4.Period{Start: now, End: fhir.DateTimeOf(day.UTC())}}
+	return &r4.CommunicationRequest{ID: id, Status: "active", Priority: "routine", Category: []r4.CodeableConcept{{Coding: []r4.Coding{{System: "https://kith.care/fhir/CodeSystem/message-category", Code: "growing-up"}}, Text: l.T("About who may see a health record")}},
+		Subject: &ref, Recipient: []r4.Reference{ref}, Payload: []r4.CommunicationRequestPayload{{ContentString: l.T(text)}}, AuthoredOn: now, OccurrencePeriod: &r4.Period{Start: now, End: fhir.DateTimeOf(day.UTC())}}
 }

@@ -118,6 +118,20 @@ func ReadRules(file string) (*Rules, error) {
 	return r, r.check()
 }
 
+// Texts are what the rules say to people at home, which is translated (words): the names of kinds, and what to do about a reading.
+func (r *Rules) Texts() []string {
+	var out []string
+	for _, k := range r.Kinds {
+		out = append(out, k.Name)
+		for i := range k.Limits {
+			if k.Limits[i].Tell != "" {
+				out = append(out, k.Limits[i].Tell)
+			}
+		}
+	}
+	return out
+}
+
 func (r *Rules) check() error {
 	b := r.Baseline
 	switch {

@@ -42,6 +42,15 @@ func (s *Service) Get(ctx context.Context, who access.Actor, patient string) (Ne
 	return s.Known(ctx, as(who), patient)
 }
 
+// Speaks is the language in which somebody is written to, for a part of this program that acts as who; English where nothing is known of it.
+func (s *Service) Speaks(ctx context.Context, who access.Actor, patient string) (*words.Lang, error) {
+	n, err := s.Known(ctx, who, strings.TrimPrefix(patient, "Patient/"))
+	if k := fhir.KindOf(err); err != nil && k != fhir.NotFound && k != fhir.Gone {
+		return nil, err
+	}
+	return words.In(n.Written()), nil
+}
+
 // Known is Get for a part of this program that acts as who.
 func (s *Service) Known(ctx context.Context, who access.Actor, patient string) (Need, error) {
 	group, err := s.group(ctx, patient)

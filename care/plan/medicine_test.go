@@ -13,6 +13,7 @@ import (
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
 	"github.com/kith-care/kith/store/storetest"
+	"github.com/kith-care/kith/words"
 )
 
 // medicine has the practice put a medicine on repeat, or issue it.
@@ -322,7 +323,7 @@ func TestWhoeverIsRefusedIsTold(t *testing.T) {
 			}
 		}
 	})
-	if n := len(RefusedText); n > 160 {
+	if n := len([]rune(words.In("cy").T(RefusedText))); n > 160 || len(RefusedText) > 160 {
 		t.Errorf("a text message of %d letters", n)
 	}
 }

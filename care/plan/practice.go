@@ -7,9 +7,11 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/access"
+	"github.com/kith-care/kith/care/need"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/r4"
 	"github.com/kith-care/kith/record"
+	"github.com/kith-care/kith/words"
 )
 
 // Queue is what waits for a practice, as whoever looks may see it: what is due first, a hundred at most; more where others wait behind them.
@@ -97,7 +99,7 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, task string, ver
 	}
 	ops = append(ops, op)
 	if len(t.Output) > 0 {
-		if op, err = s.refusal(&t); err != nil {
+		if op, err = s.refusal(ctx, &t); err != nil {
 			return err
 		}
 		ops = append(ops, op)
@@ -109,13 +111,17 @@ func (s *Service) Answer(ctx context.Context, who access.Actor, task string, ver
 }
 
 // RefusedText tells somebody, in a text message of at most 160 characters that names no medicine, that something they rely on does not come.
-const RefusedText = "Something that you ordered on repeat was not prescribed. Sign in and look at your medicines to read why, or telephone your practice."
+var RefusedText = words.Text("Something that you ordered on repeat was not prescribed. Sign in and look at your medicines to read why, or telephone your practice.")
 
 // refusal is what is sent where something was refused: whoever waits for a medicine must not have to look for that.
-func (s *Service) refusal(t *r4.Task) (record.Op, error) {
+func (s *Service) refusal(ctx context.Context, t *r4.Task) (record.Op, error) {
+	l, err := (&need.Service{Door: s.Door, Now: s.Now}).Speaks(ctx, me, patientOf(t.For))
+	if err != nil {
+		return record.Op{}, err
+	}
 	now := stamp(s.now())
-	r := &r4.CommunicationRequest{ID: named("refused", t.ID), Meta: &r4.Meta{Source: Source}, Status: "active", Priority: "routine", Category: []r4.CodeableConcept{*coded("urn:kith:message", "reminder", "")}, ReasonCode: []r4.CodeableConcept{{Text: "Your repeat prescription"}},
-		Subject: t.For, Recipient: []r4.Reference{*t.For}, About: []r4.Reference{{Reference: "Task/" + t.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: RefusedText}}, OccurrenceDateTime: now, AuthoredOn: now}
+	r := &r4.CommunicationRequest{ID: named("refused", t.ID), Meta: &r4.Meta{Source: Source}, Status: "active", Priority: "routine", Category: []r4.CodeableConcept{*coded("urn:kith:message", "reminder", "")}, ReasonCode: []r4.CodeableConcept{{Text: l.T("Your repeat prescription")}},
+		Subject: t.For, Recipient: []r4.Reference{*t.For}, About: []r4.Reference{{Reference: "Task/" + t.ID}}, Payload: []r4.CommunicationRequestPayload{{ContentString: l.T(RefusedText)}}, OccurrenceDateTime: now, AuthoredOn: now}
 	if t.Meta != nil {
 		r.Meta.Security = t.Meta.Security
 	}

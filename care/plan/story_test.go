@@ -149,8 +149,8 @@ func (y *story) put(resources ...string) {
 	}
 }
 
-// words cuts a line into words; what stands in quotation marks is one.
-func words(line string) (out []string) {
+// fields cuts a line into words; what stands in quotation marks is one.
+func fields(line string) (out []string) {
 	for i, part := range strings.Split(line, `"`) {
 		if i%2 == 1 {
 			out = append(out, strings.ReplaceAll(part, `\n`, "\n"))
@@ -172,7 +172,7 @@ func after(f []string, word string) string {
 }
 
 func (y *story) do(line string) error {
-	f, ctx := words(line), y.t.Context()
+	f, ctx := fields(line), y.t.Context()
 	who, known := people[f[0]]
 	switch {
 	case f[0] == "now":

@@ -148,6 +148,17 @@ func (s *Service) issues(ctx context.Context, who access.Actor, patients []strin
 
 // dispensed is what pharmacies gave out, by whom of these people it was for.
 func (s *Service) dispensed(ctx context.Context, who access.Actor, patients []string) (map[string][]r4.MedicationDispense, error) {
+	var seen []string // of whom whoever asks may see it
+	for _, patient := range patients {
+		d, err := s.Door.Decide(ctx, who, access.Read, "MedicationDispense", patient)
+		if err != nil {
+			return nil, err
+		}
+		if d.Permit {
+			seen = append(seen, patient)
+		}
+	}
+	patients = seen
 	by := map[string][]r4.MedicationDispense{} // by the Patient in whose record it is
 	err := listed(ctx, s, who, "MedicationDispense?patient=", patients, func(d *r4.MedicationDispense) error {
 		by[patientOf(d.Subject)] = append(by[patientOf(d.Subject)], *d)

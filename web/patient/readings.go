@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/care/monitor"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/london"
@@ -29,6 +30,7 @@ type readingsView struct {
 	Base    string // of the addresses
 	Name    string // of whose readings they are, where they are somebody else's
 	Staff   bool   // staff write down what they were told
+	Unseen  bool   // they see no readings but what they write down
 	Errors  []kit.Field
 	Fields  []measureField
 	Way     kit.Field     // of staff: told on the telephone, or from a form on paper
@@ -79,6 +81,11 @@ func (s *Site) readings(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		back = "/front"
 	}
 	v := readingsView{Frame: s.Frame(at, title, back), Base: at.Base, Name: at.Name, Staff: at.Staff, Way: kit.Field{ID: "way"}, Day: kit.DateField{ID: "day"}, Clock: kit.Field{ID: "clock"}, Fields: measureFields(at.Words), Once: rand.Text(), Sent: r.URL.Query().Get("did") == "sent"}
+	var err error
+	if v.Unseen, err = s.unseen(r, at); err != nil {
+		s.Fail(w, r, at, err)
+		return
+	}
 	if r.Method == http.MethodPost {
 		got, ok := v.read(r, at.Words)
 		if at.Staff {
@@ -91,8 +98,14 @@ func (s *Site) readings(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 			} else if strings.HasPrefix(at.Who.ID, "Practitioner") {
 				got.By = &r4.Reference{Reference: at.Who.ID}
 			}
-			_, err := monitor.Send(r.Context(), s.Door, at.Who, v.Once, got)
+			sent, err := monitor.Send(r.Context(), s.Door, at.Who, v.Once, got)
 			switch {
+			case err == nil && v.Unseen:
+				// What was just sent is shown at once, since it cannot be read again.
+				v.Once, v.Sent, v.Fields, v.Way, v.Day, v.Clock = rand.Text(), true, measureFields(at.Words), kit.Field{ID: "way"}, kit.DateField{ID: "day"}, kit.Field{ID: "clock"}
+				v.list(sent, s.Rules, s.Time(), at.Words)
+				s.Send(w, r, http.StatusOK, readingsPage, v)
+				return
 			case err == nil:
 				kit.See(w, r, at.Base+"/readings?did=sent")
 				return
@@ -104,18 +117,31 @@ func (s *Site) readings(w http.ResponseWriter, r *http.Request, at seat.Seat) {
 		}
 		v.Frame.Title = at.Words.T("Error:") + " " + v.Frame.Title
 	}
-	since := s.Time().AddDate(0, 0, -shownDays)
-	sent, err := monitor.Sends(r.Context(), s.Door, at.Who, at.Patient, since)
-	if err != nil {
-		s.Fail(w, r, at, err)
-		return
+	if !v.Unseen {
+		sent, err := monitor.Sends(r.Context(), s.Door, at.Who, at.Patient, s.Time().AddDate(0, 0, -shownDays))
+		if err != nil {
+			s.Fail(w, r, at, err)
+			return
+		}
+		v.list(sent, s.Rules, s.Time(), at.Words)
 	}
-	v.list(sent, s.Rules, s.Time(), at.Words)
 	status := http.StatusOK
 	if len(v.Errors) > 0 {
 		status = http.StatusBadRequest
 	}
 	s.Send(w, r, status, readingsPage, v)
+}
+
+// unseen reports whether staff who sit there see no readings but may write down what they are told. Forbidden where they may not do that either.
+func (s *Site) unseen(r *http.Request, at seat.Seat) (bool, error) {
+	d, err := s.Door.Decide(r.Context(), at.Who, access.Read, "Observation", at.Patient)
+	if err != nil || d.Permit || !at.Staff {
+		return false, err
+	}
+	if d, err = s.Door.Decide(r.Context(), at.Who, access.Create, "Task", at.Patient); err == nil && !d.Permit {
+		err = fhir.Errorf(fhir.Forbidden, "%s", d.Sentence())
+	}
+	return true, err
 }
 
 // read is the reading that a form holds; what is wrong stands in the view.
@@ -210,7 +236,10 @@ func (v *readingsView) list(sent []monitor.Sent, rules *monitor.Rules, now time.
 		told[one.Kind] = true
 	}
 	if mean, ok := monitor.HomePressure(lately(pressures, now), leastDays); ok {
-		v.Average = rules.MeanWords(mean)
+		v.Average = l.T("Your average at home is %.0f/%.0f over %d days.", mean.Systolic, mean.Diastolic, mean.Days)
+		if rules.High(mean) {
+			v.Average = l.T("Your average at home is %.0f/%.0f over %d days, which is high.", mean.Systolic, mean.Diastolic, mean.Days)
+		}
 	}
 }
 

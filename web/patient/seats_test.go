@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +49,18 @@ func found(t *testing.T, door *record.Door, query string) string {
 	return string(res.Bytes())
 }
 
+// register has Ada registered at a practice.
+func register(t *testing.T, door *record.Door) {
+	t.Helper()
+	put(t, door, `{"resourceType":"Organization","id":"surgery","name":"Merrow Surgery","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A81001"}]}`,
+		`{"resourceType":"Patient","id":"ada","name":[{"given":["Ada"],"family":"Okafor"}],"birthDate":"1950-03-01","gender":"female","telecom":[{"system":"phone","value":"01632 960001"}],"managingOrganization":{"reference":"Organization/surgery"}}`)
+}
+
 // The same pages from all three places: Joy for her mother, who let her; a receptionist of the practice; and nobody else.
 func TestPagesAreForWhoeverMayUseThem(t *testing.T) {
 	who := ada
 	h, door := pages(t, &who)
-	put(t, door, `{"resourceType":"Organization","id":"surgery","name":"Merrow Surgery","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A81001"}]}`,
-		`{"resourceType":"Patient","id":"ada","name":[{"given":["Ada"],"family":"Okafor"}],"birthDate":"1950-03-01","gender":"female","telecom":[{"system":"phone","value":"01632 960001"}],"managingOrganization":{"reference":"Organization/surgery"}}`)
+	register(t, door)
 	want(t, visit(t, h, "/my", nil).Body.String(), "Hello, Ada", `href="/my/ask"`, `href="/my/trusted"`)
 	want(t, visit(t, h, "/my/profile", nil).Body.String(), "What Merrow Surgery has", "01632 960001", "1 March 1950")
 
@@ -97,6 +104,42 @@ func TestPagesAreForWhoeverMayUseThem(t *testing.T) {
 	want(t, w.Body.String(), "Choose how you were told", "such as 08:30")
 	follow(t, h, "/person/ada/readings", url.Values{"pulse": {"72"}, "way": {"paper"}, "day": {"25"}, "month": {"11"}, "year": {"2026"}, "clock": {"08:30"}})
 	want(t, found(t, door, "Observation?patient=ada&code=http://loinc.org|8867-4"), "2026-11-25T08:30", "paper")
+}
+
+// At the desk somebody who may see no readings writes down what they are told on the telephone, is told what to say about it, and sees nothing that was sent before.
+func TestAReadingToldAtTheDesk(t *testing.T) {
+	who := ada
+	h, door := pages(t, &who)
+	register(t, door)
+	follow(t, h, "/my/readings", url.Values{"systolic": {"131"}, "diastolic": {"82"}})
+	who = access.Actor{ID: "Practitioner/rita", Name: "Rita", Role: "receptionist", Organization: "A81001", Purpose: "TREAT"}
+	page := visit(t, h, "/person/ada/readings", nil).Body.String()
+	once := onceOnPage.FindStringSubmatch(page)[1]
+	form := url.Values{"once": {once}, "systolic": {"186"}, "diastolic": {"124"}, "way": {"telephone"}}
+	for range 2 { // sent twice, it is there once
+		page = visit(t, h, "/person/ada/readings", form).Body.String()
+	}
+	want(t, page, "Your reading was sent.", "186/124. Sit still 5 minutes", "kith-level--urgent", "What you have written down")
+	if strings.Contains(page, "131") {
+		t.Error("a receptionist sees what was sent before")
+	}
+	if w := visit(t, h, "/person/ada/readings", url.Values{"pulse": {"72"}}); w.Code != http.StatusBadRequest || strings.Contains(w.Body.String(), "131") {
+		t.Errorf("how it was told is not asked: %d", w.Code)
+	}
+	want(t, found(t, door, "Observation?patient=ada&code=http://loinc.org|85354-9&performer=Practitioner/rita"), "186", "telephone")
+	trail, err := door.Trail(t.Context(), access.Actor{ID: "kith/test", Role: access.Kith}, record.TrailQuery{Patient: "ada", Actor: who.ID, Count: record.MaxCount})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(trail.Entries, func(e record.TrailEntry) bool {
+		return e.Action == access.Create && e.Purpose == "PATRQT" && strings.Contains(e.What, "Observation/")
+	}) {
+		t.Error("the audit does not say that Rita wrote it because she was asked")
+	}
+	who.ID, who.Organization = "Practitioner/far", "A81999"
+	if w := visit(t, h, "/person/ada/readings", nil); w.Code != http.StatusForbidden {
+		t.Errorf("of another practice: %d", w.Code)
+	}
 }
 
 // Somebody who said that they need large print and Welsh finds them on any device they sign in on, unless they chose otherwise there; and the hub says what is new.

@@ -32,15 +32,20 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for path, show := range map[string]func(http.ResponseWriter, *http.Request, seat.Seat){
 		"/plan": s.show, "/plan/change/{part}": s.change, "/plan/history": s.history, "/plan/goal/new": s.begin, "/plan/goal/{id}": s.goal, "/plan/goal/{id}/check": s.check, "/plan/goal/{id}/step": s.step,
-		"/plan/programmes": s.programmes, "/plan/programmes/{name}": s.programme, "/prescriptions": s.repeats, "/prescriptions/check": s.checkOrder, "/prescriptions/{id}": s.order,
+		"/plan/programmes": s.programmes, "/plan/programmes/{name}": s.programme,
 	} {
 		s.Page(mux, http.MethodGet, path, show)
 	}
 	for path, do := range map[string]func(http.ResponseWriter, *http.Request, seat.Seat){
-		"/plan/change/{part}": s.change, "/plan/goal/new": s.begin, "/plan/goal/{id}/check": s.check, "/plan/goal/{id}/step": s.step, "/plan/goal/{id}/end": s.end, "/prescriptions/check": s.checkOrder,
+		"/plan/change/{part}": s.change, "/plan/goal/new": s.begin, "/plan/goal/{id}/check": s.check, "/plan/goal/{id}/step": s.step, "/plan/goal/{id}/end": s.end,
 	} {
 		s.Page(mux, http.MethodPost, path, do)
 	}
+	// Who orders for somebody at the desk sees what is prescribed for that alone (access/policy.txt).
+	s.Asked(mux, http.MethodGet, "/prescriptions", s.repeats)
+	s.Asked(mux, http.MethodGet, "/prescriptions/check", s.checkOrder)
+	s.Asked(mux, http.MethodPost, "/prescriptions/check", s.checkOrder)
+	s.Asked(mux, http.MethodGet, "/prescriptions/{id}", s.order)
 	s.Staff(mux, http.MethodPost, "/plan/goal/{id}/coach", s.coach)
 	mux.HandleFunc("GET /prescriptions", s.queue)
 	mux.HandleFunc("POST /prescriptions/{id}", s.answer)

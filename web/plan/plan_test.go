@@ -31,6 +31,7 @@ var (
 	ada  = access.Actor{ID: "Patient/ada", Name: "Ada Okafor", Role: "patient", Patient: "ada", Level: access.P9, Purpose: "PATRQT"}
 	joy  = access.Actor{ID: "Patient/joy", Name: "Joy Okafor", Role: "patient", Patient: "joy", Level: access.P9, Purpose: "PATRQT"}
 	nina = access.Actor{ID: "Practitioner/nina", Name: "Nina Bell", Role: "nurse", Organization: "A81001", Purpose: "TREAT"}
+	far  = access.Actor{ID: "Practitioner/far", Name: "Far", Role: "receptionist", Organization: "A81999", Purpose: "TREAT"}
 	rita = access.Actor{ID: "Practitioner/rita", Name: "Rita Shah", Role: "receptionist", Organization: "A81001", Purpose: "TREAT"}
 )
 
@@ -316,6 +317,43 @@ func TestAnOrderThatNeedsNoLookIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+// A receptionist orders for somebody who telephones, sees what is prescribed for that alone, and the audit says that they asked.
+func TestARepeatIsOrderedAtTheDesk(t *testing.T) {
+	y := open(t)
+	y.put(`{"resourceType":"MedicationDispense","id":"d","status":"completed","medicationCodeableConcept":{"text":"Something else"},"subject":{"reference":"Patient/ada"},"whenHandedOver":"2026-11-26T16:00:00Z"}`)
+	y.who = rita
+	shown := y.visit("/person/ada/prescriptions", nil, 200)
+	y.says(shown, "Ramipril 5mg capsules")
+	y.says(shown, "What do you want to order?")
+	y.says(y.visit("/person/ada/prescriptions/check?item=ramipril", nil, 200), "Market Pharmacy")
+	to := y.visit("/person/ada/prescriptions/check", url.Values{"item": {"ramipril"}}, 303)
+	shown = y.visit(to, nil, 200)
+	y.says(shown, "Ramipril 5mg capsules")
+	y.says(shown, "Rita Shah")
+	page := y.visit("/prescriptions", nil, 200)
+	y.says(page, "1 medicine")
+	y.says(page, "For somebody who may see medicines")
+	if strings.Contains(page, "Ramipril") {
+		t.Errorf("nobody asked, and a receptionist sees it: %s", page)
+	}
+	trail, err := y.door.Trail(t.Context(), kith, record.TrailQuery{Patient: "ada", Actor: rita.ID, Count: record.MaxCount})
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, e := range trail.Entries {
+		if strings.Contains(e.What, "MedicationRequest") {
+			looked++
+			if e.Purpose != seat.OnBehalf {
+				t.Errorf("%s %s is said to be for %s", e.Action, e.What, e.Purpose)
+			}
+		}
+	}
+	if looked == 0 {
+		t.Error("the audit does not say that anything prescribed was looked at")
+	}
+}
+
 // Who has gone quiet is taken, and it is said what came of it.
 func TestPeopleWhoHaveGoneQuiet(t *testing.T) {
 	y := open(t)
@@ -336,7 +374,7 @@ func TestWhatIsNotThere(t *testing.T) {
 		y.visit(path, nil, want)
 	}
 	y.visit("/my/prescriptions/check", url.Values{"item": {"nothing"}}, 400)
-	y.who = rita
+	y.who = far
 	y.visit("/person/ada/prescriptions", nil, 403)
 	y.who = access.Actor{ID: "Patient/joy", Name: "Joy", Role: "patient", Patient: "joy", Level: access.P5, Purpose: "PATRQT"}
 	y.visit("/my/plan", nil, 403)

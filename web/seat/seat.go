@@ -27,7 +27,7 @@ type Seat struct {
 	Words   *words.Lang
 }
 
-// OnBehalf is the purpose for which staff change something on these pages: the person asked. https://terminology.hl7.org/CodeSystem/v3-ActReason (PATRQT)
+// OnBehalf is the purpose for which staff do something on these pages: the person asked. https://terminology.hl7.org/CodeSystem/v3-ActReason (PATRQT)
 const OnBehalf = "PATRQT"
 
 // Own reports whether people sit there for themselves.
@@ -44,17 +44,27 @@ type Places struct {
 
 // Page serves a page under /my, /for/ID and /person/ID; path begins with a slash, or is empty. What changes something is a POST; whoever serves the
 // mux must refuse those that come from pages of others (http.CrossOriginProtection).
+//
+// What staff change there they change because the person asked. What they only look at they may look at to care for them, and other purposes than care have rules of
+// their own.
 func (p *Places) Page(mux *http.ServeMux, method, path string, show func(http.ResponseWriter, *http.Request, Seat)) {
+	if method == http.MethodPost {
+		show = onBehalf(show)
+	}
 	for _, base := range []string{"/my", "/for/{person}", "/person/{person}"} {
-		mux.HandleFunc(method+" "+base+path, p.at(base, onBehalf(show)))
+		mux.HandleFunc(method+" "+base+path, p.at(base, show))
 	}
 }
 
-// onBehalf has the audit say of what staff change on a page of the person's that they did it because the person asked. What they only look at they may look at to care
-// for them, and other purposes than care have rules of their own.
+// Asked serves a page as Page does, which staff look at too only because the person asked: it is no part of caring for them.
+func (p *Places) Asked(mux *http.ServeMux, method, path string, show func(http.ResponseWriter, *http.Request, Seat)) {
+	p.Page(mux, method, path, onBehalf(show))
+}
+
+// onBehalf has the rules and the audit know that staff do something because the person asked.
 func onBehalf(show func(http.ResponseWriter, *http.Request, Seat)) func(http.ResponseWriter, *http.Request, Seat) {
 	return func(w http.ResponseWriter, r *http.Request, at Seat) {
-		if at.Staff && r.Method == http.MethodPost && (at.Who.Purpose == "" || at.Who.Purpose == "TREAT") {
+		if at.Staff && (at.Who.Purpose == "" || at.Who.Purpose == "TREAT") {
 			at.Who.Purpose = OnBehalf
 		}
 		show(w, r, at)
