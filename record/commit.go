@@ -311,6 +311,9 @@ func (d *Door) prepareStep(ctx context.Context, c *commit, s *step, local map[st
 		}
 	}
 	res, err := d.rewrite(ctx, c, res, local)
+	if err == nil {
+		res, err = d.marked(ctx, s, res)
+	}
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ type Door struct {
 	circles     *circles      // who is close to whom
 	labels      search.Labels // the policy's sensitive codes
 	scopes      scopes
+	marks       atomic.Pointer[map[spec.TypeID]Mark]
 }
 
 // Open opens the record that o names, creating or migrating its database.

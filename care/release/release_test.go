@@ -269,3 +269,54 @@ func TestLabelsOfOthersStay(t *testing.T) {
 		}
 	}
 }
+
+// Where results are marked as they come, nobody sees one in the moment before it is held: not its first version, not a corrected one. What was released stays so, and
+// what its source sends once more unchanged is no change.
+func TestAResultIsHeldFromItsFirstMoment(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		p := open(t, db)
+		p.s.Marks() // and nobody follows
+		ctx := t.Context()
+		p.put(psa)
+		if p.sees(patient, "Observation", "psa") || !p.sees(doctor, "Observation", "psa") {
+			t.Fatal("it is seen by the patient, or not by the doctor")
+		}
+		p.put(strings.Replace(psa, "9.1", "9.3", 1))
+		if p.sees(patient, "Observation", "psa") {
+			t.Error("corrected, it is seen")
+		}
+		history, err := p.door.GetVersion(ctx, patient, "Observation", "psa", 1)
+		if err == nil {
+			t.Errorf("its first version is seen: %s", history.Body)
+		}
+		again := func() bool {
+			res := parse(t, strings.Replace(psa, "9.1", "9.3", 1))
+			done, err := p.door.Commit(ctx, me, []record.Op{{Method: record.Update, Type: "Observation", ID: "psa", Resource: res, Same: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return done[0].Version == 2
+		}
+		if !again() {
+			t.Error("sent once more unchanged, it is another version")
+		}
+		p.put(strings.NewReplacer(`"id":"psa"`, `"id":"sugar"`, "2857-1", "59261-8").Replace(psa))
+		p.put(strings.NewReplacer(`"id":"psa"`, `"id":"old"`, "2026-11-26T08", "2024-11-26T08").Replace(psa))
+		if !p.sees(patient, "Observation", "sugar") || !p.sees(patient, "Observation", "old") {
+			t.Error("a result of no class, or an old one, is held")
+		}
+		if err := p.s.Release(ctx, doctor, "Observation", "psa"); err != nil {
+			t.Fatal(err)
+		}
+		p.put(strings.Replace(psa, "9.1", "9.4", 1))
+		if !p.sees(patient, "Observation", "psa") {
+			t.Error("released and sent once more, it is held again")
+		}
+		// An order that chose otherwise counts from the first moment too, where it was there before.
+		p.put(`{"resourceType":"ServiceRequest","id":"order","status":"active","intent":"order","subject":{"reference":"Patient/p"},"extension":[{"url":"` + OrderExtension + `","valueCode":"talk"}]}`)
+		p.put(strings.NewReplacer(`"id":"psa"`, `"id":"asked","basedOn":[{"reference":"ServiceRequest/order"}]`, "2857-1", "59261-8").Replace(psa))
+		if p.sees(patient, "Observation", "asked") {
+			t.Error("its order says to talk first, and it is seen")
+		}
+	})
+}

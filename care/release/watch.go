@@ -57,6 +57,25 @@ func (s *Service) Run(ctx context.Context) error {
 	return s.Door.Box(Room).Follow(ctx, me, record.Following{Name: "release", Types: []string{"DiagnosticReport", "Observation"}, Do: s.came, Regularly: s.due, Every: time.Minute})
 }
 
+// Marks has what is to be held labelled in the commit that brings it, so that it is seen at no door before. What else a commit brings is not known there yet, such as an
+// order that chose otherwise: that is looked at when the change is followed.
+func (s *Service) Marks() { s.Door.Marks(s.mark, "DiagnosticReport", "Observation") }
+
+func (s *Service) mark(ctx context.Context, ref string, res *fhir.Resource) (*fhir.Resource, error) {
+	root := res.Root()
+	if Labelled(root) || patientOf(root) == "" {
+		return res, nil
+	}
+	_, held, err := s.choice(ctx, root)
+	if err != nil || !held {
+		return res, err
+	}
+	if open, err := s.Door.Box(Room).Get(ctx, kindOpen, ref); err != nil || open != nil {
+		return res, err
+	}
+	return withLabel(res)
+}
+
 // came holds those of the changes that are to be held.
 func (s *Service) came(ctx context.Context, changes []record.Stored) (ops []record.Op, items []record.BoxItem, err error) {
 	newest := map[string]bool{}

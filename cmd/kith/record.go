@@ -26,7 +26,9 @@ func (s *serving) ownRecord(ctx context.Context, door *record.Door) (*taking, er
 		return nil, err
 	}
 	carrying, err := carry.Open(ctx, carry.Options{Door: door, Base: strings.TrimSuffix(s.base, "/fhir"), Name: s.name, Secrets: s.secrets})
-	return &taking{&release.Service{Door: door, Rules: rules}, carrying}, err
+	held := &release.Service{Door: door, Rules: rules}
+	held.Marks()
+	return &taking{held, carrying}, err
 }
 
 // releaseRules are when results are seen: as Kith comes with them, or as the place has them.
