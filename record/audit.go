@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,9 @@ type auditor struct {
 	quit   chan struct{}
 	key    atomic.Pointer[ed25519.PrivateKey] // signs checkpoints; nil for none
 	sealed chan chan error                    // asks for a checkpoint now
+
+	// about answers whose records versions are in, in order: the numbers of the Patients; nil where there are no versions.
+	about func(ctx context.Context, w *store.Writer, versions []*store.Version) ([]int64, error)
 }
 
 type auditJob struct {
@@ -215,22 +217,31 @@ func (d *Door) VerifyAudit(ctx context.Context) (int64, error) { return d.audit.
 
 // disclosed writes that versions were shown to somebody.
 func (a *auditor) disclosed(ctx context.Context, who access.Actor, action access.Action, what string, versions ...*store.Version) error {
-	return a.write(ctx, a.entry(who, action, what, "", versions))
+	return a.note(ctx, who, action, what, "", versions)
 }
 
 // refused writes that somebody asked and was refused, whose records they asked for, and answers the refusal.
 func (a *auditor) refused(ctx context.Context, who access.Actor, action access.Action, what string, err error, versions ...*store.Version) error {
-	return errors.Join(err, a.write(ctx, a.entry(who, action, what, err.Error(), versions)))
+	return errors.Join(err, a.note(ctx, who, action, what, err.Error(), versions))
 }
 
 // refusedAs writes that somebody asked and why they were refused, and answers what they are told, which may be less.
 func (a *auditor) refusedAs(ctx context.Context, who access.Actor, action access.Action, what string, why access.Decision, told error, versions ...*store.Version) error {
-	return errors.Join(told, a.write(ctx, a.entry(who, action, what, why.Reason, versions)))
+	return errors.Join(told, a.note(ctx, who, action, what, why.Reason, versions))
 }
 
-// entry is one line of JSON: when, who, in which role and why, what was asked, whose records were shown (by number),
-// and the refusal if there was one.
-func (a *auditor) entry(who access.Actor, action access.Action, what, refusal string, versions []*store.Version) []byte {
+// note writes one entry outside a transaction.
+func (a *auditor) note(ctx context.Context, who access.Actor, action access.Action, what, refusal string, versions []*store.Version) error {
+	patients, err := a.about(ctx, nil, versions)
+	if err != nil {
+		return err
+	}
+	return a.write(ctx, a.entry(who, action, what, refusal, patients))
+}
+
+// entry is one line of JSON: when, who, in which role and why, what was asked, whose records were shown (by number; nil where
+// nothing was shown, empty where it was in nobody's), and the refusal if there was one.
+func (a *auditor) entry(who access.Actor, action access.Action, what, refusal string, patients []int64) []byte {
 	b := make([]byte, 0, 160+len(what))
 	b = append(b, `{"at":`...)
 	b = strconv.AppendInt(b, a.now().UnixMicro(), 10)
@@ -248,15 +259,7 @@ func (a *auditor) entry(who access.Actor, action access.Action, what, refusal st
 	b = appendMember(b, "action", string(action))
 	b = appendMember(b, "what", what)
 	b = appendMember(b, "refused", refusal)
-	if len(versions) > 0 {
-		patients := make([]int64, 0, 4)
-		for _, v := range versions {
-			if v.Patient != 0 && (len(patients) == 0 || patients[len(patients)-1] != v.Patient) {
-				patients = append(patients, v.Patient)
-			}
-		}
-		slices.Sort(patients)
-		patients = slices.Compact(patients)
+	if patients != nil {
 		b = append(b, `,"patients":[`...)
 		for i, n := range patients {
 			if i > 0 {

@@ -167,7 +167,11 @@ func (k *committer) write(batch []*pending) {
 			}
 			answers[i] = answer{results, err}
 			all = append(all, written...)
-			entries = append(entries, k.d.audit.commitEntry(p.c, written, err))
+			entry, err := k.d.audit.commitEntry(ctx, w, p.c, written, err)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, entry)
 		}
 		from, to = w.Base(), w.Seq()
 		return k.d.audit.writeAll(ctx, entries)
@@ -394,7 +398,7 @@ func (k *committer) delete(ctx context.Context, w *store.Writer, s *step, heads 
 }
 
 // commitEntry is the audit entry of a commit: what was changed, or why it was refused.
-func (a *auditor) commitEntry(c *commit, written []*store.Version, err error) []byte {
+func (a *auditor) commitEntry(ctx context.Context, w *store.Writer, c *commit, written []*store.Version, err error) ([]byte, error) {
 	what, action, refusal := "", access.Update, ""
 	for i, v := range written {
 		if i == 8 {
@@ -417,7 +421,8 @@ func (a *auditor) commitEntry(c *commit, written []*store.Version, err error) []
 	if err != nil {
 		refusal = err.Error()
 	}
-	return a.entry(c.who, action, what, refusal, written)
+	patients, err := a.about(ctx, w, written)
+	return a.entry(c.who, action, what, refusal, patients), err
 }
 
 // writeAll writes entries before the commit they belong to: a change that is stored is never without its entry.

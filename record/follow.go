@@ -103,7 +103,11 @@ func (d *Door) commitWith(ctx context.Context, who access.Actor, ops []Op, items
 			if _, written, err = d.commits.apply(ctx, w, c); err != nil || len(ops) == 0 {
 				return err
 			}
-			return d.audit.write(ctx, d.audit.commitEntry(c, written, nil))
+			entry, err := d.audit.commitEntry(ctx, w, c, written, nil)
+			if err != nil {
+				return err
+			}
+			return d.audit.write(ctx, entry)
 		})
 		if !errors.Is(err, errMoved) || try == 20 {
 			if err == nil && len(ops) > 0 {

@@ -91,6 +91,7 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 	d.newTerms()
 	d.running, d.end = context.WithCancel(context.Background())
 	d.audit = newAuditor(ledger, d.now)
+	d.audit.about = d.about
 	d.commits = newCommitter(d)
 	if err := d.loadCatalogue(ctx); err != nil {
 		d.Close()

@@ -14,6 +14,7 @@ import (
 	"github.com/kith-care/kith/access"
 	"github.com/kith-care/kith/fhir"
 	"github.com/kith-care/kith/fhir/spec"
+	"github.com/kith-care/kith/search"
 	"github.com/kith-care/kith/store"
 )
 
@@ -252,6 +253,43 @@ func Types(what string) []string {
 func (d *Door) numbers(ctx context.Context, ids []string) ([]int64, error) {
 	by, err := d.store.Numbers(ctx, nil, ids)
 	return slices.Sorted(maps.Values(by)), err
+}
+
+// about are the numbers of the Patients in whose records versions are, nil where there are none. R4 has put some types into no compartment, such as Task; these are in
+// the record of whom they name.
+func (d *Door) about(ctx context.Context, w *store.Writer, versions []*store.Version) ([]int64, error) {
+	if len(versions) == 0 {
+		return nil, nil
+	}
+	out := make([]int64, 0, 4)
+	var ids []string
+	for _, v := range versions {
+		if v.Patient != 0 {
+			if len(out) == 0 || out[len(out)-1] != v.Patient {
+				out = append(out, v.Patient)
+			}
+			continue
+		}
+		if !search.Personal(v.Type) || search.Compartment(v.Type) {
+			continue
+		}
+		d.labels.Of(v.Type, v.Keys, func(id []byte) {
+			if k, ok := d.circles.number(id); ok {
+				out = append(out, k)
+			} else if name := string(id); !slices.Contains(ids, name) {
+				ids = append(ids, name)
+			}
+		})
+	}
+	if len(ids) > 0 {
+		numbers, err := d.store.Numbers(ctx, w, ids)
+		if err != nil {
+			return nil, err
+		}
+		out = slices.AppendSeq(out, maps.Values(numbers))
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // ofPatients stands for resources of these patients where an entry says whose records were shown.

@@ -197,3 +197,55 @@ func TestWhoMayReadTheTrail(t *testing.T) {
 		}
 	}
 }
+
+// R4 has put Tasks into nobody's compartment; the trail files them under whom they are for all the same, however the Task came and whoever reads it.
+func TestTasksAreInTheTrailOfWhomTheyAreFor(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db string) {
+		d, err := record.Open(t.Context(), record.Options{DB: db, Policy: access.Everyone{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		put := func(text string) record.Op {
+			res, err := fhir.Parse([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return record.Op{Method: record.Update, Type: res.Type(), ID: res.ID(), Resource: res}
+		}
+		who := access.Actor{ID: "Practitioner/1", Role: "clinician", Organization: "A", Purpose: "TREAT"}
+		task := `{"resourceType":"Task","id":"%s","status":"requested","intent":"order","for":{"reference":"Patient/%s"},"requester":{"reference":"Patient/b"}}`
+		// The Patient comes in the same transaction as the Task.
+		if _, err := d.Commit(t.Context(), who, []record.Op{put(`{"resourceType":"Patient","id":"a"}`), put(`{"resourceType":"Patient","id":"b"}`), put(fmt.Sprintf(task, "t", "a"))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Commit(t.Context(), who, []record.Op{put(fmt.Sprintf(task, "u", "a"))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Get(t.Context(), who, "Task", "t"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Find(t.Context(), who, "Task?status=requested"); err != nil {
+			t.Fatal(err)
+		}
+		of := func(patient string) (out []string) {
+			page, err := d.Trail(t.Context(), tester, record.TrailQuery{Patient: patient})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Entries {
+				if e.Who == who.ID {
+					out = append(out, string(e.Action)+" "+e.What)
+				}
+			}
+			return out
+		}
+		// What was asked of everybody, and a transaction about two, may name others: of these the types alone are said.
+		if got := strings.Join(of("a"), "\n"); got != "E Task\nR Task/t\nC Task/u\nC Patient, Task" {
+			t.Errorf("of whom they are for:\n%s", got)
+		}
+		if got := of("b"); len(got) != 1 {
+			t.Errorf("of who asked: %v", got)
+		}
+	})
+}

@@ -143,32 +143,6 @@ func (s *Service) touched(ctx context.Context, as, who access.Actor, patient str
 		}
 	}
 	slices.Reverse(out)
-	return s.requested(ctx, as, who, patient, since, out)
-}
-
-// requested adds the Tasks that somebody asked for: a Task is in nobody's compartment, so that the trail does not file it under the person.
-// https://hl7.org/fhir/R4/compartmentdefinition-patient.html
-func (s *Service) requested(ctx context.Context, as, who access.Actor, patient string, since time.Time, out []fhir.Reference) ([]fhir.Reference, error) {
-	for m, err := range s.Door.All(ctx, as, "Task?patient="+patient+"&_lastUpdated=ge"+since.UTC().Format(time.RFC3339)) {
-		if err != nil {
-			return nil, err
-		}
-		res, err := m.Resource()
-		if err != nil {
-			return nil, err
-		}
-		var t r4.Task
-		if err := r4.Decode(res, &t); err != nil {
-			return nil, err
-		}
-		// What was written in a message stands there as the message.
-		if t.Requester == nil || t.Requester.Reference != who.ID || t.Code == nil || len(t.Code.Coding) > 0 && strings.HasPrefix(t.Code.Coding[0].Code, "message") {
-			continue
-		}
-		if !slices.ContainsFunc(out, func(o fhir.Reference) bool { return o.Type == "Task" && o.ID == m.ID }) {
-			out = append(out, fhir.Reference{Type: "Task", ID: m.ID})
-		}
-	}
 	return out, nil
 }
 
@@ -204,6 +178,10 @@ func entryOf(m *record.Stored, group []string) (e Entry, ok bool, err error) {
 		var t r4.Task
 		if err := r4.Decode(res, &t); err != nil {
 			return e, false, err
+		}
+		// What was written in a message stands there as the message.
+		if t.Code != nil && len(t.Code.Coding) > 0 && strings.HasPrefix(t.Code.Coding[0].Code, "message") {
+			return e, false, nil
 		}
 		e = Entry{Kind: Request, Title: textOf(t.Code), Words: t.Description, Complete: t.Status == "completed", Ended: t.Status == "cancelled"}
 		if t.Owner != nil {
