@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -174,6 +175,12 @@ func (l *Linker) changed(ctx context.Context, changes []record.Stored) (err erro
 		return err
 	}
 	if last <= l.s.batched {
+		return nil
+	}
+	// What was dealt with already comes again where a process was killed between that and moving its place in the feed. Judged anew, with the links of the whole of it in
+	// sight, it could ask more than it did.
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c record.Stored) bool { return c.Seq <= l.s.dealt })
+	if len(changes) == 0 {
 		return nil
 	}
 	if far, err := l.farBehind(ctx); err != nil {
