@@ -180,17 +180,16 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	if err != nil {
 		return err
 	}
+	defer listener.Close() // whatever happens before it serves; after that it is closed already
 	if s.base == "" {
 		s.base = scheme + "://" + listener.Addr().String() + "/fhir"
 	}
 	door, err := record.Open(ctx, record.Options{DB: s.db, Base: s.base, Policy: policy, TestNumbers: s.testNumbers})
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	defer door.Close()
 	if err := s.sealAudit(ctx, door, stdout); err != nil {
-		listener.Close()
 		return err
 	}
 
@@ -198,23 +197,19 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	desk, err := intake.Open(ctx, door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	if s.feeds != "" {
 		if err := feeds.Load(ctx, desk, s.feeds); err != nil {
-			listener.Close()
 			return err
 		}
 	}
 	linker, err := match.NewLinker(door, match.Options{})
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	post := &documents.Service{Door: door, Intake: desk, Organization: s.organisation, Name: s.name, Endpoint: strings.TrimSuffix(s.base, "/fhir") + "/messages"}
 	if _, err := desk.Feed(ctx, intake.Feed{Name: "letters", Kind: "letters", Title: "Letters and referrals by FHIR message", Limit: 365 * 24 * time.Hour}); err != nil {
-		listener.Close()
 		return err
 	}
 	known := readers()
@@ -222,20 +217,17 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	board := &feeds.Service{Desk: desk, Formats: formats(), Readers: known, Pollers: s.pollers(), Every: s.every}
 	people, err := s.enter(ctx, door, s.says(door))
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	fhirServer := &rest.Server{Door: door, Base: s.base, Who: people.who, Provenance: provenance(desk)}
 	appServer, err := s.openApps(ctx, door, people)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	exports := &export.Service{Door: door, Still: stands(appServer)}
 	fhirServer.Export = (&bulk.Handler{Exports: exports, Base: s.base}).Serve
 	networks, err := notify.ParseNetworks(s.notifyNetworks)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	subscriptions := &notify.Service{Door: door, Base: s.base, Still: stands(appServer), Secrets: s.secrets, Allowed: networks}
@@ -256,60 +248,49 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	s.trustPages(mux, door, people)
 	watch, err := s.watch(door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	monitoring, err := s.monitoring(door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	helping, err := s.triage(door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	messages, err := s.messages(door, people)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	appointments, err := s.booking(door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	if err := s.messagePages(mux, door, messages, monitoring.Rules, people); err != nil {
-		listener.Close()
 		return err
 	}
 	s.patientPages(mux, door, helping, monitoring.Rules, messages, appointments, people)
 	s.bookingPages(mux, door, appointments, people)
 	plans, err := s.plan(door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	s.planPages(mux, door, plans, desk, people)
 	if err := s.nearby(ctx, mux, door, helping.Book, people); err != nil {
-		listener.Close()
 		return err
 	}
 	families, err := s.family(mux, door, people)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	own, err := s.ownRecord(ctx, door)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 
 	// A page elsewhere must not make a browser change the record in its reader's name.
 	guard := http.NewCrossOriginProtection()
 	if err := s.recordPages(mux, door, desk, own, people, guard); err != nil {
-		listener.Close()
 		return err
 	}
 	guard.SetDenyHandler(refusing("this change comes from a page of another site, and is refused"))
