@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -23,6 +24,7 @@ type TrailQuery struct {
 	Patient  string // id of a Patient: entries about any Patient who is that person
 	Actor    string // as Actor.ID
 	From, To time.Time
+	Changes  bool   // only what was created, changed or deleted
 	Count    int    // entries of a page, DefaultCount where 0
 	Page     string // TrailPage.Next of the page before
 }
@@ -89,6 +91,9 @@ func (q TrailQuery) String() string {
 	}
 	add("patient", q.Patient)
 	add("agent", q.Actor)
+	if q.Changes {
+		add("action", "C,U,D")
+	}
 	if !q.From.IsZero() {
 		add("date", "ge"+q.From.UTC().Format(time.RFC3339))
 	}
@@ -144,6 +149,9 @@ func (d *Door) trail(ctx context.Context, q TrailQuery) (*TrailPage, []int64, er
 		}
 		for i := range found {
 			ask.Before = found[i]
+			if q.Changes && !changes(found[i].Text) {
+				continue
+			}
 			e, err := d.trailEntry(ctx, &found[i], named)
 			if err != nil {
 				return nil, nil, err
@@ -339,6 +347,12 @@ func (d *Door) trailEntry(ctx context.Context, e *store.Entry, named names) (Tra
 		}
 	}
 	return out, nil
+}
+
+// changes reports whether an entry says that something was changed, at a glance: a quote in a string is escaped, so that the member cannot be inside one.
+func changes(entry []byte) bool {
+	_, action, _ := bytes.Cut(entry, []byte(`,"action":"`))
+	return len(action) > 1 && action[1] == '"' && (action[0] == access.Create[0] || action[0] == access.Update[0] || action[0] == access.Delete[0])
 }
 
 // trailID is an entry's place as an id.

@@ -244,6 +244,10 @@ func TestTasksAreInTheTrailOfWhomTheyAreFor(t *testing.T) {
 		if got := strings.Join(of("a"), "\n"); got != "E Task\nR Task/t\nC Task/u\nC Patient, Task" {
 			t.Errorf("of whom they are for:\n%s", got)
 		}
+		page, err := d.Trail(t.Context(), tester, record.TrailQuery{Patient: "a", Changes: true})
+		if err != nil || len(page.Entries) != 2 || page.Entries[0].Action != access.Create || page.Entries[1].Action != access.Create {
+			t.Errorf("what was changed: %v %v", page.Entries, err)
+		}
 		if got := of("b"); len(got) != 1 {
 			t.Errorf("of who asked: %v", got)
 		}

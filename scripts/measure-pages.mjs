@@ -1,6 +1,7 @@
 // measure-pages: what the pages of the front door weigh and how long the server takes, against what is aimed at (docs/frontdoor.md): a first view, a view with the
 // stylesheet kept, requests, script, requests to others, the server's time at the 95th percentile; what axe knows of barriers; whether a page fits 320 pixels.
 // The site is that of kith demo --auth on. usage: node scripts/measure-pages.mjs CHROMIUM http://localhost:8080 NAME-OF-A-PATIENT [PATH …]
+// With staff:ROLE in place of a name it is staff who look; ID in a path stands for somebody whom they care for.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 const require = createRequire(new URL("../web/package.json", import.meta.url));
@@ -8,24 +9,42 @@ const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const [executablePath, site, name, ...asked] = process.argv.slice(2);
-const paths = asked.length ? asked : ["/my", "/my/ask", "/my/readings", "/my/appointments", "/my/waiting", "/my/messages", "/my/record", "/my/record/results", "/my/record/vaccinations", "/my/prescriptions", "/my/plan", "/my/visits", "/my/near", "/my/near/az", "/my/profile", "/my/needs", "/my/trusted", "/my/seen", "/account"];
+const staff = name?.startsWith("staff:") ? name.slice(6) : "";
+const desk = ["", "/ask", "/requests", "/near", "/appointments", "/waiting", "/messages", "/record", "/prescriptions", "/readings", "/plan", "/tasks", "/profile", "/needs"].map((p) => `/person/ID${p}`);
+const paths = asked.length ? asked : staff ? ["/", "/prescriptions", "/coaching", "/messages", "/social", "/person/ID/front", "/person/ID/front/print", ...desk] : ["/my", "/my/ask", "/my/readings", "/my/appointments", "/my/waiting", "/my/messages", "/my/record", "/my/record/results", "/my/record/vaccinations", "/my/prescriptions", "/my/plan", "/my/visits", "/my/near", "/my/near/az", "/my/profile", "/my/needs", "/my/trusted", "/my/seen", "/account"];
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 
 async function signedIn() {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.goto(`${site}/signin`);
-  await page.getByRole("link", { name: /Sign in with/ }).first().click();
-  await page.getByLabel(name).first().check();
+  await page.getByRole("link", { name: staff ? /Sign in with .*staff/i : /Sign in with (?!.*staff)/i }).first().click();
+  await page.getByLabel(staff ? new RegExp(staff) : name).first().check();
   await page.getByRole("button", { name: "Continue" }).click();
-  await page.waitForURL((u) => u.pathname.startsWith("/my") || u.pathname.startsWith("/account"));
+  await page.waitForURL((u) => ["/", "/signin/role"].includes(u.pathname) || u.pathname.startsWith("/my") || u.pathname.startsWith("/account"));
+  if (new URL(page.url()).pathname === "/signin/role") {
+    await page.getByLabel(new RegExp(staff, "i")).first().check();
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForURL((u) => u.pathname !== "/signin/role");
+  }
   return { context, page };
 }
 
+// caredFor is somebody whom the staff who signed in care for: not everybody they find is.
+async function caredFor(page) {
+  await page.goto(`${site}/`);
+  for (const to of await page.locator('a[href^="/person/"]').evaluateAll((all) => all.map((a) => a.getAttribute("href")))) {
+    if ((await page.request.get(`${site}${to}/requests`)).status() === 200) return to.split("/")[2];
+  }
+  throw new Error("nobody is cared for by this member of staff");
+}
+
 const { context, page } = await signedIn();
+const id = staff ? await caredFor(page) : "";
 const cookies = await context.cookies();
 const rows = [];
-for (const path of paths) {
+for (const template of paths) {
+  const path = template.replace("ID", id);
   // A fresh browser with the session and nothing kept is a first view; the same again is a repeat view.
   const fresh = await browser.newContext();
   await fresh.addCookies(cookies);
@@ -56,7 +75,7 @@ for (const path of paths) {
     times.push(performance.now() - start);
   }
   times.sort((a, b) => a - b);
-  rows.push({ path, status: answer.status(), title: await tab.title(), first: first.bytes, again, requests: first.requests, script: first.script, others: first.others, p95: times[37], faults, wide });
+  rows.push({ path: template, status: answer.status(), title: await tab.title(), first: first.bytes, again, requests: first.requests, script: first.script, others: first.others, p95: times[37], faults, wide });
   await fresh.close();
 }
 await browser.close();

@@ -120,7 +120,7 @@ func merged(all []Entry) []Entry {
 
 // touched are the resources that somebody wrote about a person, the earliest first.
 func (s *Service) touched(ctx context.Context, as, who access.Actor, patient string, since time.Time) (out []fhir.Reference, err error) {
-	q := record.TrailQuery{Patient: patient, From: since, Count: record.MaxCount}
+	q := record.TrailQuery{Patient: patient, From: since, Changes: true, Count: record.MaxCount}
 	for range mostPages {
 		page, err := s.Door.Trail(ctx, as, q)
 		if err != nil {

@@ -192,6 +192,36 @@ await attempt("every way from the hub in large print, looked at by axe", { bypas
   return ways(page, "/my", "/my/");
 });
 
+await attempt("at the desk, for somebody who telephones: a repeat, a reading, the sheet to take home; without JavaScript", { javaScriptEnabled: false }, async (page) => {
+  await signIn(page, "receptionist");
+  if (new URL(page.url()).pathname === "/signin/role") {
+    await page.locator("input[type=radio]").first().check();
+    await button(page, "Continue");
+  }
+  await look(page, "/");
+  const people = await page.locator('a[href^="/person/"]').evaluateAll((all) => all.map((a) => a.getAttribute("href")));
+  let person = "";
+  for (const one of people) {
+    await look(page, `${one}/prescriptions`);
+    if (await page.locator("input[name=item]").count()) { person = one; break; }
+  }
+  must(person, "nobody of this practice has a medicine on repeat");
+  const medicine = (await page.locator("label[for=item]").innerText()).trim();
+  await page.locator("#item").check();
+  await button(page, "Continue");
+  const why = page.locator("[name=why]");
+  if (await why.count()) await why.fill("She is going away");
+  await page.locator("main form button.nhsuk-button").click();
+  must((await title(page)) === "Ordered", `it says ${await title(page)}`);
+  await look(page, `${person}/readings`);
+  await page.getByLabel("Pulse").fill("76");
+  await page.getByLabel("On the telephone").check();
+  await button(page, "Send");
+  must(await page.getByText("Your reading was sent.").isVisible(), "the reading was not sent");
+  await look(page, `${person}/front/print`);
+  for (const said of ["Test or measurement", "76", "Medicine", medicine]) must((await page.locator("main").innerText()).includes(said), `the sheet does not say ${said}`);
+});
+
 await attempt("every way on somebody's behalf, at the desk, looked at by axe", { bypassCSP: true, viewport: { width: 320, height: 640 } }, async (page) => {
   await signIn(page, "clinician");
   if (new URL(page.url()).pathname === "/signin/role") {

@@ -26,7 +26,7 @@ func TestTheFrontDoorOfTheWholeProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drive(t, "frontdoor.mjs", input, 5)
+	drive(t, "frontdoor.mjs", input, 8)
 }
 
 // demoOn starts the demonstration with sign-in and waits until its town is filled.

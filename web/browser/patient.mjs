@@ -32,6 +32,8 @@ async function finish(page, each = async () => {}) {
 
 for (const [name, text, about, outcome] of [
   ["self-care", "sore throat since yesterday, no temperature", "Sore throat", "Look after it yourself"],
+  ["routine", "a mole that has changed shape", "Moles, lumps and sores of the skin", "See somebody within a week"],
+  ["the same day", "sudden swelling of one calf, it hurts", "Swollen or painful legs", "Get help today"],
   ["999", "crushing chest pain into my left arm and I am sweating", "Chest pain or palpitations", "Call 999"],
 ]) {
   await attempt(`help is asked for, to ${name}`, {}, async (page) => {

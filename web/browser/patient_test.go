@@ -30,7 +30,7 @@ func TestPatientPagesWithARealBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drive(t, "patient.mjs", input, 7)
+	drive(t, "patient.mjs", input, 9)
 }
 
 // openPatient serves the pages of somebody who has signed in.

@@ -38,7 +38,7 @@ var (
 // place is the pages as whoever who points to sees them.
 type place struct {
 	http.Handler
-	t    *testing.T
+	t    testing.TB
 	who  access.Actor
 	door *record.Door
 	plan *plan.Service
@@ -46,7 +46,7 @@ type place struct {
 	lang string
 }
 
-func open(t *testing.T) *place {
+func open(t testing.TB) *place {
 	t.Helper()
 	y := &place{t: t, who: ada}
 	y.now.Store(noon.UnixNano())
