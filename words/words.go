@@ -9,14 +9,18 @@
 package words
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/feature/plural"
@@ -95,7 +99,7 @@ func Load(folder fs.FS) ([]*Lang, error) {
 	}
 	var out []*Lang
 	for _, name := range names {
-		l, err := read(folder, path.Dir(name))
+		l, err := read(folder, path.Dir(name), nil, false)
 		if err != nil {
 			return nil, err
 		}
@@ -104,24 +108,43 @@ func Load(folder fs.FS) ([]*Lang, error) {
 	return out, nil
 }
 
-func read(folder fs.FS, code string) (*Lang, error) {
-	var about languageFile
-	if err := decode(folder, code+"/language.yaml", &about); err != nil {
-		return nil, err
+// read reads one language, upon what is there of it where before is not nil: then language.yaml may be missing, or say only what is otherwise. Where told it holds each text
+// against the English; what comes with Kith is held against it by tests.
+func read(folder fs.FS, code string, before *Lang, check bool) (*Lang, error) {
+	l := &Lang{Code: code, texts: map[string]text{}}
+	if before != nil {
+		*l = *before
+		l.texts = maps.Clone(before.texts)
 	}
-	tag, err := language.Parse(code)
-	if err != nil {
+	var about languageFile
+	if _, err := fs.Stat(folder, code+"/language.yaml"); err == nil || before == nil {
+		if err := decode(folder, code+"/language.yaml", &about); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if l.tag, err = language.Parse(code); err != nil {
 		return nil, fhir.Errorf(fhir.Invalid, "%s: the folder is not named by a language: %v", code, err)
 	}
-	if about.Dir != "ltr" && about.Dir != "rtl" || len(about.Days) != 7 || len(about.Months) != 12 || about.Name == "" {
+	l.Name, l.English, l.Dir = cmp.Or(about.Name, l.Name), cmp.Or(about.English, l.English), cmp.Or(about.Dir, l.Dir)
+	l.Reviewer, l.Reviewed = cmp.Or(about.Reviewer, l.Reviewer), cmp.Or(about.Reviewed, l.Reviewed)
+	if about.Days != nil {
+		l.days = about.Days
+	}
+	if about.Months != nil {
+		l.months = about.Months
+	}
+	if about.Clock != (clockWords{}) {
+		l.clock = about.Clock
+	}
+	if l.Dir != "ltr" && l.Dir != "rtl" || len(l.days) != 7 || len(l.months) != 12 || l.Name == "" {
 		return nil, fhir.Errorf(fhir.Invalid, "%s/language.yaml: name, dir (ltr or rtl), 7 days and 12 months are needed", code)
 	}
-	l := &Lang{Code: code, Name: about.Name, English: about.English, Dir: about.Dir, Reviewer: about.Reviewer, Reviewed: about.Reviewed, days: about.Days, months: about.Months,
-		clock: about.Clock, texts: map[string]text{}, tag: tag}
 	files, err := fs.Glob(folder, code+"/*.yaml")
 	if err != nil {
 		return nil, err
 	}
+	from := map[string]bool{} // what stands in this folder
 	for _, name := range files {
 		if path.Base(name) == "language.yaml" {
 			continue
@@ -131,13 +154,47 @@ func read(folder fs.FS, code string) (*Lang, error) {
 			return nil, err
 		}
 		for english, t := range texts {
-			if before, twice := l.texts[english]; twice && before.other != t.other {
-				return nil, fhir.Errorf(fhir.Invalid, "%s: %q stands in another file of %s as %q", name, english, code, before.other)
+			if had := l.texts[english]; from[english] && had.other != t.other {
+				return nil, fhir.Errorf(fhir.Invalid, "%s: %q stands in another file of %s as %q", name, english, code, had.other)
 			}
-			l.texts[english] = t
+			if check {
+				if err := t.fits(english); err != nil {
+					return nil, fhir.Errorf(fhir.Invalid, "%s: %w", name, err)
+				}
+			}
+			l.texts[english], from[english] = t, true
 		}
 	}
 	return l, nil
+}
+
+var (
+	numbers = regexp.MustCompile(`[0-9]+`)
+	verbs   = regexp.MustCompile(`%(\[[0-9]\])?[a-z]`)
+)
+
+// fits says what is wrong with a translation whose places for values, or numbers, are not those of the English text: a dose, an age or a telephone number is the same
+// in every language.
+func (t text) fits(english string) error {
+	want := Verbs(english)
+	for _, said := range append([]string{t.other}, slices.Collect(maps.Values(t.forms))...) {
+		got := Verbs(said)
+		if said != t.other && slices.Contains(want, "%d") && !slices.Contains(got, "%d") {
+			continue // "one letter" may do without its number
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("%q has the places %v for values, but %q has %v", said, got, english, want)
+		}
+	}
+	digits := func(text string) []string {
+		found := numbers.FindAllString(verbs.ReplaceAllString(text, ""), -1)
+		slices.Sort(found)
+		return slices.Compact(found)
+	}
+	if t.forms == nil && !slices.Equal(digits(english), digits(t.other)) {
+		return fmt.Errorf("the numbers of %q are not those of %q", t.other, english)
+	}
+	return nil
 }
 
 func decode(folder fs.FS, name string, to any) error {
@@ -151,36 +208,113 @@ func decode(folder fs.FS, name string, to any) error {
 	return nil
 }
 
-// all are the languages Kith comes with, English first.
-var all = sync.OnceValue(func() []*Lang {
+// catalogue is the languages there are, English first, and those that somebody can choose.
+type catalogue struct {
+	all, offered []*Lang
+	needed       []string // the texts of which a language may lack none to be offered: those of Welsh as it comes with Kith; a test at the root makes sure that these are all
+}
+
+// comesWith are the languages Kith comes with.
+var comesWith = sync.OnceValue(func() *catalogue {
 	langs, err := Load(shipped)
 	if err != nil {
 		panic("words: " + err.Error()) // they are built in, and a test reads them
 	}
-	return append([]*Lang{english()}, langs...)
+	all := append([]*Lang{inEnglish()}, langs...)
+	welsh := slices.IndexFunc(all, func(l *Lang) bool { return l.Code == "cy" })
+	return offer(all, all[welsh].Keys())
 })
+
+func offer(all []*Lang, needed []string) *catalogue {
+	c := &catalogue{all: all, needed: needed}
+	for _, l := range all {
+		if len(l.lacks(needed)) == 0 {
+			c.offered = append(c.offered, l)
+		}
+	}
+	return c
+}
+
+// used is the catalogue with what a place has added; nil for none.
+var used atomic.Pointer[catalogue]
+
+func there() *catalogue {
+	if c := used.Load(); c != nil {
+		return c
+	}
+	return comesWith()
+}
+
+// Use takes in folders of a place beside what comes with Kith: other words for a text, texts of data of its own, another language, and who has reviewed one. It is for the
+// start of a program, before any page is made; without folders it goes back to what comes with Kith. An error names the file and what is wrong; nothing is taken in then.
+func Use(folders ...fs.FS) error {
+	all := slices.Clone(comesWith().all)
+	for _, folder := range folders {
+		entries, err := fs.ReadDir(folder, ".")
+		if err != nil {
+			return fhir.Errorf(fhir.Invalid, "the folder of words cannot be read: %v", err)
+		}
+		for _, e := range entries {
+			code := e.Name()
+			if !e.IsDir() || strings.HasPrefix(code, ".") {
+				continue
+			}
+			if code == "en" {
+				return fhir.Errorf(fhir.Invalid, "en: English is written where it is used, and has no folder")
+			}
+			i := slices.IndexFunc(all, func(l *Lang) bool { return l.Code == code })
+			var before *Lang
+			if i >= 0 {
+				before = all[i]
+			}
+			l, err := read(folder, code, before, true)
+			if err != nil {
+				return err
+			}
+			if i >= 0 {
+				all[i] = l
+			} else {
+				all = append(all, l)
+			}
+		}
+	}
+	used.Store(offer(all, comesWith().needed))
+	return nil
+}
 
 // All are the languages that Kith knows of, whether their texts are there or not, English first.
-func All() []*Lang { return slices.Clone(all()) }
+func All() []*Lang { return slices.Clone(there().all) }
 
 // Offered are the languages somebody can choose: English and those of which no text is missing.
-var Offered = sync.OnceValue(func() []*Lang {
-	var most int
-	for _, l := range all() {
-		most = max(most, len(l.texts))
+func Offered() []*Lang { return there().offered }
+
+// Missing are the English texts that the language does not have, in order.
+func (l *Lang) Missing() []string { return l.lacks(there().needed) }
+
+func (l *Lang) lacks(needed []string) (out []string) {
+	for _, english := range needed {
+		if !l.Has(english) {
+			out = append(out, english)
+		}
 	}
-	return slices.DeleteFunc(All(), func(l *Lang) bool { return l.Code != "en" && len(l.texts) < most })
-})
+	return out
+}
+
+// inEnglish is the one English.
+var inEnglish = sync.OnceValue(english)
 
 // In is the language of a code, such as cy; English where it is not offered.
 func In(code string) *Lang {
 	base, _, _ := strings.Cut(strings.ToLower(code), "-")
-	for _, l := range Offered() {
+	if base == "en" || base == "" {
+		return inEnglish() // and no other language needs to be read for it
+	}
+	for _, l := range there().offered {
 		if l.Code == base {
 			return l
 		}
 	}
-	return all()[0]
+	return inEnglish()
 }
 
 // T is a text in the language. The English text is its key; what follows goes where it has verbs of package fmt.
@@ -248,6 +382,40 @@ func Text(english string) string { return english }
 func (l *Lang) Has(english string) bool {
 	_, ok := l.texts[english]
 	return ok || l.Code == "en"
+}
+
+// WriteMissing writes what the language lacks as a file to be filled in: by the English text the Welsh, with its plurals where it has some.
+func (l *Lang) WriteMissing(out io.Writer) error {
+	welsh := In("cy")
+	texts := &yaml.Node{Kind: yaml.MappingNode}
+	for _, english := range l.Missing() {
+		t := welsh.texts[english]
+		var said any = t.other
+		if t.forms != nil {
+			forms := map[string]string{}
+			for name, f := range pluralNames {
+				if form, has := t.forms[f]; has {
+					forms[name] = form
+				}
+			}
+			said = forms
+		}
+		value := &yaml.Node{}
+		if err := value.Encode(said); err != nil {
+			return err
+		}
+		texts.Content = append(texts.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: english, Style: yaml.DoubleQuotedStyle}, value)
+	}
+	if len(texts.Content) == 0 {
+		_, err := fmt.Fprintln(out, "# nothing is missing")
+		return err
+	}
+	e := yaml.NewEncoder(out)
+	e.SetIndent(2)
+	if err := e.Encode(texts); err != nil {
+		return err
+	}
+	return e.Close()
 }
 
 // Keys are the English texts for which the language has its own, in order.

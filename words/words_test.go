@@ -1,7 +1,6 @@
 package words
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -9,33 +8,12 @@ import (
 	"time"
 )
 
-func TestEveryTranslationHasThePlacesOfItsText(t *testing.T) {
+// A translation has the places of its text, and its numbers: a dose, an age or a telephone number is the same in every language.
+func TestEveryTranslationFitsItsText(t *testing.T) {
 	for _, l := range All() {
 		for english, said := range l.texts {
-			for _, form := range append([]string{said.other}, forms(said)...) {
-				got, want := Verbs(form), Verbs(english)
-				if form != said.other && slices.Contains(want, "%d") && !slices.Contains(got, "%d") {
-					continue // "one letter" may do without its number
-				}
-				if !slices.Equal(got, want) {
-					t.Errorf("%s: %q has %v, but %q has %v", l.Code, form, got, english, want)
-				}
-			}
-		}
-	}
-}
-
-// A dose, an age or a telephone number is the same in every language.
-func TestNumbersStayInTranslations(t *testing.T) {
-	digits := func(text string) []string {
-		found := regexp.MustCompile(`[0-9]+`).FindAllString(regexp.MustCompile(`%(\[[0-9]\])?[a-z]`).ReplaceAllString(text, ""), -1)
-		slices.Sort(found)
-		return slices.Compact(found)
-	}
-	for _, l := range All() {
-		for english, said := range l.texts {
-			if said.forms == nil && !slices.Equal(digits(english), digits(said.other)) {
-				t.Errorf("%s: the numbers of %q are not those of %q", l.Code, said.other, english)
+			if err := said.fits(english); err != nil {
+				t.Errorf("%s: %v", l.Code, err)
 			}
 		}
 	}
@@ -59,14 +37,6 @@ func TestWhatWasMadeIsSaidAgain(t *testing.T) {
 	if got, is := cy.Again("there is tea", from...); got != "there is tea" || is {
 		t.Errorf("%q %v", got, is)
 	}
-}
-
-func forms(said text) []string {
-	var out []string
-	for _, form := range said.forms {
-		out = append(out, form)
-	}
-	return out
 }
 
 const about = `

@@ -165,6 +165,9 @@ func (s *Service) print(ctx context.Context, p *parcel, c *r4.Communication, n *
 // letter is a message as a letter: date, place and whom to call first.
 func (s *Service) letter(ctx context.Context, c *r4.Communication, n *need.Need, from *r4.Organization) (*letter.Letter, error) {
 	w := words.In(n.Written())
+	if w.Dir != "ltr" || !letter.Writes(w.Name+w.Day(s.now())) {
+		w = words.In("en") // a letter has no such letters; the message itself is read in their language
+	}
 	now := s.now()
 	phone := s.phone(from)
 	l := &letter.Letter{Language: w.Code, From: append([]string{from.Name}, s.senderLines(from)...), To: fit(append([]string{n.Name}, n.Address...)), Date: now, Day: w.Date(now), Reference: w.T("Our reference: %s", c.ID), Large: n.Format == need.LargePrint, Continued: w.T("Page %d")}

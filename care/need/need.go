@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/kith-care/kith/fhir/r4"
+	"github.com/kith-care/kith/words"
 )
 
 // Channel is a way to reach somebody.
@@ -46,8 +47,8 @@ const (
 // Formats are all of them.
 var Formats = []Format{Standard, LargePrint, EasyRead, Braille, BSL, Audio}
 
-// Languages are those that can be chosen, by their code of BCP 47, in the order in which they are offered. What is written goes out in English or Welsh;
-// the others say in which language a person must be spoken to, or be interpreted for.
+// Languages are those that can be chosen, by their code of BCP 47, in the order in which they are offered. What is written goes out in those that are complete
+// (words.Offered); the others say in which language a person must be spoken to, or be interpreted for.
 var Languages = []string{"en", "cy", "pl", "ro", "pa", "ur", "bn", "ar", "so", "uk"}
 
 // Choice is what somebody says themselves. Empty fields are not said.
@@ -70,13 +71,8 @@ type Need struct {
 	Died    bool     // nothing is sent to somebody who has died
 }
 
-// Written is the language in which something is written to somebody: English or Welsh, which are complete.
-func (n *Need) Written() string {
-	if n.Language == "cy" {
-		return "cy"
-	}
-	return "en"
-}
+// Written is the language in which something is written to somebody: theirs where it is complete, such as Welsh, else English.
+func (n *Need) Written() string { return words.In(n.Language).Code }
 
 // At is where a channel reaches somebody, "" where it does not.
 func (n *Need) At(c Channel) string {

@@ -25,7 +25,7 @@ import (
 	"github.com/kith-care/kith/web/staff"
 )
 
-const demoUsage = `usage: kith demo [--addr HOST:PORT] [--data DIR] [--people N] [--seed S] [--density D] [--days N] [--speed N] [--auth on]
+const demoUsage = `usage: kith demo [--addr HOST:PORT] [--data DIR] [--people N] [--seed S] [--density D] [--days N] [--speed N] [--auth on] [--words DIR]
 
 Serves Merrowby, a made-up English town: people with problems, medicines, results and visits, none of whom exists. What one sees came in
 as the town's systems send it: extracts of five practices, the hospital's messages, home care, devices, the council; the records of one
@@ -55,6 +55,7 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 	days := f.Int("days", townDays, "how many `days` of the town pass: the first extracts are of so many days before the first start")
 	seed := f.Int64("seed", 1, "which town: the same `number` draws the same people")
 	auth := f.String("auth", "off", "on: one signs in, as whoever of the town one likes")
+	own := f.String("words", "", "a `DIR` with words of a place, to see a translation on its pages (docs/languages.md)")
 	if code, done := parsed(f, args, stdout); done {
 		return code
 	}
@@ -80,7 +81,7 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d := demo{addr: *addr, data: *data, auth: *auth, speed: *speed, want: townOf{*seed, *people, time.Now().UTC().Truncate(24 * time.Hour), town.Density(*density), *days}, stdout: stdout, stderr: stderr}
+	d := demo{addr: *addr, data: *data, auth: *auth, words: *own, speed: *speed, want: townOf{*seed, *people, time.Now().UTC().Truncate(24 * time.Hour), town.Density(*density), *days}, stdout: stdout, stderr: stderr}
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintf(stderr, "kith demo: %v\n", err)
 		return 1
@@ -92,6 +93,7 @@ func demoCommand(args []string, stdout, stderr io.Writer) int {
 type demo struct {
 	addr, data     string
 	auth           string  // on or off; "" is off
+	words          string  // folder with words of a place, "" for none
 	speed          float64 // of the town's clock, 0 to stand still once it is filled
 	want           townOf
 	stdout, stderr io.Writer
@@ -107,7 +109,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.settle(); err != nil {
 		return err
 	}
-	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp, helpLine: "01632 960000", madeUpNear: merrowby,
+	s := serving{addr: d.addr, db: "sqlite:" + filepath.Join(d.data, "kith.db"), auth: d.auth, words: d.words, testNumbers: true, every: time.Second, pause: time.Millisecond, asid: "200000000001", practiceASID: "200000000002", organisation: "ZZC", name: town.Name + " Shared Record", madeUp: d.madeUp, helpLine: "01632 960000", madeUpNear: merrowby,
 		out: outgoing{mailServer: shown, textGateway: shown, letters: lettersOf(d.data), address: "The Town Hall;Market Street;" + town.Name}}
 	sessions, err := townSessions(town.Town{Seed: d.want.Seed, People: d.want.People, Until: d.want.Until})
 	if err != nil {

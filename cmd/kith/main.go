@@ -25,6 +25,7 @@ func commands() []command {
 		{"monitor", "play histories of readings through the rules of monitoring", monitorCommand},
 		{"optout", "take in the national data opt-out", optoutCommand},
 		{"glossary", "say how much of a record is explained in plain words", glossaryCommand},
+		{"words", "list languages, and say what a translation lacks", wordsCommand},
 		{"policy", "print or check the policy: who may see and do what", policyCommand},
 		{"fhirpath", "evaluate a FHIRPath expression on a file", fhirpathCommand},
 		{"explain", "show how a search is answered: plan and SQL", explainCommand},

@@ -38,6 +38,7 @@ import (
 	"github.com/kith-care/kith/rest/bulk"
 	"github.com/kith-care/kith/rest/subscribe"
 	"github.com/kith-care/kith/web/kit"
+	"github.com/kith-care/kith/words"
 )
 
 // serving is what a server is told by its flags.
@@ -62,6 +63,7 @@ type serving struct {
 	sessions                    *booking.Sessions // the same, made up
 	validateLists               bool              // ask people who wait whether they still need it
 	diary                       bool              // appointments of practices are offered and booked by GP Connect
+	words                       string            // folder with words of the place; "" for those Kith comes with
 	glossary, releaseFile       string            // folder with the place's own explanations, and file that says when results are seen; "" for what Kith comes with
 	testNumbers                 bool
 	every                       time.Duration       // how often folders are looked at, 0 as usual
@@ -129,6 +131,7 @@ func serveCommand(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.signin, "signin", "", "`FILE` that says how people sign in")
 	f.StringVar(&s.rota, "rota", "", "`FILE` with the rota: who is told of readings at home, and who next (docs/monitoring.md)")
 	f.StringVar(&s.packs, "packs", "", "a `DIR` with packs of triage of the place, beside those Kith comes with (docs/triage.md)")
+	f.StringVar(&s.words, "words", "", "a `DIR` with words of the place: other languages, other words for a text, texts of its own data, and who has reviewed them (docs/languages.md)")
 	f.StringVar(&s.glossary, "glossary", "", "a `DIR` with explanations of the place, which take the place of those Kith comes with (docs/record.md)")
 	f.StringVar(&s.releaseFile, "release", "", "`FILE` that says when patients see results of which tests, instead of the one Kith comes with (docs/record.md)")
 	f.StringVar(&s.monitorRules, "monitor-rules", "", "`FILE` with the rules of monitoring, instead of those Kith comes with")
@@ -171,6 +174,11 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 		policy = access.Everyone{}
 	} else if s.auth != "on" {
 		return fmt.Errorf("--auth is on or off, not %q", s.auth)
+	}
+	if s.words != "" {
+		if err := words.Use(os.DirFS(s.words)); err != nil {
+			return err
+		}
 	}
 	wrapListener, wrap, scheme, err := s.reach.open(s.addr)
 	if err != nil {

@@ -22,24 +22,22 @@ var form string
 
 // Template is a page in every language it can be read in, each parsed when it is first asked for.
 type Template struct {
-	text  string
-	langs map[*words.Lang]func() *template.Template
+	text    string
+	english bool     // it is read in English alone
+	langs   sync.Map // by *words.Lang, what makes the page in it
 }
 
 // Page parses a page's template into the frame, with the parts of forms at hand, for every language. In it, {{t "Text %d" .N}} is a text in the reader's
 // language, {{h "<b>Text</b>"}} one with marks of HTML and nothing put in, {{n .Count "%d letter" "%d letters"}} one about a number, and {{day .At}},
 // {{date .At}}, {{clock .At}} and {{when .At}} are how a time.Time is written.
-func Page(text string) *Template { return pageIn(text, words.Offered()) }
+func Page(text string) *Template { return pageOf(text, false) }
 
 // English is Page for readers who work here: staff's pages are in English.
-func English(text string) *Template { return pageIn(text, words.Offered()[:1]) }
+func English(text string) *Template { return pageOf(text, true) }
 
-func pageIn(text string, langs []*words.Lang) *Template {
-	p := &Template{text: text, langs: map[*words.Lang]func() *template.Template{}}
-	for _, l := range langs {
-		p.langs[l] = sync.OnceValue(func() *template.Template { return parse(text, l) })
-	}
-	p.in(langs[0]) // what cannot be parsed is found at once
+func pageOf(text string, english bool) *Template {
+	p := &Template{text: text, english: english}
+	p.in(words.In("en")) // what cannot be parsed is found at once
 	return p
 }
 
@@ -73,12 +71,16 @@ func told(l *words.Lang, english string) template.HTML {
 	return `<span lang="en-GB">` + said + `</span>`
 }
 
-// in is the page in a language, or in English where it has it not.
+// in is the page in a language; nil is English.
 func (p *Template) in(l *words.Lang) *template.Template {
-	if make := p.langs[l]; make != nil {
-		return make()
+	if l == nil || p.english {
+		l = words.In("en")
 	}
-	return p.langs[words.Offered()[0]]()
+	made, there := p.langs.Load(l)
+	if !there {
+		made, _ = p.langs.LoadOrStore(l, sync.OnceValue(func() *template.Template { return parse(p.text, l) }))
+	}
+	return made.(func() *template.Template)()
 }
 
 // Execute writes the page in a language; nil is English.

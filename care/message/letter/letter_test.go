@@ -169,3 +169,11 @@ func number(t *testing.T, text []byte) float64 {
 	}
 	return n
 }
+
+func TestWhatTheFontWrites(t *testing.T) {
+	for text, want := range map[string]bool{"Dydd Mercher, ŵ ŷ": true, "wrzesień, żółć": true, "вересень": true, "سبتمبر": false, "সেপ্টেম্বর": false, "ਸਤੰਬਰ": false} {
+		if got := Writes(text); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
