@@ -63,7 +63,7 @@ func TestAPageRunsFromRightToLeft(t *testing.T) {
 	if err := page.Execute(&out, arabic, struct{ Frame Frame }{Frame{Title: "x", Plain: true}}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), `<html lang="ar" dir="rtl"`) {
+	if !strings.Contains(out.String(), `<html lang="ar" dir="rtl"`) || !strings.Contains(out.String(), stylesheet("rtl")) {
 		t.Error(out.String())
 	}
 }

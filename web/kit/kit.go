@@ -20,7 +20,7 @@ import (
 	"sync"
 )
 
-//go:generate sh -c "cd .. && npx --no-install sass --no-source-map --style=compressed --load-path=node_modules kit/style/kith.scss kit/static/kith.css"
+//go:generate sh -c "cd .. && npx --no-install sass --no-source-map --style=compressed --load-path=node_modules kit/style/kith.scss kit/static/kith.css && npx --no-install rtlcss --silent kit/static/kith.css kit/static/kith.rtl.css"
 
 //go:embed static
 var static embed.FS
@@ -68,46 +68,66 @@ func Scripted(w http.ResponseWriter) {
 	h.Set("Content-Security-Policy", h.Get("Content-Security-Policy")+"; script-src 'self'; connect-src 'self'")
 }
 
-// Static serves the stylesheet and the icon under /static/. Their names change with their content, so they may be kept.
+// Static serves the stylesheets and the icon under /static/. Their names change with their content, so they may be kept.
 func Static() http.Handler {
 	files, _ := fs.Sub(static, "static")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/static/")
-		if r.URL.Path == stylesheet() {
-			name = "kith.css"
+		for _, s := range sheets() {
+			if r.URL.Path == s.address {
+				s.serve(w, r)
+				return
+			}
 		}
 		data, err := fs.ReadFile(files, name)
-		if err != nil {
+		if err != nil || strings.HasSuffix(name, ".css") {
 			http.NotFound(w, r)
 			return
 		}
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		w.Header().Set("Content-Type", map[bool]string{true: "text/css; charset=utf-8", false: "image/svg+xml"}[strings.HasSuffix(name, ".css")])
-		w.Header().Set("Vary", "Accept-Encoding")
-		if takesGzip(r) && name == "kith.css" {
-			w.Header().Set("Content-Encoding", "gzip")
-			data = packed()
-		}
+		keep(w, "image/svg+xml")
 		w.Write(data)
 	})
 }
 
-// packed is the stylesheet compressed as well as gzip can, once.
-var packed = sync.OnceValue(func() []byte {
-	css, _ := static.ReadFile("static/kith.css")
-	var out bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	z.Write(css)
-	z.Close()
-	return out.Bytes()
+func keep(w http.ResponseWriter, kind string) {
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Vary", "Accept-Encoding")
+}
+
+// sheet is a compiled stylesheet.
+type sheet struct {
+	address   string // with the sum of its content in it
+	css, gzip []byte
+}
+
+// sheets are the stylesheets, by the direction in which their pages run: ltr, and rtl, which is the same from right to left.
+var sheets = sync.OnceValue(func() map[string]*sheet {
+	out := map[string]*sheet{}
+	for dir, name := range map[string]string{"ltr": "kith", "rtl": "kith.rtl"} {
+		css, err := static.ReadFile("static/" + name + ".css")
+		if err != nil {
+			panic("kit: " + err.Error()) // it is built in
+		}
+		sum := sha256.Sum256(css)
+		var packed bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		z.Write(css)
+		z.Close()
+		out[dir] = &sheet{"/static/" + name + "-" + hex.EncodeToString(sum[:6]) + ".css", css, packed.Bytes()}
+	}
+	return out
 })
 
-// stylesheet is the address of the compiled stylesheet, with the sum of its content in it.
-var stylesheet = sync.OnceValue(func() string {
-	css, err := static.ReadFile("static/kith.css")
-	if err != nil {
-		panic("kit: " + err.Error())
+func (s *sheet) serve(w http.ResponseWriter, r *http.Request) {
+	keep(w, "text/css; charset=utf-8")
+	if takesGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(s.gzip)
+		return
 	}
-	sum := sha256.Sum256(css)
-	return "/static/kith-" + hex.EncodeToString(sum[:6]) + ".css"
-})
+	w.Write(s.css)
+}
+
+// stylesheet is the address of the stylesheet of pages that run in a direction.
+func stylesheet(dir string) string { return sheets()[dir].address }

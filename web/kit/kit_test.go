@@ -13,25 +13,23 @@ import (
 
 // What may not be shipped: https://service-manual.nhs.uk/design-system/styles/typography says who may use Frutiger.
 func TestStylesheetHasNothingLicensedOrForeign(t *testing.T) {
-	css, err := static.ReadFile("static/kith.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, bad := range []string{"Frutiger", "assets.nhs.uk", "http://", "https://", "@font-face", "@import", "nhsuk-logo"} {
-		if bytes.Contains(css, []byte(bad)) {
-			t.Errorf("the stylesheet holds %s", bad)
+	for dir, sheet := range sheets() {
+		for _, bad := range []string{"Frutiger", "assets.nhs.uk", "http://", "https://", "@font-face", "@import", "nhsuk-logo"} {
+			if bytes.Contains(sheet.css, []byte(bad)) {
+				t.Errorf("the stylesheet of %s holds %s", dir, bad)
+			}
 		}
-	}
-	if !bytes.Contains(css, []byte("Arial")) {
-		t.Error("the stylesheet does not set Arial")
-	}
-	if n := len(packed()); n > 30_000 {
-		t.Errorf("the stylesheet is %d bytes compressed", n)
+		if !bytes.Contains(sheet.css, []byte("Arial")) {
+			t.Errorf("the stylesheet of %s does not set Arial", dir)
+		}
+		if n := len(sheet.gzip); n > 30_000 {
+			t.Errorf("the stylesheet of %s is %d bytes compressed", dir, n)
+		}
 	}
 }
 
 func TestStaticFilesMayBeKept(t *testing.T) {
-	for path, want := range map[string]int{stylesheet(): 200, "/static/kith.svg": 200, "/static/kith-000.css": 404, "/static/../kit.go": 404} {
+	for path, want := range map[string]int{stylesheet("ltr"): 200, stylesheet("rtl"): 200, "/static/kith.css": 404, "/static/kith.svg": 200, "/static/kith-000.css": 404, "/static/../kit.go": 404} {
 		w := httptest.NewRecorder()
 		Static().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if w.Code != want {

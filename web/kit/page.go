@@ -43,7 +43,7 @@ func pageOf(text string, english bool) *Template {
 
 func parse(text string, l *words.Lang) *template.Template {
 	t := template.New("page").Funcs(template.FuncMap{
-		"stylesheet": stylesheet,
+		"stylesheet": func() string { return stylesheet(l.Dir) },
 		"lang":       func() *words.Lang { return l },
 		"offered":    words.Offered,
 		"t":          l.T,
