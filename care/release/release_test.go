@@ -99,7 +99,7 @@ func TestFaultsOfRulesAreNamed(t *testing.T) {
 
 // place is a record with a patient, their doctor and the watch.
 type place struct {
-	t    *testing.T
+	t    testing.TB
 	door *record.Door
 	s    *Service
 	now  time.Time
@@ -110,7 +110,7 @@ var (
 	doctor  = access.Actor{ID: "Practitioner/d", Role: "clinician", Organization: "A1", Purpose: "TREAT"}
 )
 
-func open(t *testing.T, db string) *place {
+func open(t testing.TB, db string) *place {
 	p := &place{t: t, now: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return p.now }
 	policy, err := access.Parse(strings.NewReader(access.DefaultText))
