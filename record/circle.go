@@ -107,14 +107,6 @@ func (c *circles) named(id []byte) (known, bool) {
 	return k, ok
 }
 
-// number is the number of a patient who is at hand.
-func (c *circles) number(id []byte) (int64, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	n, ok := c.by[string(id)]
-	return n, ok
-}
-
 // learn gathers the circles of patients. What is read inside a transaction may never be committed and is not kept.
 func (c *circles) learn(ctx context.Context, w *store.Writer, patients []int64) (map[int64]known, error) {
 	have, missing := c.get(patients)

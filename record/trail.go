@@ -282,10 +282,8 @@ func (d *Door) about(ctx context.Context, w *store.Writer, versions []*store.Ver
 			continue
 		}
 		d.labels.Of(v.Type, v.Keys, func(id []byte) {
-			if k, ok := d.circles.number(id); ok {
-				out = append(out, k)
-			} else if name := string(id); !slices.Contains(ids, name) {
-				ids = append(ids, name)
+			if n := len(ids); n == 0 || ids[n-1] != string(id) {
+				ids = append(ids, string(id))
 			}
 		})
 	}
