@@ -51,7 +51,7 @@ func (d *Door) BreakGlass(ctx context.Context, who access.Actor, patient, reason
 		}
 		ops = append(ops, Op{Method: Create, Type: res.Type(), Resource: res})
 	}
-	_, err = d.Commit(ctx, access.Actor{ID: "kith/access", Name: "Access", Role: access.Kith}, ops)
+	_, err = d.Commit(ctx, access.Actor{ID: "kith/access", Name: "Access", Role: access.Kith, Purpose: who.Purpose}, ops)
 	return until, err
 }
 

@@ -30,7 +30,7 @@ func (s *Service) To(ctx context.Context, who access.Actor) ([]Given, error) {
 		refs[i] = "Patient/" + id
 	}
 	// Whoever was given no more than to book may not read the Consent, but may know that they were: their own name is in it.
-	kith := access.Actor{ID: "kith/trust", Role: access.Kith, Helper: who.ID, From: who.From}
+	kith := access.Actor{ID: "kith/trust", Role: access.Kith, Purpose: "PATRQT", Helper: who.ID, From: who.From}
 	all, err := s.find(ctx, kith, "Consent?status=active&category="+record.ConsentSystem+"|trusted&actor="+strings.Join(refs, ","))
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *Service) read(m *record.Stored) (Given, error) {
 
 // End ends what was given, at once and everywhere. The person may, whoever they trusted may give it back, and so may staff who may write consents.
 func (s *Service) End(ctx context.Context, who access.Actor, id string) error {
-	kith := access.Actor{ID: "kith/trust", Name: "Trust given back", Role: access.Kith, Helper: who.ID, From: who.From}
+	kith := access.Actor{ID: "kith/trust", Name: "Trust given back", Role: access.Kith, Purpose: "PATRQT", Helper: who.ID, From: who.From}
 	stored, err := s.Door.Get(ctx, kith, "Consent", id)
 	if err != nil {
 		return err

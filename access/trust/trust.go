@@ -187,7 +187,7 @@ func (s *Service) write(ctx context.Context, g Given, method record.Method, item
 	if err != nil {
 		return err
 	}
-	who := access.Actor{ID: "kith/trust", Name: "Invitation accepted", Role: access.Kith, Helper: accepting.ID, From: accepting.From}
+	who := access.Actor{ID: "kith/trust", Name: "Invitation accepted", Role: access.Kith, Purpose: "PATRQT", Helper: accepting.ID, From: accepting.From}
 	_, err = s.Door.Box("trust").Commit(ctx, who, []record.Op{{Method: method, Type: "Consent", ID: g.ID, Resource: res}}, item)
 	return err
 }

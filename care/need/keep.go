@@ -1,6 +1,7 @@
 package need
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,7 +32,7 @@ func (s *Service) now() time.Time {
 // as is in whose name needs are read and written once it is decided: the Flags are part of how somebody is reached, as the Patient is, and a desk that may
 // see no clinical record must know them.
 func as(who access.Actor) access.Actor {
-	return access.Actor{ID: "kith/need", Name: "How people are reached", Role: access.Kith, Helper: who.ID, From: who.From}
+	return access.Actor{ID: "kith/need", Name: "How people are reached", Role: access.Kith, Purpose: cmp.Or(who.Purpose, "TREAT"), Helper: who.ID, From: who.From}
 }
 
 // Get is how somebody is to be reached, for whoever may read their Patient.

@@ -54,7 +54,7 @@ func importCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	defer door.Close()
 	bar := newBar(stderr, "importing", total)
-	im := &files.Import{Door: door, Who: access.Actor{ID: "kith/import", Role: access.Kith}, Idempotent: *idempotent, Workers: *workers,
+	im := &files.Import{Door: door, Who: access.Actor{ID: "kith/import", Role: access.Kith, Purpose: "TREAT"}, Idempotent: *idempotent, Workers: *workers,
 		Progress: bar.set, Bad: func(p files.Problem) { bar.line(p.Error()) }}
 	start := time.Now()
 	sum, err := im.Run(ctx, f.Args())

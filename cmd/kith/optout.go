@@ -58,5 +58,5 @@ func optOut(ctx context.Context, db, path string, stderr io.Writer) (optout.Resu
 	defer door.Close()
 	bar := newBar(stderr, "opting out", int64(len(list)))
 	defer bar.end()
-	return optout.Apply(ctx, door, access.Actor{ID: "kith/optout", Name: "National data opt-out", Role: access.Kith}, list, time.Now(), func(done, _ int) { bar.set(int64(done)) })
+	return optout.Apply(ctx, door, access.Actor{ID: "kith/optout", Name: "National data opt-out", Role: access.Kith, Purpose: "PATRQT"}, list, time.Now(), func(done, _ int) { bar.set(int64(done)) })
 }

@@ -79,7 +79,7 @@ func (s *Service) who() access.Actor {
 	if s.Who.ID != "" {
 		return s.Who
 	}
-	return access.Actor{ID: "kith/documents", Name: "Documents", Role: access.Kith}
+	return access.Actor{ID: "kith/documents", Name: "Documents", Role: access.Kith, Purpose: "TREAT"}
 }
 
 // Run watches, delivers and escalates until ctx ends.

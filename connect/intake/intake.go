@@ -50,7 +50,7 @@ type Desk struct {
 
 // Open makes the desk of a record and reads which feeds there are.
 func Open(ctx context.Context, door *record.Door) (*Desk, error) {
-	d := &Desk{Door: door, Who: access.Actor{ID: "kith/intake", Name: "Feeds", Role: access.Kith}, Now: time.Now, box: door.Box("intake"),
+	d := &Desk{Door: door, Who: access.Actor{ID: "kith/intake", Name: "Feeds", Role: access.Kith, Purpose: "TREAT"}, Now: time.Now, box: door.Box("intake"),
 		feeds: map[string]*Feed{}, running: map[string]*sync.Mutex{}}
 	return d, each(ctx, d.box, "feed", func(it record.BoxItem) error {
 		f := &Feed{}
