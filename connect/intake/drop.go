@@ -387,6 +387,11 @@ func (x *extract) drop(files []*File) error {
 			}
 		}
 	}
+	if x.dry == nil && !x.force {
+		if err := x.recall(); err != nil {
+			return err
+		}
+	}
 	for _, stage := range x.format.Stages {
 		if err := x.stage(stage, files); err != nil {
 			return err
@@ -529,6 +534,13 @@ func (x *extract) finish(files []*File) error {
 		}
 		boxes = append(boxes, it.update()...)
 		*f.Item = it
+	}
+	owed, err := x.owed()
+	if err != nil {
+		return err
+	}
+	for _, key := range owed {
+		boxes = append(boxes, record.BoxItem{Kind: x.owedKind(), Key: key})
 	}
 	if _, err := x.desk.box.Commit(x.ctx, x.desk.Who, nil, boxes...); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kith-care/kith/record"
@@ -323,11 +324,15 @@ func (x *extract) settle(f *filing, w *work, m *Mapping, known []record.Part, la
 
 // noteUnit notes what others wait for or made use of.
 func (x *extract) noteUnit(f *filing, w *work, m *Mapping, latest []*Row, wasThere, isThere bool) {
-	f.newly = f.newly || isThere && !wasThere
+	if isThere && !wasThere && !f.newly {
+		f.newly = true
+		x.owe(f, owedNewly, "")
+	}
 	if w.kind.Kind == PatientUnit {
 		f.live[w.of] = isThere
 		if wasThere && !isThere {
 			f.gone = append(f.gone, w.key)
+			x.owe(f, owedGone, w.key)
 		}
 	}
 	if w.kind.Looked || w.kind.Map == nil {
@@ -335,6 +340,7 @@ func (x *extract) noteUnit(f *filing, w *work, m *Mapping, latest []*Row, wasThe
 	}
 	if isThere && wasThere && w.kind.Users != nil && len(latest) > 0 {
 		f.changed = append(f.changed, m.rows[0])
+		x.owe(f, owedChanged, strconv.FormatInt(w.of, 10))
 	}
 	if len(latest) == 0 {
 		return
