@@ -513,3 +513,45 @@ func TestAnExtractThatBreaksOffGoesOn(t *testing.T) {
 		t.Errorf("a resource was written more than once: %+v %v", page, err)
 	}
 }
+
+// A drop that breaks off once people and codes are filed owes what they lead to: what came with somebody who was taken back, what waited for somebody new, what made use
+// of a code's words. Filed again, these rows say nothing new, and it is done all the same.
+func TestWhatIsOwedWhenAnExtractBreaksOffIsDone(t *testing.T) {
+	first := []toyFile{{"codes_20260101_full.csv", codes}, {"people_20260101_full.csv", "id,name,deleted\np1,Okafor,\np3,O'Neil,\n"},
+		{"facts_20260101_full.csv", "id,person,code,value,deleted\nf1,p1,bp,120,\nf2,p1,hr,70,\nf3,p3,hr,80,\nf4,p9,hr,60,\n"}, {"problems_20260101_full.csv", "id,note,deleted\nf3,Palpitations,\n"}}
+	second := []toyFile{{"codes_20260102_delta.csv", "code,term\nhr,Pulse\n"}, {"people_20260102_delta.csv", "id,name,deleted\np3,,true\np9,New,\n"}, {"facts_20260102_delta.csv", "id,person,code,value,deleted\nf9,p1,bp,125,\n"}}
+	storetest.Each(t, func(t *testing.T, db string) {
+		whole := desk(t, "sqlite::memory:")
+		drop(t, whole, "1", first...)
+		drop(t, whole, "2", second...)
+		d := desk(t, db)
+		drop(t, d, "1", first...)
+		broken := toy()
+		broken.Units[2].Map = func(m *Mapping) error {
+			if m.Key == "f9" {
+				return errors.New("killed")
+			}
+			return toy().Units[2].Map(m)
+		}
+		var uploads []Upload
+		for _, f := range second {
+			uploads = append(uploads, f.upload())
+		}
+		if _, err := d.Extract(t.Context(), broken, "toy", "2", uploads, nil); err == nil {
+			t.Fatal("it did not break off")
+		}
+		if n := count(t, d, "Observation?patient="+ID("toy", "Patient", PatientUnit+"\x00p3")); n == 0 {
+			t.Fatal("nothing is owed any more: the test breaks off too late")
+		}
+		if _, err := d.Extract(t.Context(), toy(), "toy", "2", uploads, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := hash(t, d), hash(t, whole); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		owed, err := d.box.List(t.Context(), "owed/toy", "", 10)
+		if err != nil || len(owed) > 0 {
+			t.Errorf("still owed: %v %v", owed, err)
+		}
+	})
+}
