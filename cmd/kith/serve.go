@@ -38,7 +38,6 @@ import (
 	"github.com/kith-care/kith/rest/bulk"
 	"github.com/kith-care/kith/rest/subscribe"
 	"github.com/kith-care/kith/web/kit"
-	"github.com/kith-care/kith/words"
 )
 
 // serving is what a server is told by its flags.
@@ -175,10 +174,8 @@ func (s *serving) run(ctx context.Context, stdout io.Writer, ready func(context.
 	} else if s.auth != "on" {
 		return fmt.Errorf("--auth is on or off, not %q", s.auth)
 	}
-	if s.words != "" {
-		if err := words.Use(os.DirFS(s.words)); err != nil {
-			return err
-		}
+	if err := useWords(s.words); err != nil {
+		return err
 	}
 	wrapListener, wrap, scheme, err := s.reach.open(s.addr)
 	if err != nil {

@@ -29,11 +29,9 @@ func wordsCommand(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kith words: say list, or missing and a language")
 		return 2
 	}
-	if *own != "" {
-		if err := words.Use(os.DirFS(*own)); err != nil {
-			fmt.Fprintf(stderr, "kith words: %v\n", err)
-			return 1
-		}
+	if err := useWords(*own); err != nil {
+		fmt.Fprintf(stderr, "kith words: %v\n", err)
+		return 1
 	}
 	if list {
 		return printLanguages(stdout)
@@ -49,6 +47,17 @@ func wordsCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "kith words: there is no language %q: make a folder of that name with a language.yaml\n", f.Arg(1))
 	return 1
+}
+
+// useWords takes in the words of the place that are in dir, where one is given.
+func useWords(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := words.Use(os.DirFS(dir)); err != nil {
+		return fmt.Errorf("--words %s: %w", dir, err)
+	}
+	return nil
 }
 
 func printLanguages(stdout io.Writer) int {

@@ -39,6 +39,9 @@ func TestWordsCommand(t *testing.T) {
 	if said := line(kith(0, "list"), "pl"); strings.Contains(said, "offered") {
 		t.Error(said)
 	}
+	if said := kith(1, "list", "--words", filepath.Join(t.TempDir(), "gone")); !strings.Contains(said, "/gone: ") {
+		t.Error(said)
+	}
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "pl"), 0o700); err != nil {
 		t.Fatal(err)
